@@ -1,0 +1,117 @@
+"""A checkout: what was asked for (basket), what it costs (quote), where it stands (state)."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+
+from ucp_server.domain.fulfillment import Address, Method
+from ucp_server.domain.lifecycle import Standing, State, standing_of
+from ucp_server.domain.problems import Problem
+from ucp_server.domain.quote import Quote
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """``quantity`` pieces of one item; ``id`` is ours, unique in the checkout, kept over updates."""
+
+    id: str
+    item_id: str
+    quantity: int
+    parent_id: str | None = None
+
+
+class Consent(msgspec.Struct, frozen=True, kw_only=True):
+    """What the buyer agreed to: ``purpose`` is a reverse-domain name (buyer consent extension)."""
+
+    purpose: str
+    granted: bool
+    source: Literal["business", "platform"] = "platform"
+
+
+class Buyer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The person who pays, as far as the platform told; all texts as given."""
+
+    email: str | None = None
+    phone_number: str | None = None
+    first_name: str | None = None
+    last_name: str | None = None
+    full_name: str | None = None
+    consents: tuple[Consent, ...] = ()
+
+
+class Instrument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A way to pay as it may be shown and kept. A credential is never part of it.
+
+    ``display`` holds allow-listed facts only: brand, last_digits, expiry_month, expiry_year,
+    description, card_art.
+    """
+
+    id: str
+    handler_id: str
+    type: str
+    selected: bool = False
+    display: dict[str, str | int] = {}
+    billing_address: Address | None = None
+
+
+class Subscriber(msgspec.Struct, frozen=True, kw_only=True):
+    """Who hears of the order: the binding that renders for it, its terms, where it listens.
+
+    ``terms`` is the binding's own note to itself (the release, say); nobody else reads it.
+    """
+
+    binding: str
+    terms: str
+    url: str
+
+
+class Basket(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Everything that was asked for, free of prices. A PUT replaces it whole."""
+
+    lines: tuple[Line, ...]
+    buyer: Buyer | None = None
+    methods: tuple[Method, ...] | None = None
+    discount_codes: tuple[str, ...] | None = None
+    instruments: tuple[Instrument, ...] = ()
+    context: dict[str, Any] | None = None
+    attribution: dict[str, str] | None = None
+
+
+class PlacedOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """The order that a completed checkout became."""
+
+    id: str
+    permalink_token: str
+
+
+class Checkout(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One checkout of one merchant with one platform. Stored whole, written by revision.
+
+    ``id`` is a UUIDv7 as text; ``link_token`` opens the hand-off page (128 random bits) and is not
+    the id. ``quote`` is what the last write computed; its problems decide the standing.
+    """
+
+    id: str
+    merchant_id: str
+    platform_id: str
+    revision: int
+    state: State
+    currency: str
+    basket: Basket
+    quote: Quote
+    link_token: str
+    created_at: datetime
+    updated_at: datetime
+    expires_at: datetime
+    subscriber: Subscriber | None = None
+    order: PlacedOrder | None = None
+    # Problems of the last attempt to pay; the next change of the basket clears them.
+    payment_problems: tuple[Problem, ...] = ()
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        return self.quote.problems + self.payment_problems
+
+    @property
+    def standing(self) -> Standing:
+        return standing_of(self.state, self.problems)

@@ -1,0 +1,148 @@
+"""Refusals: the command did not run. Each has a stable code and facts, never a status.
+
+Refusal
+ ├─ CheckoutNotFound, OrderNotFound    unknown, or somebody else's: nobody can tell which
+ ├─ WrongState                         the checkout is past what was asked
+ ├─ NotReady                           problems are open that a complete needs closed
+ ├─ ProblemRefused                     a problem that the caller's release counts as a refusal
+ ├─ InvalidRequest                     readable, but not possible (other id in the body, bad currency)
+ ├─ KeyReused                          the same key with another request
+ ├─ KeyInFlight                        its first request still runs: try again shortly
+ ├─ ReplyExpired                       its reply is gone; the checkout shows what became of it
+ ├─ AttemptInFlight                    another attempt to pay is open: try again shortly
+ ├─ RevisionConflict                   others changed it each time we tried: try again shortly
+ ├─ AdjustmentRefused                  an order cannot be shipped, returned or refunded like that
+ ├─ HandlerUnavailable                 a plug-in that is needed does not answer
+ └─ StoreUnavailable                   Postgres does not answer: nothing was done
+"""
+
+from typing import ClassVar
+
+from ucp_server.domain.problems import Problem
+
+
+class Refusal(Exception):
+    """Why a command was not carried out. ``text`` is for people and holds no secret."""
+
+    code: ClassVar[str] = "refused"
+    # Seconds after which trying again makes sense; None where it makes none.
+    retry_after_s: int | None = None
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.text = text
+
+
+class CheckoutNotFound(Refusal):
+    code = "not_found"
+
+    def __init__(self, checkout_id: str) -> None:
+        super().__init__("This checkout was not found.")
+        self.checkout_id = checkout_id
+
+
+class OrderNotFound(Refusal):
+    code = "not_found"
+
+    def __init__(self, order_id: str) -> None:
+        super().__init__("This order was not found.")
+        self.order_id = order_id
+
+
+class WrongState(Refusal):
+    """``state`` is the one that stands in the way."""
+
+    code = "invalid_state"
+
+    def __init__(self, state: str) -> None:
+        super().__init__(f"The checkout is {state}; this can no longer be done.")
+        self.state = state
+
+
+class NotReady(Refusal):
+    """Complete was asked while ``problems`` are open."""
+
+    code = "not_ready"
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        super().__init__("The checkout is not ready to be completed.")
+        self.problems = problems
+
+
+class ProblemRefused(Refusal):
+    """A problem that this caller's release answers as a refusal (``refusing_problems``)."""
+
+    code = "problem"
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.text)
+        self.problem = problem
+
+
+class InvalidRequest(Refusal):
+    code = "invalid_request"
+
+    def __init__(self, text: str, where: str | None = None) -> None:
+        super().__init__(text)
+        self.where = where
+
+
+class KeyReused(Refusal):
+    code = "idempotency_key_reused"
+
+    def __init__(self) -> None:
+        super().__init__("This idempotency key was used with another request.")
+
+
+class KeyInFlight(Refusal):
+    code = "idempotency_in_flight"
+    retry_after_s = 1
+
+    def __init__(self) -> None:
+        super().__init__("The first request with this idempotency key still runs.")
+
+
+class ReplyExpired(Refusal):
+    code = "reply_expired"
+
+    def __init__(self, checkout_id: str) -> None:
+        super().__init__(
+            f"The reply to this idempotency key is no longer kept; see checkout {checkout_id}."
+        )
+        self.checkout_id = checkout_id
+
+
+class AttemptInFlight(Refusal):
+    code = "payment_in_flight"
+    retry_after_s = 1
+
+    def __init__(self) -> None:
+        super().__init__("A payment for this checkout is under way.")
+
+
+class RevisionConflict(Refusal):
+    code = "conflict"
+    retry_after_s = 1
+
+    def __init__(self) -> None:
+        super().__init__("The checkout changed at the same moment; please try again.")
+
+
+class AdjustmentRefused(Refusal):
+    code = "adjustment_refused"
+
+
+class HandlerUnavailable(Refusal):
+    code = "handler_unavailable"
+    retry_after_s = 5
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what} does not answer at the moment.")
+
+
+class StoreUnavailable(Refusal):
+    code = "store_unavailable"
+    retry_after_s = 1
+
+    def __init__(self) -> None:
+        super().__init__("The shop cannot be reached at the moment; nothing was changed.")

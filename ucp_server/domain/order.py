@@ -1,0 +1,172 @@
+"""An order: what was bought, what was promised, what has happened since.
+
+Nothing is ever removed: shipments and deliveries are events, everything that changes the bill after
+the sale is an adjustment. Line states follow from both.
+"""
+
+from collections import Counter
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from ucp_server.domain.checkout import Buyer, Subscriber
+from ucp_server.domain.errors import AdjustmentRefused
+from ucp_server.domain.fulfillment import Address
+from ucp_server.domain.quote import AppliedDiscount, QuotedLine, Total
+
+EventType = Literal["processing", "shipped", "in_transit", "delivered", "failed_attempt"]
+AdjustmentType = Literal["cancellation", "return", "refund"]
+LineState = Literal["processing", "partial", "fulfilled", "removed"]
+PaymentState = Literal["authorised", "captured", "payment_failed", "refunded"]
+
+
+class Quantity(msgspec.Struct, frozen=True, kw_only=True):
+    """Pieces of one line of the order; positive."""
+
+    line_id: str
+    quantity: int
+
+
+class Expectation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A promise made at the sale: these lines, by this method, to this address."""
+
+    id: str
+    method_type: str
+    lines: tuple[Quantity, ...]
+    address: Address | None = None
+    description: str | None = None
+    fulfillable_on: str | None = None
+
+
+class FulfillmentEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Something that happened to goods. ``shipped`` and ``delivered`` move the line states."""
+
+    id: str
+    type: EventType
+    occurred_at: datetime
+    lines: tuple[Quantity, ...]
+    tracking_number: str | None = None
+    tracking_url: str | None = None
+    carrier: str | None = None
+    description: str | None = None
+
+
+class Adjustment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A change to the bill after the sale.
+
+    ``amount_minor`` is what the buyer gets back, positive; quantities are what left the order,
+    positive. Bindings put the signs that their release wants.
+    """
+
+    id: str
+    type: AdjustmentType
+    occurred_at: datetime
+    status: Literal["pending", "completed", "failed"]
+    lines: tuple[Quantity, ...] = ()
+    amount_minor: int = 0
+    description: str | None = None
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One sale. ``id`` equals the id of its checkout, so there can never be a second one.
+
+    ``permalink_token`` opens the order page (128 random bits). ``version`` counts the changes; an
+    event carries the version that it shows.
+    """
+
+    id: str
+    merchant_id: str
+    platform_id: str
+    version: int
+    currency: str
+    lines: tuple[QuotedLine, ...]
+    totals: tuple[Total, ...]
+    permalink_token: str
+    placed_at: datetime
+    payment: PaymentState
+    discounts: tuple[AppliedDiscount, ...] = ()
+    expectations: tuple[Expectation, ...] = ()
+    events: tuple[FulfillmentEvent, ...] = ()
+    adjustments: tuple[Adjustment, ...] = ()
+    buyer: Buyer | None = None
+    subscriber: Subscriber | None = None
+    attempt_id: str | None = None
+    included_tax_minor: int = 0
+
+    @property
+    def total_minor(self) -> int:
+        return next(row.amount_minor for row in self.totals if row.type == "total")
+
+    @property
+    def refunded_minor(self) -> int:
+        return sum(a.amount_minor for a in self.adjustments if a.status != "failed")
+
+    def line(self, line_id: str) -> QuotedLine:
+        """The line with this id; raises `AdjustmentRefused` when the order has none."""
+        for line in self.lines:
+            if line.line_id == line_id:
+                return line
+        raise AdjustmentRefused(f"The order has no line {line_id}.")
+
+
+def shipped(order: Order) -> Counter[str]:
+    """Pieces per line that left the shop: shipped ones, and those delivered without a shipment."""
+    sent, handed = Counter[str](), Counter[str]()
+    for event in order.events:
+        for part in event.lines:
+            if event.type == "shipped":
+                sent[part.line_id] += part.quantity
+            elif event.type == "delivered":
+                handed[part.line_id] += part.quantity
+    return sent | handed
+
+
+def removed(order: Order) -> Counter[str]:
+    """Pieces per line that were canceled before they left. Returns do not undo a fulfilment."""
+    gone = Counter[str]()
+    for adjustment in order.adjustments:
+        if adjustment.type == "cancellation" and adjustment.status != "failed":
+            for part in adjustment.lines:
+                gone[part.line_id] += part.quantity
+    return gone
+
+
+def returned(order: Order) -> Counter[str]:
+    """Pieces per line that came back."""
+    back = Counter[str]()
+    for adjustment in order.adjustments:
+        if adjustment.type == "return" and adjustment.status != "failed":
+            for part in adjustment.lines:
+                back[part.line_id] += part.quantity
+    return back
+
+
+class LineCount(msgspec.Struct, frozen=True, kw_only=True):
+    """``original`` pieces bought, ``total`` still wanted, ``fulfilled`` on their way or there."""
+
+    original: int
+    total: int
+    fulfilled: int
+
+    @property
+    def state(self) -> LineState:
+        """The derivation of digest 2.14, in its order."""
+        if self.total == 0:
+            return "removed"
+        if self.fulfilled == self.total:
+            return "fulfilled"
+        return "partial" if self.fulfilled else "processing"
+
+
+def line_counts(order: Order) -> dict[str, LineCount]:
+    """The counts of every line that the order ever had, by line id."""
+    sent, gone = shipped(order), removed(order)
+    return {
+        line.line_id: LineCount(
+            original=line.quantity,
+            total=line.quantity - gone[line.line_id],
+            fulfilled=min(sent[line.line_id], line.quantity - gone[line.line_id]),
+        )
+        for line in order.lines
+    }

@@ -1,0 +1,163 @@
+"""Problems: values that say what is wrong, noteworthy or missing in a checkout.
+
+A problem is not an exception: the command that found it succeeded. ``where`` names the part in our
+own words (``lines[0]``, ``buyer.email``, ``discount_codes[1]``, ``methods[0].groups[0]``); each
+binding spells it in its protocol.
+"""
+
+from enum import StrEnum
+
+import msgspec
+
+
+class Kind(StrEnum):
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+
+
+class Severity(StrEnum):
+    """Who can mend an error."""
+
+    RECOVERABLE = "recoverable"
+    BUYER_INPUT = "requires_buyer_input"
+    BUYER_REVIEW = "requires_buyer_review"
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """``code`` is a stable snake-case name, ``text`` a sentence for people, ``severity`` of errors only."""
+
+    kind: Kind
+    code: str
+    text: str
+    where: str | None = None
+    severity: Severity | None = None
+
+
+def error(
+    code: str, text: str, *, where: str | None = None, severity: Severity = Severity.RECOVERABLE
+) -> Problem:
+    return Problem(kind=Kind.ERROR, code=code, text=text, where=where, severity=severity)
+
+
+def warning(code: str, text: str, *, where: str | None = None) -> Problem:
+    return Problem(kind=Kind.WARNING, code=code, text=text, where=where)
+
+
+def info(code: str, text: str, *, where: str | None = None) -> Problem:
+    return Problem(kind=Kind.INFO, code=code, text=text, where=where)
+
+
+# --- lines ---
+
+
+def out_of_stock(title: str, available: int, where: str) -> Problem:
+    left = "none is left" if available <= 0 else f"{available} left"
+    return error("out_of_stock", f"Insufficient stock for {title}: {left}.", where=where)
+
+
+def item_unavailable(item_id: str, where: str) -> Problem:
+    return error("item_unavailable", f"Item {item_id} was not found in this shop.", where=where)
+
+
+def quantity_limit(title: str, limit: int, where: str) -> Problem:
+    return error(
+        "quantity_invalid_limit_exceeded", f"At most {limit} of {title} per order.", where=where
+    )
+
+
+def item_needs_review(title: str, where: str) -> Problem:
+    return error(
+        "item_review_required",
+        f"{title} needs the buyer's own confirmation before it can be ordered.",
+        where=where,
+        severity=Severity.BUYER_REVIEW,
+    )
+
+
+# --- the order as a whole ---
+
+
+def high_value_order(limit_text: str) -> Problem:
+    return error(
+        "high_value_order",
+        f"Orders above {limit_text} are confirmed by the buyer in person.",
+        severity=Severity.BUYER_REVIEW,
+    )
+
+
+def buyer_field_missing(field: str) -> Problem:
+    return error(
+        "missing_buyer_info",
+        f"The buyer's {field.replace('_', ' ')} is missing.",
+        where=f"buyer.{field}",
+    )
+
+
+def terms_not_accepted(where: str) -> Problem:
+    return error(
+        "field_required",
+        "The buyer has to agree to the terms of this order.",
+        where=where,
+        severity=Severity.BUYER_INPUT,
+    )
+
+
+# --- fulfillment ---
+
+FULFILLMENT_MISSING = "fulfillment_required"
+
+
+def fulfillment_missing(where: str) -> Problem:
+    return error(
+        FULFILLMENT_MISSING, "Fulfillment address and option must be selected.", where=where
+    )
+
+
+def address_undeliverable(where: str) -> Problem:
+    return error("address_undeliverable", "We do not deliver to this address.", where=where)
+
+
+def address_incomplete(field: str, where: str) -> Problem:
+    return error(
+        "address_incomplete", f"The address lacks its {field.replace('_', ' ')}.", where=where
+    )
+
+
+def destination_unknown(where: str) -> Problem:
+    return error("invalid", "The selected destination is not one of those offered.", where=where)
+
+
+def option_unknown(where: str) -> Problem:
+    return error("invalid", "The selected option is not one of those offered.", where=where)
+
+
+def fulfillment_changed(where: str) -> Problem:
+    return warning(
+        "fulfillment_changed", "The chosen delivery option is no longer offered here.", where=where
+    )
+
+
+# --- discounts (warnings; codes of the discount extension, "Rejected Codes") ---
+
+
+def discount_rejected(code: str, reason: str, text: str, index: int) -> Problem:
+    return warning(f"discount_code_{reason}", f"{code}: {text}", where=f"discount_codes[{index}]")
+
+
+# --- payment ---
+
+
+def payment_failed(text: str, where: str | None = None) -> Problem:
+    return error("payment_failed", text, where=where)
+
+
+def payment_needs_buyer(text: str) -> Problem:
+    return error("requires_3ds", text, severity=Severity.BUYER_INPUT)
+
+
+def price_changed() -> Problem:
+    return error(
+        "totals_changed",
+        "The price changed since this checkout was last shown; please look at the new total.",
+    )

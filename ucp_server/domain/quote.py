@@ -1,0 +1,82 @@
+"""What a basket costs: priced lines, discounts, taxes, totals. Signs are fixed here.
+
+Canonical signs (UCP 2026-04-08 and later): discounts are negative, all else is positive, and the
+rows other than ``total`` sum to ``total``.
+"""
+
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from ucp_server.domain.fulfillment import Method
+from ucp_server.domain.problems import Problem
+
+TotalType = Literal["subtotal", "items_discount", "discount", "fulfillment", "tax", "fee", "total"]
+
+
+class Total(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One row of a bill, in the order in which it is shown."""
+
+    type: TotalType
+    amount_minor: int
+    text: str | None = None
+
+
+class QuotedLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A line with our own title and price; never what the caller said of them."""
+
+    line_id: str
+    item_id: str
+    title: str
+    unit_price_minor: int
+    quantity: int
+    totals: tuple[Total, ...]
+    image_url: str | None = None
+    parent_id: str | None = None
+    # Tax of this line: added to the bill where prices exclude it, contained where they include it.
+    tax_minor: int = 0
+
+
+class Allocation(msgspec.Struct, frozen=True, kw_only=True):
+    """The part of a discount that one line bears; positive."""
+
+    line_id: str
+    amount_minor: int
+
+
+class AppliedDiscount(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A discount that took effect; ``amount_minor`` is positive, its row in the totals negative."""
+
+    title: str
+    amount_minor: int
+    code: str | None = None
+    automatic: bool = False
+    priority: int | None = None
+    method: Literal["each", "across"] | None = None
+    allocations: tuple[Allocation, ...] = ()
+
+
+class Quote(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The answer to "what does this basket cost, and can it be bought?", good until ``expires_at``.
+
+    ``methods`` are the fulfillment methods with the options that were offered; None where nothing
+    has to be fulfilled. ``discounts`` is None where no discount is in play.
+    """
+
+    currency: str
+    lines: tuple[QuotedLine, ...]
+    totals: tuple[Total, ...]
+    problems: tuple[Problem, ...] = ()
+    methods: tuple[Method, ...] | None = None
+    discounts: tuple[AppliedDiscount, ...] = ()
+    included_tax_minor: int = 0
+    expires_at: datetime | None = None
+
+    @property
+    def total_minor(self) -> int:
+        return next(row.amount_minor for row in self.totals if row.type == "total")
+
+    def amount_of(self, type_: TotalType) -> int:
+        """The sum of all rows of one type; 0 where there is none."""
+        return sum(row.amount_minor for row in self.totals if row.type == type_)

@@ -1,0 +1,310 @@
+"""Where outsiders plug in: one small Protocol each, values in and values out, no state kept for us.
+
+A plug-in never sees a database, a header or a protocol. It may be slow or wrong: every call has a
+deadline, runs with nothing open, and its answer is checked by the caller.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal, Protocol
+
+import msgspec
+
+from ucp_server.domain.catalog import Item
+from ucp_server.domain.checkout import Instrument
+from ucp_server.domain.fulfillment import Address, Destination, Option
+from ucp_server.domain.money import Money
+
+# --- time ---
+
+
+class Clock(Protocol):
+    """The time, always aware and in UTC. Leases and expiry use the database's clock instead."""
+
+    def now(self) -> datetime: ...
+
+
+# --- catalog, stock ---
+
+
+class Catalog(Protocol):
+    async def items(self, merchant_id: str, item_ids: Sequence[str]) -> Mapping[str, Item]:
+        """The items that exist, by id; one that is missing is not for sale."""
+        ...
+
+
+class Stock(Protocol):
+    """How many there are. A merchant who keeps its own stock elsewhere plugs that in here.
+
+    Our own stock (``store/stock.py``) is reserved by the statement that opens the attempt, so its
+    ``reserve`` is never called; for all others it is called before the payment, with the attempt's
+    id as the idempotency key.
+    """
+
+    async def available(self, merchant_id: str, item_ids: Sequence[str]) -> Mapping[str, int]:
+        """Pieces that can be sold now, by id; one that is missing is not limited."""
+        ...
+
+    async def reserve(self, merchant_id: str, attempt_id: str, wanted: Mapping[str, int]) -> bool:
+        """Hold all pieces or none; False when there are too few. Safe to repeat."""
+        ...
+
+    async def release(self, merchant_id: str, attempt_id: str) -> None:
+        """Give back what the attempt holds, if anything. Safe to repeat."""
+        ...
+
+    async def confirm(self, merchant_id: str, attempt_id: str) -> None:
+        """The held pieces are sold. Safe to repeat."""
+        ...
+
+
+# --- prices, taxes, discounts ---
+
+
+class PricedLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A line as a price engine sees it: ``base_minor`` is unit price times quantity."""
+
+    line_id: str
+    item: Item
+    quantity: int
+    base_minor: int
+
+
+class DiscountRule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A discount that could apply. Exactly one of ``percent`` and ``amount_minor`` is set.
+
+    With ``item_ids`` or ``categories`` it reduces those lines, else the order as a whole.
+    ``code`` of None makes it automatic. ``free_shipping`` reduces delivery, nothing else.
+    """
+
+    title: str
+    code: str | None = None
+    percent: int | None = None
+    amount_minor: int | None = None
+    free_shipping: bool = False
+    item_ids: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    subtotal_min_minor: int = 0
+    starts_at: datetime | None = None
+    ends_at: datetime | None = None
+    combinable: bool = True
+    priority: int = 1
+    buyers_only: bool = False  # known customers only
+
+
+class TaxRule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """``rate_basis_points`` (1900 is 19 %) for a category at a place; None matches all."""
+
+    rate_basis_points: int
+    country: str
+    region: str | None = None
+    category: str | None = None
+
+
+class Pricing(Protocol):
+    """The rules of the shop's prices; the arithmetic is ours, so that every sum holds."""
+
+    async def discounts(
+        self, merchant_id: str, lines: Sequence[PricedLine], codes: Sequence[str]
+    ) -> Sequence[DiscountRule]:
+        """All automatic rules, and those named by ``codes`` in any letter case."""
+        ...
+
+    async def taxes(self, merchant_id: str, at: Address) -> Sequence[TaxRule]:
+        """The rules that hold at an address, most specific first."""
+        ...
+
+
+# --- delivery ---
+
+
+class Rates(Protocol):
+    async def options(
+        self, merchant_id: str, to: Address, lines: Sequence[PricedLine]
+    ) -> Sequence[Option]:
+        """Ways to ship ``lines`` to an address, cheapest first; empty when it is undeliverable."""
+        ...
+
+    async def locations(
+        self, merchant_id: str, lines: Sequence[PricedLine]
+    ) -> Sequence[tuple[Destination, Option]]:
+        """Places where the buyer can collect ``lines``, each with its pickup option."""
+        ...
+
+
+# --- payment ---
+
+
+class HandlerListing(msgspec.Struct, frozen=True, kw_only=True):
+    """How a payment handler is advertised. ``config`` is public; urls are absolute.
+
+    ``id`` is the name instruments refer to, ``name`` the reverse-domain name of the handler.
+    """
+
+    id: str
+    name: str
+    version: str
+    spec: str
+    config_schema: str
+    instrument_schemas: tuple[str, ...] = ()
+    config: dict[str, object] = {}
+
+
+class Credential(msgspec.Struct, frozen=True, kw_only=True):
+    """Something single-use that pays. It lives in memory for one call and is printed as dots."""
+
+    type: str
+    members: dict[str, object]
+
+    def __repr__(self) -> str:
+        return "Credential(••••)"
+
+
+class Attempt(msgspec.Struct, frozen=True, kw_only=True):
+    """One try to move money. ``psp_key`` is the idempotency key for the provider, ours alone."""
+
+    id: str
+    merchant_id: str
+    checkout_id: str
+    psp_key: str
+    handler_id: str
+    amount: Money
+
+
+class Approved(msgspec.Struct, frozen=True, tag=True):
+    """The provider holds (or took) ``amount``. ``captured`` when no capture has to follow."""
+
+    reference: str
+    amount: Money
+    captured: bool = False
+
+
+class Declined(msgspec.Struct, frozen=True, tag=True):
+    """An explicit no. ``text`` may be shown to the buyer."""
+
+    text: str
+    code: str = "payment_failed"
+
+
+class ActionNeeded(msgspec.Struct, frozen=True, tag=True):
+    """The buyer has to do something first, at ``url`` where there is one."""
+
+    text: str
+    url: str | None = None
+
+
+class Unknown(msgspec.Struct, frozen=True, tag=True):
+    """Anything that is not an explicit answer. Pending until a look-up says otherwise."""
+
+    text: str
+
+
+class NotSent(msgspec.Struct, frozen=True, tag=True):
+    """The provider certainly never saw it: connection refused, no such host, or a look-up of
+    a key that the provider does not know after its settle time."""
+
+    text: str
+
+
+Outcome = Approved | Declined | ActionNeeded | Unknown | NotSent
+
+
+class Settlement(StrEnum):
+    CAPTURE = "capture"
+    VOID = "void"
+    REFUND = "refund"
+
+
+class Payment(Protocol):
+    """A payment handler. Deadlines are the caller's; a raised exception counts as `Unknown`."""
+
+    def describe(
+        self, merchant_id: str, total: Money, item_ids: Sequence[str]
+    ) -> HandlerListing | None:
+        """How it is listed for this cart; None when it cannot be used for it."""
+        ...
+
+    async def authorise(
+        self, attempt: Attempt, instrument: Instrument, credential: Credential
+    ) -> Outcome:
+        """Ask the provider to hold the amount, idempotent by ``attempt.psp_key``."""
+        ...
+
+    async def look_up(self, attempt: Attempt) -> Outcome:
+        """What became of ``attempt.psp_key``; never moves money."""
+        ...
+
+    async def settle(
+        self, attempt: Attempt, action: Settlement, amount: Money, action_key: str
+    ) -> Outcome:
+        """Capture, void or refund, idempotent by ``action_key``. `Approved` means done."""
+        ...
+
+
+# --- mail ---
+
+
+class MailMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """One mail. ``message_id`` stays the same over all tries."""
+
+    sender: str
+    recipient: str
+    subject: str
+    text: str
+    message_id: str
+    html: str | None = None
+
+
+class MailUndelivered(Exception):
+    """``permanent`` when trying again is pointless (the mailbox does not exist)."""
+
+    def __init__(self, text: str, *, permanent: bool) -> None:
+        super().__init__(text)
+        self.text = text
+        self.permanent = permanent
+
+
+class Mail(Protocol):
+    async def send(self, message: MailMessage) -> None:
+        """Hand it over for delivery; raises `MailUndelivered`."""
+        ...
+
+
+# --- outbound HTTP ---
+
+
+class Fetched(msgspec.Struct, frozen=True):
+    """Any complete answer, whatever its status."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+
+FetchCode = Literal["forbidden_url", "unreachable", "too_large", "timeout", "redirected", "tls"]
+
+
+class FetchRefused(Exception):
+    """No usable answer. ``code`` says why; ``text`` holds no secret and no address inside us."""
+
+    def __init__(self, code: FetchCode, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+        self.text = text
+
+
+class Fetch(Protocol):
+    """The one way out. Never follows redirects, never reaches an address that is not public."""
+
+    async def get(self, url: str, *, accept: str, max_bytes: int, timeout_s: float) -> Fetched: ...
+
+    async def post(
+        self,
+        url: str,
+        *,
+        headers: Sequence[tuple[str, str]],
+        body: bytes,
+        max_bytes: int,
+        timeout_s: float,
+    ) -> Fetched: ...
