@@ -120,9 +120,7 @@ class Pricing(Protocol):
 
 
 class Rates(Protocol):
-    async def options(
-        self, merchant_id: str, to: Address, lines: Sequence[PricedLine]
-    ) -> Sequence[Option]:
+    async def options(self, merchant_id: str, to: Address, lines: Sequence[PricedLine]) -> Sequence[Option]:
         """Ways to ship ``lines`` to an address, cheapest first; empty when it is undeliverable."""
         ...
 
@@ -201,8 +199,11 @@ class Unknown(msgspec.Struct, frozen=True, tag=True):
 
 
 class NotSent(msgspec.Struct, frozen=True, tag=True):
-    """The provider certainly never saw it: connection refused, no such host, or a look-up of
-    a key that the provider does not know after its settle time."""
+    """The provider certainly never saw it.
+
+    Connection refused, no such host; or a look-up of a key that the provider does not know after
+    its settle time.
+    """
 
     text: str
 
@@ -219,15 +220,11 @@ class Settlement(StrEnum):
 class Payment(Protocol):
     """A payment handler. Deadlines are the caller's; a raised exception counts as `Unknown`."""
 
-    def describe(
-        self, merchant_id: str, total: Money, item_ids: Sequence[str]
-    ) -> HandlerListing | None:
+    def describe(self, merchant_id: str, total: Money, item_ids: Sequence[str]) -> HandlerListing | None:
         """How it is listed for this cart; None when it cannot be used for it."""
         ...
 
-    async def authorise(
-        self, attempt: Attempt, instrument: Instrument, credential: Credential
-    ) -> Outcome:
+    async def authorise(self, attempt: Attempt, instrument: Instrument, credential: Credential) -> Outcome:
         """Ask the provider to hold the amount, idempotent by ``attempt.psp_key``."""
         ...
 
@@ -235,9 +232,7 @@ class Payment(Protocol):
         """What became of ``attempt.psp_key``; never moves money."""
         ...
 
-    async def settle(
-        self, attempt: Attempt, action: Settlement, amount: Money, action_key: str
-    ) -> Outcome:
+    async def settle(self, attempt: Attempt, action: Settlement, amount: Money, action_key: str) -> Outcome:
         """Capture, void or refund, idempotent by ``action_key``. `Approved` means done."""
         ...
 

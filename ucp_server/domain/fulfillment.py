@@ -67,9 +67,7 @@ class Method(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def destination(self) -> Destination | None:
-        return next(
-            (d for d in self.destinations or () if d.id == self.selected_destination_id), None
-        )
+        return next((d for d in self.destinations or () if d.id == self.selected_destination_id), None)
 
 
 class WantedDestination(msgspec.Struct, frozen=True, kw_only=True):

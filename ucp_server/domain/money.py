@@ -92,7 +92,5 @@ def decimal_text(money: Money) -> str:
 
 # ISO 4217 gives no exponent to funds codes and metals; nothing is sold in them.
 _EXPONENTS: Final[dict[str, int]] = {
-    currency.code: currency.exponent
-    for currency in iso4217.Currency
-    if currency.exponent is not None
+    currency.code: currency.exponent for currency in iso4217.Currency if currency.exponent is not None
 }

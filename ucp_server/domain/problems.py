@@ -61,9 +61,7 @@ def item_unavailable(item_id: str, where: str) -> Problem:
 
 
 def quantity_limit(title: str, limit: int, where: str) -> Problem:
-    return error(
-        "quantity_invalid_limit_exceeded", f"At most {limit} of {title} per order.", where=where
-    )
+    return error("quantity_invalid_limit_exceeded", f"At most {limit} of {title} per order.", where=where)
 
 
 def item_needs_review(title: str, where: str) -> Problem:
@@ -109,9 +107,7 @@ FULFILLMENT_MISSING = "fulfillment_required"
 
 
 def fulfillment_missing(where: str) -> Problem:
-    return error(
-        FULFILLMENT_MISSING, "Fulfillment address and option must be selected.", where=where
-    )
+    return error(FULFILLMENT_MISSING, "Fulfillment address and option must be selected.", where=where)
 
 
 def address_undeliverable(where: str) -> Problem:
@@ -119,9 +115,7 @@ def address_undeliverable(where: str) -> Problem:
 
 
 def address_incomplete(field: str, where: str) -> Problem:
-    return error(
-        "address_incomplete", f"The address lacks its {field.replace('_', ' ')}.", where=where
-    )
+    return error("address_incomplete", f"The address lacks its {field.replace('_', ' ')}.", where=where)
 
 
 def destination_unknown(where: str) -> Problem:

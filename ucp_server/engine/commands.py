@@ -1,0 +1,124 @@
+"""What can be asked of the engine, and how its answer is written down.
+
+A binding decodes its protocol into one of these commands and hands in a `Call`. The engine does
+not look inside a `Rendering` or a reply: both are the binding's bytes, kept and given back.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from ucp_server.domain.checkout import Buyer, Checkout, Instrument, Subscriber
+from ucp_server.domain.errors import Refusal
+from ucp_server.domain.fulfillment import WantedMethod
+from ucp_server.ports import Credential
+
+
+class WantedLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A line as asked for; ``id`` when it names one that the checkout has. Quantities are positive."""
+
+    item_id: str
+    quantity: int
+    id: str | None = None
+    parent_id: str | None = None
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole content of a checkout as a caller wants it.
+
+    On an update ``keep`` names the members whose absence means "as before" (``"buyer"``,
+    ``"methods"``, ``"discount_codes"``); for all others absence removes.
+    """
+
+    lines: tuple[WantedLine, ...]
+    currency: str | None = None  # what the caller believes; ours holds
+    buyer: Buyer | None = None
+    methods: tuple[WantedMethod, ...] | None = None
+    discount_codes: tuple[str, ...] | None = None
+    instruments: tuple[Instrument, ...] = ()
+    context: dict[str, Any] | None = None
+    attribution: dict[str, str] | None = None
+    keep: frozenset[str] = frozenset()
+
+
+class CreateCheckout(msgspec.Struct, frozen=True, kw_only=True):
+    wanted: Wanted
+    subscriber: Subscriber | None = None
+
+
+class UpdateCheckout(msgspec.Struct, frozen=True, kw_only=True):
+    checkout_id: str
+    wanted: Wanted
+    subscriber: Subscriber | None = None
+
+
+class CancelCheckout(msgspec.Struct, frozen=True, kw_only=True):
+    checkout_id: str
+
+
+class CompleteCheckout(msgspec.Struct, frozen=True, kw_only=True):
+    """Pay and place the order.
+
+    ``by_buyer`` is set by our own page: the buyer acts in person, so what needs the buyer's review
+    no longer stands in the way. ``expected_total_minor`` is the total that the payer saw, where
+    the protocol carries it; another one is a problem, never a charge.
+    """
+
+    checkout_id: str
+    instrument: Instrument
+    credential: Credential
+    by_buyer: bool = False
+    expected_total_minor: int | None = None
+
+
+Command = CreateCheckout | UpdateCheckout | CancelCheckout | CompleteCheckout
+
+
+class Scope(msgspec.Struct, frozen=True, kw_only=True):
+    """Who asks whom. Every statement names both; a foreign id is an unknown one."""
+
+    merchant_id: str
+    platform_id: str
+
+
+class Key(msgspec.Struct, frozen=True, kw_only=True):
+    """An idempotency key: unique per (merchant, platform, operation, key).
+
+    ``fingerprint`` is HMAC(server secret, SHA-256 of the raw body, operation, target, query).
+    """
+
+    operation: str
+    key: str
+    fingerprint: bytes
+
+
+class Rendering(msgspec.Struct, frozen=True, kw_only=True):
+    """How an answer is written when its request is gone: the binding's name and its own note."""
+
+    binding: str
+    terms: bytes
+
+
+class Call(msgspec.Struct, frozen=True, kw_only=True):
+    """One request around a command.
+
+    ``render`` and ``render_refusal`` are pure and quick; they give the reply's bytes as they will
+    be kept and replayed. ``refusing_problems`` are the problem codes that this caller's release
+    answers as a refusal.
+    """
+
+    scope: Scope
+    render: Callable[[Checkout], bytes]
+    render_refusal: Callable[[Refusal], bytes]
+    rendering: Rendering
+    key: Key | None = None
+    refusing_problems: frozenset[str] = frozenset()
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """The reply's bytes; ``replayed`` when they were kept from an earlier request."""
+
+    reply: bytes
+    replayed: bool = False
+    checkout_id: str | None = None
