@@ -236,6 +236,13 @@ class Payment(Protocol):
         """Capture, void or refund, idempotent by ``action_key``. `Approved` means done."""
         ...
 
+    def on_page(self, merchant_id: str, total: Money) -> tuple[Instrument, Credential] | None:
+        """What the buyer's agreement on our own page pays with (an account on file, an invoice).
+
+        None when the handler needs fields of its own there.
+        """
+        ...
+
 
 # --- mail ---
 

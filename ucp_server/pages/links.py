@@ -1,0 +1,25 @@
+"""The paths of the two pages that links lead to. The token is the key; the id only finds the row."""
+
+from typing import Final
+from uuid import UUID
+
+CHECKOUT_ROUTE: Final = "/checkout/{page_id}/{token}"
+ORDER_ROUTE: Final = "/order/{page_id}/{token}"
+
+
+def checkout_path(checkout_id: str, link_token: str) -> str:
+    """Where the buyer takes over a checkout (``continue_url`` without the origin)."""
+    return CHECKOUT_ROUTE.format(page_id=UUID(checkout_id).hex, token=link_token)
+
+
+def order_path(order_id: str, permalink_token: str) -> str:
+    """Where an order is shown (``permalink_url`` without the origin)."""
+    return ORDER_ROUTE.format(page_id=UUID(order_id).hex, token=permalink_token)
+
+
+def row_id(page_id: str) -> str | None:
+    """The id of the row behind a page, or None when it cannot be one."""
+    try:
+        return str(UUID(hex=page_id)) if len(page_id) == 32 else None
+    except ValueError:
+        return None

@@ -1,0 +1,63 @@
+"""What every page answers with, and how a form proves that it is ours."""
+
+import hashlib
+import hmac
+from typing import Final
+
+from ucp_server.asgi.reply import Reply
+
+# Nothing inline and nothing foreign runs; pictures of goods may come from the merchant's own host.
+_POLICY: Final = (
+    b"default-src 'none'; style-src 'self'; img-src 'self' https:; form-action 'self'; "
+    b"base-uri 'none'; frame-ancestors 'none'"
+)
+
+# The link in the address bar is a key: nobody keeps it, nobody is told of it, nobody indexes it.
+PAGE_HEADERS: Final = (
+    (b"content-type", b"text/html; charset=utf-8"),
+    (b"content-security-policy", _POLICY),
+    (b"cache-control", b"no-store"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-robots-tag", b"noindex"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+)
+
+
+def page(html: str, status: int = 200) -> Reply:
+    """An HTML answer with the headers that every page carries."""
+    return Reply(status=status, body=html.encode(), headers=PAGE_HEADERS)
+
+
+def see_other(path: str) -> Reply:
+    """303 to one of our own paths, after a form was dealt with."""
+    return Reply(
+        status=303,
+        body=b"",
+        headers=(
+            (b"location", path.encode("ascii")),
+            (b"cache-control", b"no-store"),
+            (b"referrer-policy", b"no-referrer"),
+        ),
+    )
+
+
+def form_token(secret: bytes, page_id: str, link_token: str) -> str:
+    """A token that only a page which we rendered for this link can carry."""
+    note = f"page-form\0{page_id}\0{link_token}".encode()
+    return hmac.new(secret, note, hashlib.sha256).hexdigest()[:32]
+
+
+def is_our_form(
+    token: str, expected: str, *, origin: str | None, fetch_site: str | None, ours: str
+) -> bool:
+    """Whether a POST came from our own page: its token and, where the browser names it, its origin.
+
+    A no-referrer page posts ``Origin: null`` in some browsers; they name the site of the request
+    in ``Sec-Fetch-Site`` instead, which a script cannot forge.
+    """
+    if not hmac.compare_digest(token.encode(), expected.encode()):
+        return False
+    if fetch_site is not None:
+        return fetch_site == "same-origin"
+    return origin == ours
