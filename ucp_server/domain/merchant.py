@@ -1,0 +1,28 @@
+"""Who sells: the few facts of a merchant that rules depend on. Configuration is mapped to this."""
+
+import msgspec
+
+# UCP 2026-01-11, "expires_at": six hours where the merchant says nothing else.
+TTL_DEFAULT_S = 6 * 60 * 60
+
+
+class Merchant(msgspec.Struct, frozen=True, kw_only=True):
+    """One shop. ``id`` is its name in the configuration and leads every key in the store.
+
+    ``home_country`` is ISO 3166-1 alpha-2 and taxes what is collected or not yet addressed;
+    ``required_buyer_fields`` name members of `Buyer` that a complete needs; orders above
+    ``escalate_above_minor`` are confirmed by the buyer in person. With ``own_stock`` the pieces are
+    counted in our tables, otherwise by a plug-in.
+    """
+
+    id: str
+    title: str
+    currency: str
+    home_country: str
+    mail_sender: str
+    tax_included: bool = False
+    ttl_s: int = TTL_DEFAULT_S
+    escalate_above_minor: int | None = None
+    required_buyer_fields: tuple[str, ...] = ()
+    own_stock: bool = True
+    key_required: bool = False
