@@ -1,0 +1,203 @@
+"""One purchase, told step by step."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+from joserfc import jws
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey
+
+from ucp_server.agent.listening import Event, Listening
+from ucp_server.agent.shop import CARD, Offer, Shop, ShopError, Wire
+from ucp_server.domain.money import Money, decimal_text
+
+Say = Callable[[str, str], None]
+
+_EVENT_WAIT_S: Final = 10.0
+_POLL_S: Final = 2.0
+_UPDATES_MAX: Final = 3  # an address, an option, and one more for a shop that asks twice
+
+BUYER: Final = {"first_name": "Ada", "last_name": "Agent", "email": "ada.agent@example.com"}
+ADDRESS: Final = {
+    "id": "home",
+    "street_address": "Invalidenstraße 117",
+    "address_locality": "Berlin",
+    "postal_code": "10115",
+    "address_country": "DE",
+}
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """What to buy: ``wait_s`` is how long to wait for the buyer when the shop asks for one."""
+
+    item_id: str
+    quantity: int = 1
+    code: str | None = None
+    wait_s: float = 0.0
+
+
+async def purchase(shop: Shop, plan: Plan, say: Say, listening: Listening | None) -> Wire:
+    """Buy and return the last checkout; raises `ShopError` with the reason when the shop says no."""
+    offer = await shop.discover()
+    say("discover", f"UCP {offer.release} at {offer.endpoint}")
+    say("", f"can: {', '.join(name.rsplit('.', 1)[-1] for name in offer.capabilities)}")
+    say("", f"takes: {', '.join(offer.handlers) or 'nothing that an agent can use'}")
+    checkout = await shop.create(offer, _create_body(plan))
+    say("create", f"{checkout['id']} is {checkout['status']}")
+    _tell_bill(checkout, say)
+    checkout = await _fill(shop, offer, plan, checkout, say)
+    if checkout["status"] == "requires_escalation":
+        return await _hand_over(shop, offer, plan, checkout, say)
+    checkout = await _complete(shop, offer, checkout, say)
+    _tell_order(checkout, say)
+    if listening is not None:
+        await _follow(offer, listening, say)
+    return checkout
+
+
+def _create_body(plan: Plan) -> Wire:
+    line = {"item": {"id": plan.item_id}, "quantity": plan.quantity}
+    return {"line_items": [line], "currency": "EUR", "buyer": BUYER, "payment": {}}
+
+
+async def _fill(shop: Shop, offer: Offer, plan: Plan, checkout: Wire, say: Say) -> Wire:
+    """Give the shop what it asks for: where to send it, how, and a discount code if there is one."""
+    for _ in range(_UPDATES_MAX):
+        fulfillment, said = _fulfillment(checkout)
+        discounts = None if plan.code is None else {"codes": [plan.code]}
+        if fulfillment is None and (discounts is None or "discounts" in checkout):
+            break
+        body = _update_body(checkout, fulfillment, discounts)
+        checkout = await shop.update(offer, checkout["id"], body)
+        say("update", f"{said or 'discount code ' + str(plan.code)}: {checkout['status']}")
+        _tell_bill(checkout, say)
+    return checkout
+
+
+def _update_body(checkout: Wire, fulfillment: Wire | None, discounts: Wire | None) -> Wire:
+    body: Wire = {
+        "id": checkout["id"],
+        "currency": checkout["currency"],
+        "line_items": [
+            {"id": line["id"], "item": {"id": line["item"]["id"]}, "quantity": line["quantity"]}
+            for line in checkout["line_items"]
+        ],
+        "buyer": BUYER,
+        "payment": {},
+    }
+    if fulfillment is not None or "fulfillment" in checkout:
+        body["fulfillment"] = fulfillment or checkout["fulfillment"]
+    if discounts is not None:
+        body["discounts"] = discounts
+    return body
+
+
+def _fulfillment(checkout: Wire) -> tuple[Wire | None, str]:
+    """The next thing the first method lacks: an address, then the cheapest option."""
+    methods = checkout.get("fulfillment", {}).get("methods") or []
+    if not methods:
+        return None, ""
+    method = methods[0]
+    groups = method.get("groups") or []
+    open_groups = [g for g in groups if g.get("options") and not g.get("selected_option_id")]
+    if method.get("selected_destination_id") and not open_groups:
+        return None, ""
+    wanted: Wire = {"id": method["id"], "type": "shipping", "line_item_ids": method["line_item_ids"]}
+    wanted |= {"destinations": [ADDRESS], "selected_destination_id": ADDRESS["id"]}
+    if not open_groups:
+        return {"methods": [wanted]}, f"send it to {ADDRESS['address_locality']}"
+    chosen = {group["id"]: min(group["options"], key=_price) for group in open_groups}
+    wanted["groups"] = [{"id": key, "selected_option_id": o["id"]} for key, o in chosen.items()]
+    return {"methods": [wanted]}, "by " + ", ".join(o["title"] for o in chosen.values())
+
+
+def _price(option: Wire) -> int:
+    return next((t["amount"] for t in option.get("totals", ()) if t["type"] == "total"), 0)
+
+
+async def _complete(shop: Shop, offer: Offer, checkout: Wire, say: Say) -> Wire:
+    handlers = [entry["id"] for entry in checkout.get("payment", {}).get("handlers", ())]
+    if not handlers:
+        raise ShopError("The shop offers no way to pay for this cart.")
+    handler = next((h for h in handlers if "mock" in h), handlers[0])
+    body = {"payment_data": CARD | {"handler_id": handler}}
+    done = await shop.complete(offer, checkout["id"], body)
+    say("complete", f"paid with {handler}: {done['status']}")
+    if done["status"] == "complete_in_progress":
+        done = await _until(shop, offer, done, 60.0, lambda c: c["status"] != "complete_in_progress")
+    if done["status"] != "completed":
+        raise ShopError("The order was not placed: " + (_messages(done) or done["status"]))
+    return done
+
+
+async def _hand_over(shop: Shop, offer: Offer, plan: Plan, checkout: Wire, say: Say) -> Wire:
+    say("hand over", f"the buyer has to act: {_messages(checkout)}")
+    say("", f"open {checkout['continue_url']}")
+    if plan.wait_s <= 0:
+        return checkout
+    done = await _until(
+        shop, offer, checkout, plan.wait_s, lambda c: c["status"] in ("completed", "canceled")
+    )
+    say("", f"the checkout is {done['status']}")
+    if done["status"] == "completed":
+        _tell_order(done, say)
+    return done
+
+
+async def _until(
+    shop: Shop, offer: Offer, checkout: Wire, wait_s: float, done: Callable[[Wire], bool]
+) -> Wire:
+    deadline = asyncio.get_running_loop().time() + wait_s
+    while not done(checkout) and asyncio.get_running_loop().time() < deadline:
+        await asyncio.sleep(_POLL_S)
+        checkout = await shop.get(offer, checkout["id"])
+    return checkout
+
+
+def _tell_bill(checkout: Wire, say: Say) -> None:
+    currency = checkout["currency"]
+    for line in checkout["line_items"]:
+        say("", f"{line['quantity']} × {line['item']['title']}")
+    rows = [f"{row['type']} {_amount(row['amount'], currency)}" for row in checkout["totals"]]
+    say("", ", ".join(rows))
+    for message in checkout.get("messages", ()):
+        say("", f"{message['type']}: {message['content']}")
+
+
+def _tell_order(checkout: Wire, say: Say) -> None:
+    order = checkout["order"]
+    say("order", f"{order['id']}, to be seen at {order['permalink_url']}")
+
+
+async def _follow(offer: Offer, listening: Listening, say: Say) -> None:
+    event = await listening.event(_EVENT_WAIT_S)
+    if event is None:
+        say("event", f"none came within {_EVENT_WAIT_S:.0f} s")
+        return
+    order = msgspec.json.decode(event.body)
+    verdict = "its signature is the shop's" if is_signed_by(offer.keys, event) else "NOT signed by the shop"
+    say("event", f"order {order.get('id')} arrived; {verdict}")
+
+
+def is_signed_by(keys: tuple[Wire, ...], event: Event) -> bool:
+    """Whether one of ``keys`` made the event's detached JWS over its raw body (RFC 7797)."""
+    token = event.headers.get("request-signature", "")
+    for key in keys:
+        try:
+            public: dict[str, Any] = {name: key[name] for name in ("kty", "crv", "x", "y", "kid")}
+            signed = jws.deserialize_compact(token, ECKey.import_key(public), payload=event.body)
+        except (JoseError, ValueError, KeyError):
+            continue
+        if signed.headers().get("kid") == key["kid"]:
+            return True
+    return False
+
+
+def _messages(checkout: Wire) -> str:
+    return " ".join(m["content"] for m in checkout.get("messages", ()) if m["type"] == "error")
+
+
+def _amount(minor: int, currency: str) -> str:
+    return f"{decimal_text(Money(minor, currency))} {currency}"

@@ -1,0 +1,123 @@
+"""A shop as the agent sees it: its profile, and the five calls of a checkout over REST."""
+
+import ssl
+from typing import Any, Final
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import aiohttp
+import msgspec
+
+Wire = dict[str, Any]
+
+_TIMEOUT: Final = aiohttp.ClientTimeout(total=30)  # complete may take 10 s and more
+_REPLY_BYTES_MAX: Final = 4 * 1024 * 1024
+_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+
+CARD: Final = {
+    "id": "instr_agent",
+    "type": "card",
+    "brand": "visa",
+    "last_digits": "4242",
+    "credential": {"type": "token", "token": "success_token"},
+}
+
+
+class ShopError(Exception):
+    """The shop refused or could not be understood; ``text`` is for the person who reads along."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.text = text
+
+
+class Offer(msgspec.Struct, frozen=True, kw_only=True):
+    """What the profile says: where to call, which release, what can pay."""
+
+    release: str
+    endpoint: str
+    capabilities: tuple[str, ...]
+    handlers: tuple[str, ...]
+    keys: tuple[Wire, ...]
+
+
+class Shop:
+    """One shop. Every call names the agent's profile; every change has a key of its own."""
+
+    def __init__(self, url: str, *, profile_url: str, api_key: str | None = None) -> None:
+        self._url = url.rstrip("/")
+        self._headers = {"UCP-Agent": f'profile="{profile_url}"', "Accept": "application/json"}
+        if api_key is not None:
+            self._headers["X-API-Key"] = api_key
+        self._session = aiohttp.ClientSession(timeout=_TIMEOUT, connector=_connector(self._url))
+
+    async def close(self) -> None:
+        await self._session.close()
+
+    async def discover(self) -> Offer:
+        """Read ``/.well-known/ucp``; raises `ShopError` when it is no profile of 2026-01-11."""
+        found = await self._send("GET", f"{self._url}/.well-known/ucp", None)
+        try:
+            ucp, shopping = found["ucp"], found["ucp"]["services"]["dev.ucp.shopping"]
+            return Offer(
+                release=ucp["version"],
+                endpoint=shopping["rest"]["endpoint"].rstrip("/"),
+                capabilities=tuple(entry["name"] for entry in ucp["capabilities"]),
+                handlers=tuple(entry["id"] for entry in found.get("payment", {}).get("handlers", ())),
+                keys=tuple(found.get("signing_keys", ())),
+            )
+        except (KeyError, TypeError) as error:
+            raise ShopError(f"This profile is not one of release 2026-01-11 (no {error}).") from error
+
+    async def create(self, offer: Offer, body: Wire) -> Wire:
+        return await self._send("POST", f"{offer.endpoint}/checkout-sessions", body)
+
+    async def update(self, offer: Offer, checkout_id: str, body: Wire) -> Wire:
+        return await self._send("PUT", f"{offer.endpoint}/checkout-sessions/{checkout_id}", body)
+
+    async def get(self, offer: Offer, checkout_id: str) -> Wire:
+        return await self._send("GET", f"{offer.endpoint}/checkout-sessions/{checkout_id}", None)
+
+    async def complete(self, offer: Offer, checkout_id: str, body: Wire) -> Wire:
+        return await self._send("POST", f"{offer.endpoint}/checkout-sessions/{checkout_id}/complete", body)
+
+    async def _send(self, method: str, url: str, body: Wire | None) -> Wire:
+        headers = dict(self._headers)
+        if body is not None:
+            headers |= {"Content-Type": "application/json", "Idempotency-Key": str(uuid4())}
+        data = None if body is None else msgspec.json.encode(body)
+        try:
+            async with self._session.request(
+                method, url, data=data, headers=headers, allow_redirects=False
+            ) as reply:
+                raw = await reply.content.read(_REPLY_BYTES_MAX)
+                status = reply.status
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise ShopError(f"{method} {url}: {error or 'no answer in time'}") from error
+        return _understood(method, url, status, raw)
+
+
+def _understood(method: str, url: str, status: int, raw: bytes) -> Wire:
+    try:
+        document = msgspec.json.decode(raw)
+    except msgspec.DecodeError as error:
+        raise ShopError(f"{method} {url} answered {status} without readable JSON.") from error
+    if status not in (200, 201) or not isinstance(document, dict):
+        raise ShopError(f"{method} {url} answered {status}: {_words(document)}")
+    return document
+
+
+def _words(document: object) -> str:
+    if isinstance(document, dict):
+        told = [m.get("content", "") for m in document.get("messages", ()) if isinstance(m, dict)]
+        return " ".join(told) or str(document.get("content") or document.get("detail") or "no reason given")
+    return "no reason given"
+
+
+def _connector(url: str) -> aiohttp.TCPConnector:
+    """Certificates are checked, but for this machine's own: a demo shop signs its certificate itself."""
+    context = ssl.create_default_context()
+    if urlsplit(url).hostname in _LOOPBACK:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return aiohttp.TCPConnector(ssl=context)

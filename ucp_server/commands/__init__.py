@@ -1,0 +1,1 @@
+"""The commands of ``ucp-server``, one module each."""

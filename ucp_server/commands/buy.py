@@ -1,0 +1,62 @@
+"""``ucp-server buy``: a small agent that a person can read along."""
+
+import asyncio
+
+import click
+
+from ucp_server.agent.listening import Listening
+from ucp_server.agent.purchase import Plan, purchase
+from ucp_server.agent.shop import Shop, ShopError, Wire
+
+RELEASES = ("2026-01-11",)
+
+
+@click.command()
+@click.argument("url")
+@click.option("--item", "item_id", required=True, help="What to buy: an item id of the shop.")
+@click.option("--quantity", default=1, show_default=True, type=click.IntRange(1, 99))
+@click.option("--code", help="A discount code to try.")
+@click.option("--release", type=click.Choice(RELEASES), default=RELEASES[0], show_default=True)
+@click.option("--transport", type=click.Choice(["rest"]), default="rest", show_default=True)
+@click.option("--profile", "profile_url", help="The agent's profile; its own on loopback if left out.")
+@click.option("--api-key", envvar="UCP_API_KEY", help="Sent as X-API-Key.")
+@click.option("--wait", "wait_s", default=0.0, help="Seconds to wait when the buyer has to act.")
+def buy(
+    url: str,
+    item_id: str,
+    quantity: int,
+    code: str | None,
+    release: str,
+    transport: str,
+    profile_url: str | None,
+    api_key: str | None,
+    wait_s: float,
+) -> None:
+    """Buy one item from the shop at URL, and tell every step."""
+    del transport  # one to choose from so far
+    plan = Plan(item_id=item_id, quantity=quantity, code=code, wait_s=wait_s)
+    try:
+        done = asyncio.run(_buy(url, plan, release, profile_url, api_key))
+    except ShopError as error:
+        raise click.ClickException(error.text) from error
+    if done["status"] != "completed":
+        raise SystemExit(3)
+
+
+async def _buy(url: str, plan: Plan, release: str, profile_url: str | None, api_key: str | None) -> Wire:
+    if profile_url is not None:
+        return await _with(Shop(url, profile_url=profile_url, api_key=api_key), plan, None)
+    async with Listening(release) as listening:
+        shop = Shop(url, profile_url=listening.profile_url, api_key=api_key)
+        return await _with(shop, plan, listening)
+
+
+async def _with(shop: Shop, plan: Plan, listening: Listening | None) -> Wire:
+    try:
+        return await purchase(shop, plan, _say, listening)
+    finally:
+        await shop.close()
+
+
+def _say(step: str, text: str) -> None:
+    click.echo(f"{click.style(f'{step:>9}', bold=True, fg='green')}  {text}")
