@@ -5,7 +5,7 @@ not look inside a `Rendering` or a reply: both are the binding's bytes, kept and
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -100,12 +100,21 @@ class Rendering(msgspec.Struct, frozen=True, kw_only=True):
     terms: bytes
 
 
+class Renderer(Protocol):
+    """A binding's hand for answers whose request is gone; ``terms`` are those of its `Rendering`."""
+
+    def render(self, terms: bytes, checkout: Checkout) -> bytes: ...
+
+    def render_refusal(self, terms: bytes, refusal: Refusal) -> bytes: ...
+
+
 class Call(msgspec.Struct, frozen=True, kw_only=True):
     """One request around a command.
 
     ``render`` and ``render_refusal`` are pure and quick; they give the reply's bytes as they will
     be kept and replayed. ``refusing_problems`` are the problem codes that this caller's release
-    answers as a refusal.
+    answers as a refusal. ``arrived_s`` is the event loop's time (``loop.time()``) at which the
+    request came in: a caller's patience counts from there. Without it, from the call of ``run``.
     """
 
     scope: Scope
@@ -114,6 +123,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     rendering: Rendering
     key: Key | None = None
     refusing_problems: frozenset[str] = frozenset()
+    arrived_s: float | None = None
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
