@@ -2,10 +2,12 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Literal
 
 import msgspec
 
 from ucp_server.domain.checkout import Subscriber
+from ucp_server.domain.order import Order
 
 
 class JobKind(StrEnum):
@@ -22,8 +24,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One row of the outbox.
 
     ``id`` is a UUIDv7 as text and stays the same over all tries (it is the event id on the wire).
-    Jobs of one ``stream`` are done in the order of their ``sequence``; ``payload`` is JSON whose
-    shape belongs to the kind.
+    Jobs of one ``stream`` are done in the order of their ``sequence``, whatever their kind;
+    ``payload`` is JSON: a `Notice` for webhooks and mail, a `MoneyMove` for the rest.
     """
 
     id: str
@@ -34,3 +36,49 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     payload: bytes
     created_at: datetime
     subscriber: Subscriber | None = None
+
+
+class Notice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The order as it was after ``what`` happened; ``about`` names its event or adjustment."""
+
+    what: Literal["placed", "shipped", "delivered", "canceled", "returned", "refunded", "changed"]
+    order: Order
+    about: str | None = None
+
+
+class MoneyMove(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """``amount_minor`` to capture, void or refund of an attempt; a refund names its adjustment."""
+
+    attempt_id: str
+    amount_minor: int
+    order_id: str | None = None
+    adjustment_id: str | None = None
+
+
+# --- how a delivery ended ---
+
+
+class Delivered(msgspec.Struct, frozen=True, tag=True):
+    """The other side has it."""
+
+
+class Retry(msgspec.Struct, frozen=True, tag=True):
+    """Not this time; ``after_s`` when the other side said how long to wait."""
+
+    text: str
+    after_s: float | None = None
+
+
+class Paused(msgspec.Struct, frozen=True, tag=True):
+    """The other side wants no more for now (410): kept, in order, until the merchant goes on."""
+
+    text: str
+
+
+class Parked(msgspec.Struct, frozen=True, tag=True):
+    """Trying again is pointless; kept for the merchant to look at and send again."""
+
+    text: str
+
+
+DeliveryOutcome = Delivered | Retry | Paused | Parked

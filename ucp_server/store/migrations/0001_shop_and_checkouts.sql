@@ -137,11 +137,13 @@ create table attempts (
     checkout_id uuid not null,
     platform_id text not null,
     handler_id text not null,
+    -- the provider's idempotency key, made by us before anything is sent
     psp_key text not null,
     amount_minor bigint not null check (amount_minor between 0 and 9007199254740991),
     currency text not null,
     -- created: nothing sent yet; sent: the provider may have it; unknown: it did not say;
-    -- authorised/captured: money is held or taken; the rest is final without money
+    -- authorised/captured: money is held or taken; action_needed: the buyer is at a challenge;
+    -- released: never sent, the identical request may go on with it; declined/voided: final
     state text not null check (
         state in ('created', 'sent', 'unknown', 'authorised', 'captured', 'declined', 'released',
                   'voided', 'action_needed')
@@ -149,26 +151,31 @@ create table attempts (
     reference text,
     captured_minor bigint not null default 0,
     refunded_minor bigint not null default 0,
-    -- the key of the complete that opened it, null when it had none
+    -- the claim of the complete that opened it, null when it had no key
+    operation text,
     key text,
     -- which binding answers, under which terms; see engine/commands.py, Rendering
     binding text not null,
     terms bytea not null,
-    -- the basket and quote that are being paid for, as the checkout had them at this revision
-    revision bigint not null,
+    refusing_problems text[] not null default '{}',
+    -- until then its holder is believed to be alive, or a look-up is pointless; then resume takes it
     lease_until timestamptz,
+    -- rises with every new holder, so that an old one can no longer decide
+
     epoch bigint not null default 1,
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
     primary key (merchant_id, id),
     constraint attempts_psp_key unique (merchant_id, psp_key),
-    check (captured_minor <= amount_minor),
-    check (refunded_minor <= captured_minor)
+    constraint attempts_captured_amount check (captured_minor <= amount_minor),
+    constraint attempts_refunded_captured check (refunded_minor between 0 and captured_minor)
 );
+create index attempts_of_checkout on attempts (merchant_id, checkout_id);
 -- one attempt at a time may move money for a checkout
 create unique index attempts_one_open on attempts (merchant_id, checkout_id)
     where state in ('created', 'sent', 'unknown');
-create index attempts_resumable on attempts (lease_until) where state in ('created', 'sent', 'unknown');
+create index attempts_resumable on attempts (lease_until)
+    where state in ('created', 'sent', 'unknown', 'action_needed');
 
 create table reservations (
     merchant_id text not null,
@@ -191,6 +198,8 @@ create table orders (
     primary key (merchant_id, id)
 ) partition by range (id);
 create table orders_default partition of orders default;
+-- what a merchant has to look at: sold, but the money could not be taken
+create index orders_unpaid on orders (merchant_id, placed_at) where document ->> 'payment' = 'payment_failed';
 
 -- --- outbox ------------------------------------------------------------------------------------
 
@@ -204,14 +213,16 @@ create table outbox (
     payload jsonb not null,
     subscriber jsonb,
     rendered bytea, -- what is sent, made once
-    state text not null default 'pending' check (state in ('pending', 'done', 'parked')),
+    -- paused: the subscriber wants no more for now, its stream waits; parked: given up, others go on
+    state text not null default 'pending' check (state in ('pending', 'done', 'paused', 'parked')),
     tries integer not null default 0,
     next_at timestamptz not null default now(),
     last_error text,
     created_at timestamptz not null default now(),
     done_at timestamptz,
     primary key (merchant_id, id),
-    constraint outbox_stream_order unique (merchant_id, kind, stream, sequence)
+    constraint outbox_stream_order unique (merchant_id, stream, sequence)
 );
 create index outbox_due on outbox (next_at, id) where state = 'pending';
-create index outbox_parked on outbox (merchant_id, created_at) where state = 'parked';
+create index outbox_waiting on outbox (merchant_id, created_at) where state in ('paused', 'parked');
+create index outbox_done on outbox (done_at) where state = 'done';
