@@ -1,0 +1,157 @@
+"""Rows of checkouts. Every write names the revision that was read and keeps the reply with it."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from ucp_server.domain.checkout import Checkout
+from ucp_server.store.claims import Claim
+from ucp_server.store.database import Read, Tx
+from ucp_server.store.documents import decode_checkout, encode
+from ucp_server.store.violations import violations
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCheckout:
+    """``is_over`` when it is still open in its row but its time has passed by Postgres's clock."""
+
+    checkout: Checkout
+    is_over: bool
+
+
+@dataclass(frozen=True, slots=True)
+class KeptReply:
+    """The key of a request and the bytes that answer it."""
+
+    claim: Claim
+    reply: bytes
+
+
+LOAD_CHECKOUT: Final = """
+select document, state = 'open' and expires_at <= now()
+from checkouts where merchant_id = $1 and id = $2 and platform_id = $3
+"""
+
+
+async def load_checkout(
+    db: Read, merchant_id: str, platform_id: str, checkout_id: str
+) -> StoredCheckout | None:
+    row = await db.fetchrow(LOAD_CHECKOUT, merchant_id, checkout_id, platform_id)
+    return None if row is None else StoredCheckout(decode_checkout(row[0]), row[1])
+
+
+LOAD_CHECKOUT_OF_ANY: Final = """
+select document, state = 'open' and expires_at <= now()
+from checkouts where merchant_id = $1 and id = $2
+"""
+
+
+async def load_checkout_of_any(db: Read, merchant_id: str, checkout_id: str) -> StoredCheckout | None:
+    """Whichever platform it belongs to: for its buyer's link, and for resume."""
+    row = await db.fetchrow(LOAD_CHECKOUT_OF_ANY, merchant_id, checkout_id)
+    return None if row is None else StoredCheckout(decode_checkout(row[0]), row[1])
+
+
+# A reply is kept only with its claim, and a claim made only with its checkout: each part selects
+# from what the part before it returned.
+_REPLIED = """
+claimed as (
+    insert into claims (merchant_id, platform_id, operation, key, fingerprint, checkout_id, replied_at)
+    select merchant_id, platform_id, $8, $9, $10, id, now() from written where $9::text is not null
+    returning merchant_id, platform_id, operation, key, replied_at
+), replied as (
+    insert into replies (merchant_id, platform_id, operation, key, replied_at, reply)
+    select merchant_id, platform_id, operation, key, replied_at, $11 from claimed
+)
+"""
+
+INSERT_CHECKOUT: Final = f"""
+with written as (
+    insert into checkouts (merchant_id, id, platform_id, revision, state, expires_at, document)
+    values ($1, $2, $3, $4, $5, $6, $7)
+    returning merchant_id, id, platform_id
+), {_REPLIED}
+select count(*) from written
+"""
+
+
+async def insert_checkout(tx: Tx, checkout: Checkout, kept: KeptReply | None) -> None:
+    """Raises KeyTaken, and RowExists when this very checkout is there already."""
+    with violations():
+        await tx.fetchval(INSERT_CHECKOUT, *_row(checkout), *_kept(kept))
+
+
+# A challenge that the buyer was sent to is about the basket as it was: let resume void it.
+UPDATE_CHECKOUT: Final = f"""
+with written as (
+    update checkouts set revision = $4, state = $5, expires_at = $6, document = $7
+    where merchant_id = $1 and id = $2 and platform_id = $3
+      and revision = $4 - 1 and state = 'open' and expires_at > now()
+    returning merchant_id, id, platform_id
+), superseded as (
+    update attempts a set lease_until = now() from written w
+    where a.merchant_id = w.merchant_id and a.checkout_id = w.id and a.state = 'action_needed'
+), {_REPLIED}
+select count(*) from written
+"""
+
+
+async def update_checkout(tx: Tx, checkout: Checkout, kept: KeptReply | None) -> bool:
+    """Write ``checkout`` over the open revision before it; False when that one is gone.
+
+    Raises KeyTaken.
+    """
+    with violations():
+        return await tx.fetchval(UPDATE_CHECKOUT, *_row(checkout), *_kept(kept)) == 1
+
+
+def _row(checkout: Checkout) -> tuple[object, ...]:
+    return (
+        checkout.merchant_id,
+        checkout.id,
+        checkout.platform_id,
+        checkout.revision,
+        checkout.state,
+        checkout.expires_at,
+        encode(checkout),
+    )
+
+
+def _kept(kept: KeptReply | None) -> tuple[object, ...]:
+    if kept is None:
+        return (None, None, None, None)
+    return (kept.claim.operation, kept.claim.key, kept.claim.fingerprint, kept.reply)
+
+
+_EXPIRED = """
+set state = 'expired', revision = c.revision + 1,
+    document = c.document || jsonb_build_object(
+        'state', 'expired', 'revision', c.revision + 1, 'updated_at', now())
+"""
+
+EXPIRE_CHECKOUT: Final = f"""
+update checkouts c {_EXPIRED}
+where c.merchant_id = $1 and c.id = $2 and c.state = 'open' and c.expires_at <= now()
+returning c.document
+"""
+
+
+async def expire_checkout(tx: Tx, merchant_id: str, checkout_id: str) -> Checkout | None:
+    """Write down that its time is over; None when it was not open any more."""
+    document = await tx.fetchval(EXPIRE_CHECKOUT, merchant_id, checkout_id)
+    return decode_checkout(document) if isinstance(document, bytes) else None
+
+
+EXPIRE_DUE: Final = f"""
+update checkouts c {_EXPIRED}
+from (
+    select merchant_id, id from checkouts
+    where state = 'open' and expires_at <= now()
+    order by expires_at limit $1 for update skip locked
+) due
+where c.merchant_id = due.merchant_id and c.id = due.id
+"""
+
+
+async def expire_due(tx: Tx, limit: int) -> int:
+    """Expire at most ``limit`` checkouts whose time is over."""
+    return await tx.execute(EXPIRE_DUE, limit)
