@@ -66,7 +66,11 @@ class Subscriber(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Basket(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Everything that was asked for, free of prices. A PUT replaces it whole."""
+    """Everything that was asked for, free of prices. A PUT replaces it whole.
+
+    ``lines_made`` counts the line ids ever given, so that none comes twice. ``methods`` hold the
+    destinations that the caller sent; a buyer's stored ones are added with each quote.
+    """
 
     lines: tuple[Line, ...]
     buyer: Buyer | None = None
@@ -75,6 +79,7 @@ class Basket(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     instruments: tuple[Instrument, ...] = ()
     context: dict[str, Any] | None = None
     attribution: dict[str, str] | None = None
+    lines_made: int = 0
 
 
 class PlacedOrder(msgspec.Struct, frozen=True, kw_only=True):

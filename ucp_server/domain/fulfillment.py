@@ -31,11 +31,16 @@ class Destination(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
 
 class Option(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One offered way to fulfil a group: its price before tax handling, in minor units."""
+    """One offered way to fulfil a group: its price before tax handling, in minor units.
+
+    ``service_level`` ("standard", "express", ...) is the shop's own word; promotions free the
+    standard one.
+    """
 
     id: str
     title: str
     price_minor: int
+    service_level: str | None = None
     description: str | None = None
     carrier: str | None = None
     earliest_at: datetime | None = None
@@ -68,6 +73,14 @@ class Method(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def destination(self) -> Destination | None:
         return next((d for d in self.destinations or () if d.id == self.selected_destination_id), None)
+
+
+class NewAddress(msgspec.Struct, frozen=True, kw_only=True):
+    """An address that a buyer used and that may be offered again; ``owner`` stands for the e-mail."""
+
+    owner: str
+    id: str
+    address: Address
 
 
 class WantedDestination(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,6 +13,10 @@ class Merchant(msgspec.Struct, frozen=True, kw_only=True):
     ``required_buyer_fields`` name members of `Buyer` that a complete needs; orders above
     ``escalate_above_minor`` are confirmed by the buyer in person. With ``own_stock`` the pieces are
     counted in our tables, otherwise by a plug-in.
+
+    With ``remembers_addresses`` whoever names a buyer's e-mail address is shown the addresses that
+    this buyer used before: convenient, and the merchant's to decide. ``complete_addresses`` demands
+    of an address what its country's post does.
     """
 
     id: str
@@ -26,3 +30,5 @@ class Merchant(msgspec.Struct, frozen=True, kw_only=True):
     required_buyer_fields: tuple[str, ...] = ()
     own_stock: bool = True
     key_required: bool = False
+    remembers_addresses: bool = False
+    complete_addresses: bool = True

@@ -13,8 +13,8 @@ import msgspec
 # The largest integer that every JSON reader keeps exactly: 2^53 - 1 (UCP overview, "Integer range").
 AMOUNT_MAX: Final = 2**53 - 1
 
-# A hundred per cent in the unit of tax rates and percentages.
-BASIS_POINTS: Final = 10_000
+# A hundred per cent in the unit of rates: New York City's 8.875 % is 88,750 parts per million.
+MILLION: Final = 1_000_000
 
 
 class AmountOutOfRangeError(ArithmeticError):
@@ -68,16 +68,21 @@ def allocate(total_minor: int, weights: Sequence[int]) -> tuple[int, ...]:
     return tuple(sign * part for part in parts)
 
 
-def share(minor: int, basis_points: int) -> int:
-    """``basis_points`` / 10,000 of ``minor``, rounded half away from zero."""
-    sign = -1 if (minor < 0) != (basis_points < 0) else 1
-    return sign * ((abs(minor * basis_points) * 2 + BASIS_POINTS) // (2 * BASIS_POINTS))
+def share(minor: int, rate_ppm: int) -> int:
+    """``rate_ppm`` parts per million of ``minor``, rounded half away from zero."""
+    sign = -1 if (minor < 0) != (rate_ppm < 0) else 1
+    return sign * ((abs(minor * rate_ppm) * 2 + MILLION) // (2 * MILLION))
 
 
-def included_share(gross_minor: int, basis_points: int) -> int:
-    """The tax that a gross amount already contains at a rate of ``basis_points``, rounded half up."""
-    whole = BASIS_POINTS + basis_points
-    return (gross_minor * basis_points * 2 + whole) // (2 * whole)
+def included_share(gross_minor: int, rate_ppm: int) -> int:
+    """The tax that a gross amount already contains at ``rate_ppm``, rounded half up."""
+    whole = MILLION + rate_ppm
+    return (gross_minor * rate_ppm * 2 + whole) // (2 * whole)
+
+
+def reduced(minor: int, rate_ppm: int) -> int:
+    """What is left of ``minor`` after ``rate_ppm`` is taken off: whole units, the rest cut off."""
+    return minor * (MILLION - rate_ppm) // MILLION
 
 
 def decimal_text(money: Money) -> str:

@@ -76,6 +76,14 @@ def item_needs_review(title: str, where: str) -> Problem:
 # --- the order as a whole ---
 
 
+def nothing_ordered() -> Problem:
+    return error("missing", "The order holds no items.", where="lines")
+
+
+def other_currency(asked: str, ours: str) -> Problem:
+    return warning("currency_not_offered", f"This shop sells in {ours}, not in {asked}.", where="currency")
+
+
 def high_value_order(limit_text: str) -> Problem:
     return error(
         "high_value_order",
@@ -104,6 +112,10 @@ def terms_not_accepted(where: str) -> Problem:
 # --- fulfillment ---
 
 FULFILLMENT_MISSING = "fulfillment_required"
+
+
+def method_unavailable(type_: str, where: str) -> Problem:
+    return error("invalid", f"Fulfillment by {type_} is not offered for these items.", where=where)
 
 
 def fulfillment_missing(where: str) -> Problem:
@@ -137,6 +149,10 @@ def fulfillment_changed(where: str) -> Problem:
 
 def discount_rejected(code: str, reason: str, text: str, index: int) -> Problem:
     return warning(f"discount_code_{reason}", f"{code}: {text}", where=f"discount_codes[{index}]")
+
+
+def free_shipping_granted(code: str, index: int) -> Problem:
+    return info("free_shipping", f"{code}: standard delivery is free.", where=f"discount_codes[{index}]")
 
 
 # --- payment ---

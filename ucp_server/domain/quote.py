@@ -9,10 +9,20 @@ from typing import Literal
 
 import msgspec
 
-from ucp_server.domain.fulfillment import Method
+from ucp_server.domain.catalog import Item
+from ucp_server.domain.fulfillment import Method, NewAddress
 from ucp_server.domain.problems import Problem
 
 TotalType = Literal["subtotal", "items_discount", "discount", "fulfillment", "tax", "fee", "total"]
+
+
+class PricedLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A line before discounts and taxes: ``base_minor`` is unit price times quantity."""
+
+    line_id: str
+    item: Item
+    quantity: int
+    base_minor: int
 
 
 class Total(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -61,7 +71,7 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The answer to "what does this basket cost, and can it be bought?", good until ``expires_at``.
 
     ``methods`` are the fulfillment methods with the options that were offered; None where nothing
-    has to be fulfilled. ``discounts`` is None where no discount is in play.
+    has to be fulfilled. ``included_tax_minor`` is contained in the prices and stands in no row.
     """
 
     currency: str
@@ -72,6 +82,8 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     discounts: tuple[AppliedDiscount, ...] = ()
     included_tax_minor: int = 0
     expires_at: datetime | None = None
+    # What the shop may remember of the buyer, written along with the checkout.
+    new_addresses: tuple[NewAddress, ...] = ()
 
     @property
     def total_minor(self) -> int:

@@ -12,16 +12,8 @@ import msgspec
 from ucp_server.domain.checkout import Buyer, Checkout, Instrument, Subscriber
 from ucp_server.domain.errors import Refusal
 from ucp_server.domain.fulfillment import WantedMethod
+from ucp_server.domain.lines import WantedLine
 from ucp_server.ports import Credential
-
-
-class WantedLine(msgspec.Struct, frozen=True, kw_only=True):
-    """A line as asked for; ``id`` when it names one that the checkout has. Quantities are positive."""
-
-    item_id: str
-    quantity: int
-    id: str | None = None
-    parent_id: str | None = None
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):

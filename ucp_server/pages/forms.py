@@ -7,7 +7,8 @@ import msgspec
 
 from ucp_server.domain.checkout import Buyer, Checkout
 from ucp_server.domain.fulfillment import Address, Method, WantedDestination, WantedGroup, WantedMethod
-from ucp_server.engine.commands import Wanted, WantedLine
+from ucp_server.domain.lines import WantedLine
+from ucp_server.engine.commands import Wanted
 
 # A page has about twenty fields; a street is shorter than this.
 _FIELDS_MAX: Final = 60
