@@ -9,9 +9,9 @@ from typing import Final, Protocol
 import jinja2
 import msgspec
 from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import Route
 
+from ucp_server.asgi.facts import facts_of
 from ucp_server.asgi.reply import Reply
 from ucp_server.domain.checkout import Checkout, Instrument
 from ucp_server.domain.errors import CheckoutNotFound, OrderNotFound, Refusal
@@ -80,16 +80,17 @@ class Pages:
 
     def _answer(
         self, route: Callable[[Request, Shop], Awaitable[Reply]]
-    ) -> Callable[[Request], Awaitable[Response]]:
-        async def answer(request: Request) -> Response:
+    ) -> Callable[[Request], Awaitable[Reply]]:
+        async def answer(request: Request) -> Reply:
             shop = self.shop_of(request)
             if shop is None:
-                return Response(status_code=421)
+                return Reply(status=421)
+            facts = facts_of(request.scope)
+            facts.update(protocol=BINDING, operation=route.__name__, merchant=shop.merchant_id)
             try:
-                reply = await route(request, shop)
+                return await route(request, shop)
             except (CheckoutNotFound, OrderNotFound):
-                reply = _plain(shop, "This page does not exist", "The link may be incomplete.", status=404)
-            return Response(reply.body, reply.status, headers=_text_headers(reply))
+                return _plain(shop, "This page does not exist", "The link may be incomplete.", status=404)
 
         return answer
 
@@ -245,17 +246,16 @@ def _render(template: str, context: msgspec.Struct) -> str:
     return _TEMPLATES.get_template(template).render(page=context)
 
 
-def _text_headers(reply: Reply) -> dict[str, str]:
-    return {name.decode("ascii"): text.decode("latin-1") for name, text in reply.headers}
+async def _style(_request: Request) -> Reply:
+    return Reply(status=200, body=_STYLE, headers=_STYLE_HEADERS)
 
 
-async def _style(_request: Request) -> Response:
-    # The name carries the content's hash: it never changes under this name.
-    return Response(
-        _STYLE, media_type="text/css", headers={"cache-control": "public, max-age=31536000, immutable"}
-    )
-
-
+# The name of the style sheet carries the hash of its content: it never changes under this name.
+_STYLE_HEADERS: Final = (
+    (b"content-type", b"text/css; charset=utf-8"),
+    (b"cache-control", b"public, max-age=31536000, immutable"),
+    (b"x-content-type-options", b"nosniff"),
+)
 _FOLDER: Final = files("ucp_server.pages")
 _STYLE: Final = _FOLDER.joinpath("static/style.css").read_bytes()
 _STYLE_PATH: Final = f"/assets/style.{sha256(_STYLE).hexdigest()[:12]}.css"
