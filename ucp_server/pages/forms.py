@@ -69,9 +69,9 @@ def wanted_from(checkout: Checkout, fields: Fields) -> Wanted:
 
 def _buyer(before: Buyer | None, fields: Fields) -> Buyer | None:
     told = {name: fields[name] or None for name in BUYER_FIELDS if name in fields}
-    if before is None:
-        return Buyer(**told) if any(told.values()) else None
-    return msgspec.structs.replace(before, **told)
+    if before is None and not any(told.values()):
+        return None
+    return msgspec.structs.replace(before or Buyer(), **told)
 
 
 def _codes(before: tuple[str, ...] | None, fields: Fields) -> tuple[str, ...] | None:
