@@ -1,0 +1,63 @@
+from ucp_server.ucp.steps import to_2026_01_23 as steps
+
+
+def test_discounts_turn_positive_on_every_bill():
+    document = {
+        "totals": [{"type": "discount", "amount": -5}, {"type": "total", "amount": 5}],
+        "line_items": [{"totals": [{"type": "items_discount", "amount": -3}]}],
+        "fulfillment": {
+            "methods": [{"groups": [{"options": [{"totals": [{"type": "discount", "amount": -2}]}]}]}]
+        },
+    }
+    steps.discounts_become_positive(document)
+    assert document["totals"] == [{"type": "discount", "amount": 5}, {"type": "total", "amount": 5}]
+    assert document["line_items"] == [{"totals": [{"type": "items_discount", "amount": 3}]}]
+    option = document["fulfillment"]["methods"][0]["groups"][0]["options"][0]
+    assert option["totals"] == [{"type": "discount", "amount": 2}]
+
+
+def test_no_other_row_changes_its_sign():
+    rows = [{"type": kind, "amount": 7} for kind in ("subtotal", "fulfillment", "tax", "fee", "total")]
+    document = {"totals": [dict(row) for row in rows]}
+    steps.discounts_become_positive(document)
+    assert document["totals"] == rows
+
+
+def test_an_order_loses_its_currency_and_label():
+    document = {"id": "ord", "currency": "EUR", "label": "#1001"}
+    steps.orders_lose_their_currency(document)
+    assert document == {"id": "ord"}
+
+
+def test_an_order_without_a_label_is_fine():
+    document = {"id": "ord", "currency": "EUR"}
+    steps.orders_lose_their_currency(document)
+    assert document == {"id": "ord"}
+
+
+def test_a_line_that_was_removed_is_fulfilled():
+    line = {"status": "removed", "quantity": {"original": 2, "total": 0, "fulfilled": 0}}
+    steps.removed_lines_become_fulfilled({"line_items": [line]})
+    assert line == {"status": "fulfilled", "quantity": {"total": 0, "fulfilled": 0}}
+
+
+def test_every_other_status_stays():
+    line = {"status": "partial", "quantity": {"original": 2, "total": 2, "fulfilled": 1}}
+    steps.removed_lines_become_fulfilled({"line_items": [line]})
+    assert line == {"status": "partial", "quantity": {"total": 2, "fulfilled": 1}}
+
+
+def test_an_adjustment_becomes_positive_and_an_amount():
+    adjustment = {
+        "id": "a",
+        "line_items": [{"id": "l", "quantity": -1}],
+        "totals": [{"type": "total", "amount": -500}],
+    }
+    steps.adjustments_become_amounts({"adjustments": [adjustment]})
+    assert adjustment == {"id": "a", "line_items": [{"id": "l", "quantity": 1}], "amount": 500}
+
+
+def test_an_adjustment_without_money_gets_no_amount():
+    adjustment = {"id": "a", "line_items": [{"id": "l", "quantity": -1}]}
+    steps.adjustments_become_amounts({"adjustments": [adjustment]})
+    assert "amount" not in adjustment

@@ -1,0 +1,295 @@
+"""Checkouts on the wire of the newest release: requests into commands, checkouts into replies.
+
+Digest 2.3 to 2.13. What is rendered here is brought to older releases by `steps`.
+"""
+
+from collections.abc import Set as AbstractSet
+from types import MappingProxyType
+from typing import Any, Final
+
+import msgspec
+
+from ucp_server.domain.checkout import Buyer, Checkout, Consent
+from ucp_server.domain.errors import InvalidRequest
+from ucp_server.domain.lifecycle import Standing, standing_of
+from ucp_server.domain.lines import WantedLine
+from ucp_server.domain.problems import Kind, Problem, Severity
+from ucp_server.domain.quote import AppliedDiscount, QuotedLine, Total
+from ucp_server.engine.commands import (
+    CompleteCheckout,
+    CreateCheckout,
+    UpdateCheckout,
+    Wanted,
+)
+from ucp_server.ucp.fulfillment import decode_fulfillment, render_fulfillment
+from ucp_server.ucp.ids import decode_checkout_id, render_checkout_id, render_order_id
+from ucp_server.ucp.messages import render_messages
+from ucp_server.ucp.payment import decode_instruments, decode_payment, render_instruments
+from ucp_server.ucp.releases import BUYER_CONSENT, DISCOUNT, FULFILLMENT
+from ucp_server.ucp.times import rfc3339
+
+Wire = dict[str, Any]
+Active = AbstractSet[str]  # names of the capabilities that both sides have
+
+# The purposes that we ask and answer for, in the words of a reply (M:D/buyer-consent).
+CONSENT_TEXTS: Final = MappingProxyType(
+    {
+        "dev.ucp.consent.analytics": "Measure how this shop is used.",
+        "dev.ucp.consent.preferences": "Remember the buyer's preferences.",
+        "dev.ucp.consent.marketing": "Send news and offers of this shop.",
+        "dev.ucp.consent.sale_or_sharing": "Sell or share the buyer's data.",
+    }
+)
+
+_STATUSES: Final = MappingProxyType(
+    {
+        Standing.INCOMPLETE: "incomplete",
+        Standing.NEEDS_BUYER: "requires_escalation",
+        Standing.READY: "ready_for_complete",
+        Standing.IN_PROGRESS: "complete_in_progress",
+        Standing.COMPLETED: "completed",
+        Standing.CANCELED: "canceled",
+        Standing.EXPIRED: "canceled",
+    }
+)
+TERMINAL: Final = frozenset({"completed", "canceled"})
+
+# What an inactive extension would carry: nobody can have said anything about it.
+_OF_EXTENSIONS: Final = MappingProxyType({FULFILLMENT: "methods", DISCOUNT: "discount_codes"})
+
+
+# --- requests ---
+
+
+class _ItemSent(msgspec.Struct):
+    id: str
+
+
+class _LineSent(msgspec.Struct):
+    item: _ItemSent
+    quantity: int
+    id: str | None = None
+    parent_id: str | None = None
+
+
+class _ConsentSent(msgspec.Struct):
+    granted: bool
+
+
+class _BuyerSent(msgspec.Struct):
+    email: str | None = None
+    phone_number: str | None = None
+    first_name: str | None = None
+    last_name: str | None = None
+    full_name: str | None = None
+    consent: dict[str, Any] | None = None
+
+
+class _DiscountsSent(msgspec.Struct):
+    codes: tuple[str, ...] | None = None
+
+
+class _CheckoutSent(msgspec.Struct):
+    line_items: tuple[_LineSent, ...]
+    buyer: _BuyerSent | None = None
+    discounts: _DiscountsSent | None = None
+    context: dict[str, Any] | None = None
+    attribution: dict[str, str] | None = None
+
+
+def decode_create(document: Wire, active: Active) -> CreateCheckout:
+    """A create in the newest form. Raises `msgspec.ValidationError` where the form is another."""
+    return CreateCheckout(wanted=_decode_wanted(document, active, creating=True))
+
+
+def decode_update(
+    document: Wire, active: Active, checkout_id: str, keep: frozenset[str] = frozenset()
+) -> UpdateCheckout:
+    """A PUT in the newest form; ``keep`` names what its absence leaves as it is.
+
+    Raises `msgspec.ValidationError`, and `InvalidRequest` where the body names another checkout
+    than the path.
+    """
+    named = document.get("id")
+    if isinstance(named, str) and decode_checkout_id(named) != checkout_id:
+        raise InvalidRequest("The id in the body is that of another checkout.", where="id")
+    wanted = _decode_wanted(document, active, creating=False)
+    keep |= {member for name, member in _OF_EXTENSIONS.items() if name not in active}
+    return UpdateCheckout(checkout_id=checkout_id, wanted=msgspec.structs.replace(wanted, keep=keep))
+
+
+def decode_complete(document: Wire, checkout_id: str) -> CompleteCheckout:
+    """A complete in the newest form. Raises `msgspec.ValidationError` and `InvalidRequest`."""
+    instrument, credential = decode_payment(document.get("payment"))
+    return CompleteCheckout(checkout_id=checkout_id, instrument=instrument, credential=credential)
+
+
+def _decode_wanted(document: Wire, active: Active, *, creating: bool) -> Wanted:
+    sent = msgspec.convert(document, _CheckoutSent)
+    methods = document.get("fulfillment") if FULFILLMENT in active else None
+    return Wanted(
+        lines=tuple(
+            WantedLine(
+                item_id=line.item.id,
+                quantity=line.quantity,
+                id=None if creating else line.id,
+                parent_id=None if creating else line.parent_id,
+            )
+            for line in sent.line_items
+        ),
+        buyer=_decode_buyer(sent.buyer, active),
+        methods=decode_fulfillment(methods, creating=creating),
+        discount_codes=sent.discounts.codes if sent.discounts and DISCOUNT in active else None,
+        instruments=decode_instruments(document.get("payment")),
+        context=sent.context,
+        attribution=sent.attribution,
+    )
+
+
+def _decode_buyer(sent: _BuyerSent | None, active: Active) -> Buyer | None:
+    if sent is None:
+        return None
+    given = msgspec.convert(sent.consent or {}, dict[str, _ConsentSent]) if BUYER_CONSENT in active else {}
+    return Buyer(
+        email=sent.email,
+        phone_number=sent.phone_number,
+        first_name=sent.first_name,
+        last_name=sent.last_name,
+        full_name=sent.full_name,
+        consents=tuple(
+            Consent(purpose=purpose, granted=given[purpose].granted)
+            for purpose in CONSENT_TEXTS
+            if purpose in given
+        ),
+    )
+
+
+# --- replies ---
+
+
+class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
+    """What a reply tells beside the checkout: absolute URLs, and links as the merchant wrote them."""
+
+    continue_url: str
+    permalink_url: str | None
+    links: tuple[Wire, ...]
+
+
+def render(checkout: Checkout, active: Active, around: Surroundings) -> Wire:
+    """The checkout in the newest form, without ``ucp``."""
+    problems = problems_for(checkout, active)
+    status = _STATUSES[standing_of(checkout.state, problems)]
+    wire: Wire = {
+        "id": render_checkout_id(checkout.id),
+        "line_items": [render_line(line) for line in checkout.quote.lines],
+        "status": status,
+        "currency": checkout.currency,
+        "totals": [render_total(row) for row in checkout.quote.totals],
+        "links": list(around.links),
+        "expires_at": rfc3339(checkout.expires_at),
+        "payment": {"instruments": render_instruments(checkout.basket.instruments)},
+    }
+    if problems:
+        wire["messages"] = render_messages(problems)
+    if status not in TERMINAL:
+        wire["continue_url"] = around.continue_url
+    if checkout.basket.buyer is not None:
+        wire["buyer"] = _render_buyer(checkout.basket.buyer, active)
+    if FULFILLMENT in active and checkout.quote.methods is not None:
+        wire["fulfillment"] = render_fulfillment(checkout.quote.methods)
+    if DISCOUNT in active:
+        wire |= _render_discounts(checkout)
+    if checkout.order is not None and around.permalink_url is not None:
+        order_id = render_order_id(checkout.order.id)
+        wire["order"] = {"id": order_id, "permalink_url": around.permalink_url}
+    return wire
+
+
+def problems_for(checkout: Checkout, active: Active) -> tuple[Problem, ...]:
+    """The checkout's problems as this platform can act on them.
+
+    One that lies in an extension which the platform does not have cannot be mended by it: then the
+    buyer is asked, on our pages.
+    """
+    if FULFILLMENT in active:
+        return checkout.problems
+    return tuple(
+        msgspec.structs.replace(problem, severity=Severity.BUYER_INPUT, where=None)
+        if problem.kind is Kind.ERROR and (problem.where or "").startswith("methods")
+        else problem
+        for problem in checkout.problems
+    )
+
+
+def render_line(line: QuotedLine) -> Wire:
+    item: Wire = {"id": line.item_id, "title": line.title, "price": line.unit_price_minor}
+    if line.image_url is not None:
+        item["image_url"] = line.image_url
+    wire: Wire = {
+        "id": line.line_id,
+        "item": item,
+        "quantity": line.quantity,
+        "totals": [render_total(row) for row in line.totals],
+    }
+    if line.parent_id is not None:
+        wire["parent_id"] = line.parent_id
+    return wire
+
+
+def render_total(row: Total) -> Wire:
+    wire: Wire = {"type": row.type, "amount": row.amount_minor}
+    if row.text is not None:
+        wire["display_text"] = row.text
+    return wire
+
+
+def _render_buyer(buyer: Buyer, active: Active) -> Wire:
+    told = {
+        "first_name": buyer.first_name,
+        "last_name": buyer.last_name,
+        "full_name": buyer.full_name,
+        "email": buyer.email,
+        "phone_number": buyer.phone_number,
+    }
+    wire: Wire = {member: text for member, text in told.items() if text is not None}
+    if buyer.consents and BUYER_CONSENT in active:
+        wire["consent"] = {
+            consent.purpose: {
+                "granted": consent.granted,
+                "source": consent.source,
+                "description": CONSENT_TEXTS.get(consent.purpose, consent.purpose),
+            }
+            for consent in buyer.consents
+        }
+    return wire
+
+
+def _render_discounts(checkout: Checkout) -> Wire:
+    codes, applied = checkout.basket.discount_codes, checkout.quote.discounts
+    if codes is None and not applied:
+        return {}
+    return {
+        "discounts": {
+            "codes": list(codes or ()),
+            "applied": [_render_applied(discount, checkout) for discount in applied],
+        }
+    }
+
+
+def _render_applied(discount: AppliedDiscount, checkout: Checkout) -> Wire:
+    places = {line.line_id: index for index, line in enumerate(checkout.quote.lines)}
+    wire: Wire = {"title": discount.title, "amount": discount.amount_minor}
+    if discount.code is not None:
+        wire["code"] = discount.code
+    if discount.automatic:
+        wire["automatic"] = True
+    if discount.priority is not None:
+        wire["priority"] = discount.priority
+    if discount.method is not None:
+        wire["method"] = discount.method
+    if discount.allocations:
+        wire["allocations"] = [
+            {"path": f"$.line_items[{places[part.line_id]}]", "amount": part.amount_minor}
+            for part in discount.allocations
+        ]
+    return wire

@@ -1,0 +1,203 @@
+"""The releases of UCP, one row each: what a release has, and what it did differently.
+
+Code asks a row for a fact and never for its date. Serving one release more is a row here, a module
+of steps, a folder of schemas, and its name in `SERVED`.
+"""
+
+from datetime import date
+from types import MappingProxyType
+from typing import Any, Final, Literal
+
+import msgspec
+
+from ucp_server.domain.problems import FULFILLMENT_MISSING
+from ucp_server.ucp.steps import Step, apply, to_2026_01_11, to_2026_01_23, to_2026_04_08
+
+Wire = dict[str, Any]
+ErrorForm = Literal["messages", "transport"]
+EventForm = Literal["detached_jws", "http_signature"]
+
+CHECKOUT: Final = "dev.ucp.shopping.checkout"
+ORDER: Final = "dev.ucp.shopping.order"
+FULFILLMENT: Final = "dev.ucp.shopping.fulfillment"
+DISCOUNT: Final = "dev.ucp.shopping.discount"
+BUYER_CONSENT: Final = "dev.ucp.shopping.buyer_consent"
+SHOPPING: Final = "dev.ucp.shopping"
+
+
+class Capability(msgspec.Struct, frozen=True, kw_only=True):
+    """A capability or extension as a release publishes it; ``extends`` names its possible parents."""
+
+    name: str
+    spec: str
+    schema: str
+    extends: tuple[str, ...] = ()
+
+
+class Release(msgspec.Struct, frozen=True, kw_only=True):
+    """One dated release.
+
+    ``requests`` lead from it to the next newer release, ``checkouts`` and ``orders`` from there to
+    it. ``request_members`` are the members that a checkout request can have without an extension.
+    ``refusing_problems`` are, by operation, the problem codes that it answers as a refusal.
+    """
+
+    version: str
+    capabilities: tuple[Capability, ...]
+    service_spec: str
+    rest_schema: str
+    request_members: frozenset[str]
+    requests: tuple[Step, ...] = ()
+    checkouts: tuple[Step, ...] = ()
+    orders: tuple[Step, ...] = ()
+    refusing_problems: MappingProxyType[str, frozenset[str]] = MappingProxyType({})
+    # profile and envelope
+    capabilities_are_a_list: bool = False
+    services_hold_one_object: bool = False
+    handlers_are_in_payment: bool = False
+    keys_member: Literal["keys", "signing_keys"] = "keys"
+    lists_supported_versions: bool = True
+    envelope_has_status: bool = True
+    # behaviour
+    serves_older_platforms: bool = False
+    nulls_are_absent: bool = False
+    errors: ErrorForm = "transport"
+    events: EventForm = "http_signature"
+    events_name_themselves: bool = False
+
+
+def _capabilities(site: str) -> tuple[Capability, ...]:
+    """What we offer, under the addresses that releases publish their documents at."""
+
+    def offer(name: str, page: str, *extends: str) -> Capability:
+        schema = f"{site}/schemas/shopping/{name.rpartition('.')[2]}.json"
+        return Capability(name=name, spec=f"{site}/specification/{page}", schema=schema, extends=extends)
+
+    return (
+        offer(CHECKOUT, "checkout"),
+        offer(ORDER, "order"),
+        offer(FULFILLMENT, "fulfillment", CHECKOUT),
+        offer(DISCOUNT, "discount", CHECKOUT),
+        offer(BUYER_CONSENT, "buyer-consent", CHECKOUT),
+    )
+
+
+_MEMBERS_01_11: Final = frozenset({"id", "line_items", "buyer", "payment", "payment_data", "currency"})
+_MEMBERS_01_23: Final = frozenset({"id", "line_items", "buyer", "payment", "context"})
+_MEMBERS_LATER: Final = frozenset({"line_items", "buyer", "payment", "context", "attribution"})
+
+# 01-xx answers these as errors (digest 6.6); later releases show them in the checkout.
+_UNSELLABLE: Final = frozenset({"out_of_stock", "item_unavailable"})
+_REFUSING_01: Final = MappingProxyType(
+    {
+        "create_checkout": _UNSELLABLE,
+        "update_checkout": _UNSELLABLE,
+        "complete_checkout": _UNSELLABLE | {FULFILLMENT_MISSING, "payment_failed"},
+    }
+)
+
+R_2026_01_11: Final = Release(
+    version="2026-01-11",
+    capabilities=_capabilities("https://ucp.dev"),
+    service_spec="https://ucp.dev/specification/overview",
+    rest_schema="https://ucp.dev/services/shopping/rest.openapi.json",
+    request_members=_MEMBERS_01_11,
+    requests=to_2026_01_11.REQUESTS,
+    checkouts=to_2026_01_11.CHECKOUTS,
+    orders=to_2026_01_11.ORDERS,
+    refusing_problems=_REFUSING_01,
+    capabilities_are_a_list=True,
+    services_hold_one_object=True,
+    handlers_are_in_payment=True,
+    keys_member="signing_keys",
+    lists_supported_versions=False,
+    envelope_has_status=False,
+    serves_older_platforms=True,
+    nulls_are_absent=True,
+    errors="messages",
+    events="detached_jws",
+    events_name_themselves=True,
+)
+R_2026_01_23: Final = Release(
+    version="2026-01-23",
+    capabilities=_capabilities("https://ucp.dev"),
+    service_spec="https://ucp.dev/specification/overview",
+    rest_schema="https://ucp.dev/services/shopping/rest.openapi.json",
+    request_members=_MEMBERS_01_23,
+    requests=to_2026_01_23.REQUESTS,
+    checkouts=to_2026_01_23.CHECKOUTS,
+    orders=to_2026_01_23.ORDERS,
+    refusing_problems=_REFUSING_01,
+    keys_member="signing_keys",
+    lists_supported_versions=False,
+    envelope_has_status=False,
+    serves_older_platforms=True,
+    nulls_are_absent=True,
+    errors="messages",
+    events="detached_jws",
+    events_name_themselves=True,
+)
+R_2026_04_08: Final = Release(
+    version="2026-04-08",
+    capabilities=_capabilities("https://ucp.dev/2026-04-08"),
+    service_spec="https://ucp.dev/2026-04-08/specification/overview",
+    rest_schema="https://ucp.dev/2026-04-08/services/shopping/rest.openapi.json",
+    request_members=_MEMBERS_LATER,
+    requests=to_2026_04_08.REQUESTS,
+    checkouts=to_2026_04_08.CHECKOUTS,
+    orders=to_2026_04_08.ORDERS,
+    keys_member="signing_keys",
+)
+R_2026_08_25: Final = Release(
+    version="2026-08-25",
+    capabilities=_capabilities("https://ucp.dev/2026-08-25"),
+    service_spec="https://ucp.dev/2026-08-25/specification/overview",
+    rest_schema="https://ucp.dev/2026-08-25/services/shopping/rest.openapi.json",
+    request_members=_MEMBERS_LATER,
+)
+
+# Oldest first: the order of the chain of steps.
+RELEASES: Final = (R_2026_01_11, R_2026_01_23, R_2026_04_08, R_2026_08_25)
+OLDEST: Final = RELEASES[0]
+# What we answer to; the others are rows of the chain until their turn comes.
+SERVED: Final = ("2026-01-11",)
+
+
+def served(version: str) -> Release | None:
+    """The release of exactly this name, if we serve it."""
+    return next((row for row in RELEASES if row.version == version and version in SERVED), None)
+
+
+def newest_served() -> Release:
+    return next(row for row in reversed(RELEASES) if row.version in SERVED)
+
+
+def is_older(version: str, release: Release) -> bool:
+    """Whether a platform's version is a date from before ``release``.
+
+    The one place where dates are put in order: the releases of January ask to serve whoever is
+    older (T1:D/overview#Version Negotiation), and what has no row has no place in a table.
+    """
+    try:
+        asked, ours = date.fromisoformat(version), date.fromisoformat(release.version)
+    except ValueError:
+        return False
+    return asked != ours and min(asked, ours) == asked
+
+
+def upgrade_request(release: Release, document: Wire) -> None:
+    """Bring an accepted request of ``release`` to the newest form, in place."""
+    for row in RELEASES[RELEASES.index(release) :]:
+        apply(row.requests, document)
+
+
+def downgrade_checkout(release: Release, document: Wire) -> None:
+    """Bring a checkout in the newest form to that of ``release``, in place."""
+    for row in reversed(RELEASES[RELEASES.index(release) :]):
+        apply(row.checkouts, document)
+
+
+def downgrade_order(release: Release, document: Wire) -> None:
+    """Bring an order in the newest form to that of ``release``, in place."""
+    for row in reversed(RELEASES[RELEASES.index(release) :]):
+        apply(row.orders, document)

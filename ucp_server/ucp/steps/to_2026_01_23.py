@@ -1,0 +1,56 @@
+"""Between 2026-04-08 and 2026-01-23."""
+
+from typing import Any, Final
+
+from ucp_server.ucp.steps import Step, objects_in, totals_in
+
+Wire = dict[str, Any]
+
+DISCOUNTS: Final = frozenset({"discount", "items_discount"})
+
+
+def discounts_become_positive(document: Wire) -> None:
+    """Before 2026-04-08 no row of a bill was negative (S/shopping/types/total.json)."""
+    for row in totals_in(document):
+        if row["type"] in DISCOUNTS:
+            row["amount"] = -row["amount"]
+
+
+def orders_lose_their_currency(document: Wire) -> None:
+    """2026-04-08 gave orders a currency and a label (S/shopping/order.json)."""
+    document.pop("currency", None)
+    document.pop("label", None)
+
+
+def removed_lines_become_fulfilled(document: Wire) -> None:
+    """2026-04-08 added ``quantity.original`` and the status ``removed`` (order_line_item.json).
+
+    Before, a line of which nothing is wanted any more has nothing left to be fulfilled either.
+    """
+    for line in objects_in(document, "line_items"):
+        line["quantity"].pop("original", None)
+        if line["status"] == "removed":
+            line["status"] = "fulfilled"
+
+
+def adjustments_become_amounts(document: Wire) -> None:
+    """2026-04-08 signed quantities and replaced ``amount`` by ``totals`` (adjustment.json).
+
+    The amount is what the buyer gets back, positive as everything else was.
+    """
+    for adjustment in objects_in(document, "adjustments"):
+        for part in objects_in(adjustment, "line_items"):
+            part["quantity"] = abs(part["quantity"])
+        for row in adjustment.pop("totals", ()):
+            if row["type"] == "total":
+                adjustment["amount"] = abs(row["amount"])
+
+
+REQUESTS: Final[tuple[Step, ...]] = ()
+CHECKOUTS: Final[tuple[Step, ...]] = (discounts_become_positive,)
+ORDERS: Final[tuple[Step, ...]] = (
+    discounts_become_positive,
+    orders_lose_their_currency,
+    removed_lines_become_fulfilled,
+    adjustments_become_amounts,
+)

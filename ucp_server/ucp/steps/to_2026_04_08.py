@@ -1,0 +1,84 @@
+"""Between 2026-08-25 and 2026-04-08."""
+
+from types import MappingProxyType
+from typing import Any, Final
+
+from ucp_server.ucp.steps import Step, methods_in, objects_in, options_in
+
+Wire = dict[str, Any]
+
+# The four booleans of buyer consent, and the purposes that replaced them (M:D/buyer-consent).
+CONSENTS: Final = MappingProxyType(
+    {
+        "analytics": "dev.ucp.consent.analytics",
+        "preferences": "dev.ucp.consent.preferences",
+        "marketing": "dev.ucp.consent.marketing",
+        "sale_of_data": "dev.ucp.consent.sale_or_sharing",
+    }
+)
+
+
+def consent_booleans_become_purposes(document: Wire) -> None:
+    """2026-08-25 made ``buyer.consent`` a map of purposes (S/shopping/buyer_consent.json)."""
+    buyer = document.get("buyer")
+    if not isinstance(buyer, dict) or not isinstance(buyer.get("consent"), dict):
+        return
+    given = buyer["consent"]
+    buyer["consent"] = {
+        purpose: {"granted": given[name], "source": "platform"}
+        for name, purpose in CONSENTS.items()
+        if name in given
+    }
+
+
+def consent_purposes_become_booleans(document: Wire) -> None:
+    """Before 2026-08-25 ``buyer.consent`` was four booleans; purposes beyond them are left out."""
+    buyer = document.get("buyer")
+    if not isinstance(buyer, dict) or "consent" not in buyer:
+        return
+    purposes = buyer["consent"]
+    buyer["consent"] = {
+        name: purposes[purpose]["granted"] for name, purpose in CONSENTS.items() if purpose in purposes
+    }
+
+
+def destinations_get_a_type(document: Wire) -> None:
+    """2026-08-25 typed destinations (S/shopping/types/fulfillment_destination.json).
+
+    From then on a place of ours is chosen by its id alone, so those that a platform sends back are
+    dropped; everything else that it could send was an address.
+    """
+    for method in methods_in(document):
+        if method.get("type") == "pickup":
+            method.pop("destinations", None)
+        for destination in objects_in(method, "destinations"):
+            destination["type"] = "shipping_address"
+
+
+def destinations_lose_their_type(document: Wire) -> None:
+    """Before 2026-08-25 only the members told an address from a store.
+
+    S/shopping/types/shipping_destination.json, retail_location.json.
+    """
+    for method in methods_in(document):
+        for destination in objects_in(method, "destinations"):
+            destination.pop("type", None)
+
+
+def descriptions_become_text(document: Wire) -> None:
+    """Before 2026-08-25 an option's description was a string; its plain form says the same.
+
+    S/shopping/types/fulfillment_option.json.
+    """
+    for option in options_in(document):
+        if "description" in option:
+            option["description"] = option["description"]["plain"]
+
+
+REQUESTS: Final[tuple[Step, ...]] = (consent_booleans_become_purposes, destinations_get_a_type)
+CHECKOUTS: Final[tuple[Step, ...]] = (
+    consent_purposes_become_booleans,
+    destinations_lose_their_type,
+    descriptions_become_text,
+)
+ORDERS: Final[tuple[Step, ...]] = ()
