@@ -219,6 +219,8 @@ create table outbox (
     next_at timestamptz not null default now(),
     last_error text,
     created_at timestamptz not null default now(),
+    -- when its tries began: at its queueing, or when the merchant sent it again
+    since timestamptz not null default now(),
     done_at timestamptz,
     primary key (merchant_id, id),
     constraint outbox_stream_order unique (merchant_id, stream, sequence)
