@@ -1,0 +1,161 @@
+"""The buying side that the shop meets: profiles on loopback and a receiver for order events."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from typing import Self
+
+import msgspec
+from aiohttp import web
+
+from conformance.registry import Wire
+
+# An order of a hundred lines is some 100 kB.
+EVENT_LIMIT = 2 * 1024 * 1024
+# Longer than any shop should wait for a profile, shorter than our own patience for its answer.
+SILENCE_S = 15.0
+
+# The identities. Each has a profile at /profiles/<name> and a receiver at /hooks/<name>.
+MAIN = "buyer-agent"
+OTHER = "other-agent"
+STUBBORN = "stubborn-agent"  # refuses the first try of every event
+CHECKOUT_ONLY = "checkout-only"
+WITHOUT_CHECKOUT = "without-checkout"
+WITH_A_STRANGER = "with-a-stranger"
+TOO_NEW = "too-new"
+OLDER = "older"
+
+EXTENSIONS = ("discount", "fulfillment", "buyer_consent")
+STRANGER = "com.example.unheard_of"
+FUTURE_RELEASE = "2099-01-01"
+PAST_RELEASE = "2025-06-01"
+
+
+class Delivery(msgspec.Struct, frozen=True):
+    """One try of an order event; header names are lower case."""
+
+    receiver: str
+    headers: dict[str, str]
+    body: bytes
+    answered: int
+
+    def document(self) -> Wire:
+        return msgspec.json.decode(self.body, type=dict)
+
+
+class Platform:
+    """Serves profiles, good and broken, and keeps every event that arrives."""
+
+    def __init__(self, release: str) -> None:
+        self.release = release
+        self.deliveries: list[Delivery] = []
+        self.origin = ""
+        self._arrived = asyncio.Condition()
+        self._closing = asyncio.Event()
+        self._runner: web.AppRunner | None = None
+
+    async def __aenter__(self) -> Self:
+        app = web.Application(client_max_size=EVENT_LIMIT)
+        app.router.add_get("/profiles/{name}", self._serve_profile)
+        app.router.add_get("/broken/{kind}", self._serve_broken)
+        app.router.add_post("/hooks/{name}", self._receive)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        await site.start()
+        _, port, *_ = self._runner.addresses[0]
+        self.origin = f"http://127.0.0.1:{port}"
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._closing.set()
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    def profile_url(self, name: str) -> str:
+        return f"{self.origin}/profiles/{name}"
+
+    def broken_url(self, kind: str) -> str:
+        return f"{self.origin}/broken/{kind}"
+
+    async def delivered(
+        self, wanted: Callable[[Delivery], bool], wait_s: float, count: int = 1
+    ) -> list[Delivery]:
+        """The deliveries that fit, once there are `count` of them or the wait is over."""
+
+        def found() -> list[Delivery]:
+            return [each for each in self.deliveries if wanted(each)]
+
+        async with self._arrived:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(
+                    self._arrived.wait_for(lambda: len(found()) >= count), timeout=wait_s
+                )
+        return found()
+
+    async def _serve_profile(self, request: web.Request) -> web.Response:
+        name = request.match_info["name"]
+        document = profile(name, self.release, f"{self.origin}/hooks/{name}")
+        return web.Response(
+            body=msgspec.json.encode(document),
+            content_type="application/json",
+            headers={"Cache-Control": "public, max-age=60"},
+        )
+
+    async def _serve_broken(self, request: web.Request) -> web.Response:
+        match request.match_info["kind"]:
+            case "redirect":
+                return web.Response(status=302, headers={"Location": self.profile_url(MAIN)})
+            case "not-json":
+                return web.Response(text="<html>hello</html>", content_type="text/html")
+            case "not-a-profile":
+                return web.json_response(["ucp"])
+            case "silent":
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._closing.wait(), timeout=SILENCE_S)
+        return web.Response(status=404)
+
+    async def _receive(self, request: web.Request) -> web.Response:
+        name = request.match_info["name"]
+        body = await request.read()
+        seen = any(each.receiver == name and each.body == body for each in self.deliveries)
+        status = 503 if name == STUBBORN and not seen else 200
+        headers = {key.lower(): value for key, value in request.headers.items()}
+        async with self._arrived:
+            self.deliveries.append(Delivery(name, headers, body, status))
+            self._arrived.notify_all()
+        return web.Response(status=status, body=b"{}", content_type="application/json")
+
+
+def profile(name: str, release: str, webhook_url: str) -> Wire:
+    """The profile of one identity in the form of 2026-01-11."""
+    version = {TOO_NEW: FUTURE_RELEASE, OLDER: PAST_RELEASE}.get(name, release)
+    checkout = _capability("checkout", version)
+    order = _capability("order", version) | {"config": {"webhook_url": webhook_url}}
+    extensions = [
+        _capability(each, version) | {"extends": "dev.ucp.shopping.checkout"} for each in EXTENSIONS
+    ]
+    capabilities = [checkout, order, *extensions]
+    if name == CHECKOUT_ONLY:
+        capabilities = [checkout]
+    elif name == WITHOUT_CHECKOUT:
+        capabilities = [order, *extensions]
+    elif name == WITH_A_STRANGER:
+        capabilities.append(
+            {
+                "name": STRANGER,
+                "version": version,
+                "spec": "https://example.com/unheard-of",
+                "schema": "https://example.com/unheard-of.json",
+            }
+        )
+    return {"ucp": {"version": version, "capabilities": capabilities}}
+
+
+def _capability(name: str, version: str) -> Wire:
+    return {
+        "name": f"dev.ucp.shopping.{name}",
+        "version": version,
+        "spec": f"https://ucp.dev/specification/{name.replace('_', '-')}",
+        "schema": f"https://ucp.dev/schemas/shopping/{name}.json",
+    }

@@ -1,0 +1,33 @@
+"""The shapes of a release's documents as JSON Schema, in our own words: one folder per release.
+
+They hold what the schemas of the release demand of a reply: members, types, enums. Whatever a
+sentence of the specification demands beyond that is a check of its own.
+"""
+
+from functools import cache
+from importlib.resources import files
+
+import msgspec
+from jsonschema import Draft202012Validator, FormatChecker
+
+from conformance.registry import Wire
+
+# Enough to see what is wrong; a broken list would repeat itself for every element.
+SHOWN_MAX = 4
+
+
+@cache
+def validator(release: str, document: str) -> Draft202012Validator:
+    """The compiled shape of a document: profile, checkout, order_event or error."""
+    raw = (files(__name__) / release / f"{document}.json").read_bytes()
+    schema = msgspec.json.decode(raw, type=dict)
+    Draft202012Validator.check_schema(schema)
+    return Draft202012Validator(schema, format_checker=FormatChecker())
+
+
+def violations(release: str, document: str, value: Wire) -> str:
+    """What is wrong with the value, empty when it has the shape."""
+    errors = sorted(validator(release, document).iter_errors(value), key=lambda each: each.json_path)
+    shown = [f"{each.json_path}: {each.message[:160]}" for each in errors[:SHOWN_MAX]]
+    more = [f"and {len(errors) - SHOWN_MAX} more"] if len(errors) > SHOWN_MAX else []
+    return "; ".join(shown + more)
