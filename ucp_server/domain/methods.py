@@ -33,7 +33,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     # from the caller's names of lines to ours
     names: Mapping[str, str]
     stored: tuple[Destination, ...] = ()
-    locations: tuple[Destination, ...] = ()
+    locations: tuple[tuple[Destination, Option], ...] = ()
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
@@ -209,7 +209,7 @@ def _destinations(
 ) -> tuple[Destination, ...] | None:
     """What is listed: our places; or what the caller sent, else what is stored for the buyer."""
     if method.type == PICKUP:
-        return known.locations
+        return tuple(place for place, _ in known.locations)
     if sent is None:
         return known.stored or None
     if all(destination.id != selected for destination in sent):

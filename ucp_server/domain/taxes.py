@@ -8,7 +8,7 @@ import msgspec
 from ucp_server.domain.money import included_share, share
 
 # The tax category of delivery; a rule without a category holds for it too.
-SHIPPING: Final = "shipping"
+DELIVERY: Final = "shipping"
 
 
 class TaxRule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -25,23 +25,18 @@ class TaxRule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Tax(msgspec.Struct, frozen=True):
-    """Tax on one amount: ``added`` to the bill, or ``contained`` in it already. One of them is 0."""
+    """Tax on one amount: added to the bill, or ``is_included`` in the price."""
 
-    added: int = 0
-    contained: int = 0
-
-
-NO_TAX: Final = Tax()
+    minor: int
+    is_included: bool
 
 
 def tax_on(
     minor: int, category: str | None, rules: Sequence[TaxRule], *, prices_include_tax: bool
 ) -> Tax | None:
     """The tax on ``minor`` by the first rule that matches; None where no rule does."""
-    rule = next((rule for rule in rules if rule.category in (None, category)), None)
-    if rule is None:
-        return None
-    contained = prices_include_tax if rule.included is None else rule.included
-    if contained:
-        return Tax(contained=included_share(minor, rule.rate_ppm))
-    return Tax(added=share(minor, rule.rate_ppm))
+    for rule in rules:
+        if rule.category is None or rule.category == category:
+            included = prices_include_tax if rule.included is None else rule.included
+            return Tax((included_share if included else share)(minor, rule.rate_ppm), included)
+    return None

@@ -33,15 +33,18 @@ create table customers (
 -- e-mail addresses are compared without regard to case; one customer each
 create unique index customers_email on customers (merchant_id, lower(email));
 
+-- customer_id is a customer's, or stands for an e-mail address: callers' buyers are remembered too.
 create table addresses (
     merchant_id text not null,
-    id text not null,
     customer_id text not null,
+    id text not null,
     -- the same address twice is one address: its content decides
     content_hash bytea not null,
     address jsonb not null,
+    -- the place in the merchant's own table; null for what a buyer told
+    position integer,
     created_at timestamptz not null default now(),
-    primary key (merchant_id, id),
+    primary key (merchant_id, customer_id, id),
     constraint addresses_content unique (merchant_id, customer_id, content_hash)
 );
 
@@ -54,6 +57,15 @@ create table shop_rules (
     id text not null,
     rule jsonb not null,
     primary key (merchant_id, kind, id)
+);
+
+-- pictures that came with the shop's tables, by their path there
+create table pictures (
+    merchant_id text not null,
+    path text not null check (length(path) between 1 and 255),
+    media_type text not null,
+    content bytea not null check (length(content) <= 1048576),
+    primary key (merchant_id, path)
 );
 
 -- --- platforms ---------------------------------------------------------------------------------

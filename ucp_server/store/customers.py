@@ -1,0 +1,90 @@
+"""Who the merchant knows, and the addresses that may be offered to a buyer again.
+
+Registered customers and their addresses come from the merchant's tables. What buyers use in
+checkouts is remembered under a hash of their e-mail address, registered or not.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import msgspec
+
+from ucp_server.domain.addresses import content_hash, owner_of
+from ucp_server.domain.fulfillment import Address, Destination, NewAddress
+from ucp_server.ports import Customer
+from ucp_server.store.database import Pool, Read, Tx, read
+
+# More than a person can choose from; it also bounds what one e-mail address can make us keep.
+ADDRESSES_SHOWN_MAX: Final = 20
+ADDRESSES_KEPT_MAX: Final = 50
+
+_decode_address = msgspec.json.Decoder(Address).decode
+
+FIND: Final = f"""
+with customer as (
+    select c.id from customers c where c.merchant_id = $1 and lower(c.email) = lower($2)
+)
+select 'customer' as kind, c.id, null::jsonb as address, 0 as place from customer c
+union all
+(select 'address', a.id, a.address,
+        row_number() over (order by a.position nulls last, a.created_at desc, a.id) as place
+ from addresses a
+ where a.merchant_id = $1 and a.customer_id in (select $3 union all select c.id from customer c)
+ order by place
+ limit {ADDRESSES_SHOWN_MAX})
+order by place
+"""
+
+REMEMBER: Final = f"""
+insert into addresses (merchant_id, customer_id, id, content_hash, address)
+select $1, new.owner, new.id, new.content_hash, new.address
+from unnest($2::text[], $3::text[], $4::bytea[], $5::jsonb[]) as new (owner, id, content_hash, address)
+where (
+    select count(*) from addresses a where a.merchant_id = $1 and a.customer_id = new.owner
+) < {ADDRESSES_KEPT_MAX}
+on conflict do nothing
+"""
+
+
+class PostgresCustomers:
+    """`Customers` over our tables."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def find(self, merchant_id: str, email: str) -> Customer:
+        async with read(self._pool) as db:
+            return await find_customer(db, merchant_id, email)
+
+
+async def find_customer(db: Read, merchant_id: str, email: str) -> Customer:
+    """The merchant's own addresses first, then those the buyer used, newest first."""
+    rows = await db.fetch(FIND, merchant_id, email.strip(), owner_of(email))
+    return customer_of((row["kind"], row["id"], row["address"]) for row in rows)
+
+
+def customer_of(rows: Iterable[tuple[str, str, bytes | None]]) -> Customer:
+    """Rows of (kind, id, address) as a value."""
+    known = False
+    addresses = []
+    for kind, id_, address in rows:
+        if address is None:
+            known = known or kind == "customer"
+        else:
+            addresses.append(Destination(id=id_, kind="shipping_address", address=_decode_address(address)))
+    return Customer(known=known, addresses=tuple(addresses))
+
+
+def address_columns(new: Sequence[NewAddress]) -> tuple[list[str], list[str], list[bytes], list[bytes]]:
+    """``new`` as the arrays that REMEMBER takes after the merchant: owner, id, hash, address."""
+    return (
+        [one.owner for one in new],
+        [one.id for one in new],
+        [content_hash(one.address) for one in new],
+        [msgspec.json.encode(one.address) for one in new],
+    )
+
+
+async def remember_addresses(tx: Tx, merchant_id: str, new: Sequence[NewAddress]) -> None:
+    """Keep addresses for next time; those that are kept already, and any beyond the limit, are not."""
+    await tx.execute(REMEMBER, merchant_id, *address_columns(new))
