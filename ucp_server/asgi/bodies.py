@@ -1,0 +1,134 @@
+"""Reading a request body whole, within a size, a time and a rate; and answering without it."""
+
+import asyncio
+import contextlib
+
+from starlette.types import Message, Receive, Scope, Send
+
+from ucp_server.asgi.heads import Objection
+from ucp_server.asgi.limits import Limits
+from ucp_server.asgi.reply import CLOSE, Reply
+
+
+class BodyRefused(Exception):
+    """The body is too large or too slow; ``objection`` says which."""
+
+    def __init__(self, objection: Objection) -> None:
+        super().__init__(objection.code)
+        self.objection = objection
+
+
+class Disconnected(Exception):
+    """The caller went away before the body was complete: nobody is left to answer."""
+
+
+def _too_large(limits: Limits) -> BodyRefused:
+    text = f"The body is larger than {limits.body_max} bytes."
+    return BodyRefused(Objection(413, "body_too_large", text, closes=True))
+
+
+def refuse_length(length: int, limits: Limits) -> None:
+    """Raises BodyRefused when the announced length is over the limit: nothing need be read."""
+    if length > limits.body_max:
+        raise _too_large(limits)
+
+
+async def read_body(receive: Receive, limits: Limits) -> bytes:
+    """The whole body. Raises BodyRefused or Disconnected.
+
+    The deadline moves with what has arrived (``body_grace_s`` plus one second for each
+    ``body_rate_min`` bytes) and never beyond ``body_total_s``.
+    """
+    clock = asyncio.get_running_loop().time
+    started = clock()
+    latest = started + limits.body_total_s
+    chunks: list[bytes] = []
+    received = 0
+    complete = False
+    try:
+        async with asyncio.timeout_at(min(latest, started + limits.body_grace_s)) as deadline:
+            while not complete:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise Disconnected
+                chunk = message.get("body", b"")
+                received += len(chunk)
+                if received > limits.body_max:
+                    raise _too_large(limits)
+                chunks.append(chunk)
+                complete = not message.get("more_body", False)
+                earned_s = received / limits.body_rate_min
+                deadline.reschedule(min(latest, started + limits.body_grace_s + earned_s))
+    except TimeoutError:
+        text = "The body arrives too slowly."
+        raise BodyRefused(Objection(408, "body_too_slow", text, closes=True)) from None
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def replaying(body: bytes, receive: Receive) -> Receive:
+    """A ``receive`` that hands out the body in one message, then whatever comes after it."""
+    delivered = False
+
+    async def replay() -> Message:
+        nonlocal delivered
+        if delivered:
+            return await receive()
+        delivered = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return replay
+
+
+def has_streams(scope: Scope) -> bool:
+    """HTTP/2 and 3: no request can spoil another, and ``Connection`` is forbidden."""
+    return scope["http_version"] in {"2", "3"}
+
+
+def expects_body(scope: Scope) -> bool:
+    """HTTP/1 says so by a header; later versions only by what follows."""
+    if has_streams(scope):
+        return True
+    return any(
+        name == b"transfer-encoding" or (name == b"content-length" and value.strip(b"0"))
+        for name, value in scope["headers"]
+    )
+
+
+async def send_before_body(
+    reply: Reply, scope: Scope, receive: Receive, send: Send, limits: Limits
+) -> None:
+    """Answer a request whose body nobody wants, and end the connection (HTTP/1) or stream.
+
+    Closing with unread bytes makes TCP send a reset, which can overtake the answer. So the answer
+    goes out first, then the rest is read for a while, then the response ends.
+    """
+    if not has_streams(scope):
+        reply = reply.adding(CLOSE)
+    start = {"status": reply.status, "headers": reply.wire_headers()}
+    await send({"type": "http.response.start", **start})
+    await send({"type": "http.response.body", "body": reply.body, "more_body": True})
+    await _drain(receive, limits)
+    # Hypercorn announces the end through the request's own queue of ten messages. If the caller
+    # keeps sending, the queue is full, and the announcement would wait for ever for a reader.
+    reader = asyncio.ensure_future(_drain_until_disconnect(receive))
+    try:
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+    finally:
+        reader.cancel()
+
+
+async def _drain(receive: Receive, limits: Limits) -> None:
+    """Read and forget what the caller still sends, for ``linger_s`` and ``linger_max`` at most."""
+    left = limits.linger_max
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(limits.linger_s):
+            while left > 0:
+                message = await receive()
+                if message["type"] == "http.disconnect" or not message.get("more_body", False):
+                    return
+                left -= len(message.get("body", b""))
+
+
+async def _drain_until_disconnect(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

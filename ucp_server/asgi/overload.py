@@ -1,0 +1,104 @@
+"""Sheds new work while the process is behind, so that what it has begun still finishes in time.
+
+Two signs: the event loop runs late (something computes or blocks), or too many requests are open.
+A 503 with Retry-After costs the caller a second; a queue costs everybody.
+"""
+
+import asyncio
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from ucp_server.asgi.bodies import expects_body, send_before_body
+from ucp_server.asgi.facts import facts_of
+from ucp_server.asgi.limits import Limits
+from ucp_server.asgi.reply import Refuse
+
+# Often enough to notice a stall of lag_max_s when it ends, seldom enough to cost nothing.
+TICK_S = 0.05
+RETRY_AFTER = (b"retry-after", b"1")
+# Whoever asks whether the process lives must not be told to come back later.
+EXEMPT = frozenset({"/healthz"})
+
+
+class LagWatch:
+    """How late the running loop's timers are. Starts with the first look at it.
+
+    A stall is seen by the first tick after it, before any request that arrived meanwhile is
+    begun, and counts until the next tick comes in time.
+    """
+
+    def __init__(self) -> None:
+        self.lag_s = 0.0
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._due = 0.0
+
+    def look(self) -> float:
+        loop = asyncio.get_running_loop()
+        if loop is not self._loop:
+            self._loop = loop
+            self.lag_s = 0.0
+            self._schedule(loop)
+        return self.lag_s
+
+    def stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._loop = None
+
+    def _schedule(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._due = loop.time() + TICK_S
+        self._timer = loop.call_at(self._due, self._tick, loop)
+
+    def _tick(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.lag_s = loop.time() - self._due
+        self._schedule(loop)
+
+
+class Overload:
+    """Answers 503 while ``limits.lag_max_s`` or ``limits.in_flight_max`` is exceeded."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        limits: Limits,
+        refuse: Refuse,
+        exempt: frozenset[str] = EXEMPT,
+    ) -> None:
+        self.app = app
+        self.limits = limits
+        self.refuse = refuse
+        self.exempt = exempt
+        self.in_flight = 0
+        self.lag = LagWatch()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            try:
+                await self.app(scope, receive, send)
+            finally:
+                self.lag.stop()
+            return
+        if scope["path"] not in self.exempt and self._is_overloaded():
+            await self._shed(scope, receive, send)
+            return
+        self.in_flight += 1
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            self.in_flight -= 1
+
+    def _is_overloaded(self) -> bool:
+        lag_max_s = self.limits.lag_max_s
+        late = lag_max_s is not None and self.lag.look() > lag_max_s
+        return late or self.in_flight >= self.limits.in_flight_max
+
+    async def _shed(self, scope: Scope, receive: Receive, send: Send) -> None:
+        facts_of(scope)["outcome"] = facts_of(scope)["guard"] = "overloaded"
+        text = "This server is busy; please repeat the request."
+        reply = self.refuse(503, "overloaded", text, scope).adding(RETRY_AFTER)
+        if expects_body(scope):
+            await send_before_body(reply, scope, receive, send, self.limits)
+        else:
+            await reply(scope, receive, send)
