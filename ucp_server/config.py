@@ -121,7 +121,7 @@ class Merchant(Table, frozen=True):
     required_buyer_fields: Annotated[
         tuple[Literal["first_name", "last_name", "email", "phone_number"], ...],
         Meta(description="What a buyer must tell before an order."),
-    ] = ("email",)
+    ] = ()
     remembers_addresses: Annotated[
         bool, Meta(description="Whether a known e-mail address brings back its former addresses.")
     ] = False

@@ -69,7 +69,7 @@ def _of_production(settings: Settings) -> Iterator[str]:
         yield "Anybody could write: set unlisted_platforms to refused and add [platform.<name>] tables."
     for name, platform in settings.platform.items():
         if platform.auth == "open" and platform.writes:
-            yield f"platform.{name} could write without proof: set auth to api_key or mtls, or writes to false."
+            yield f"platform.{name} could write without proof: set auth to api_key or mtls."
     if settings.test_hooks or settings.simulation_secret is not None:
         yield "Hooks for tests are on: remove test_hooks and simulation_secret."
     if settings.http_port and not settings.trusted_proxies:

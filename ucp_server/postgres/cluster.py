@@ -104,7 +104,12 @@ class Cluster:
         folder = quote(self._noted.socket_folder, safe="")
         return f"postgresql://{USER}@/{database}?host={folder}&port={self._noted.port}"
 
+    def runs(self) -> bool:
+        """Whether a server works in the folder, ours or a predecessor's."""
+        return self._running() is not None
+
     def alive(self) -> bool:
+        """Whether the server that ``start`` found or made still lives."""
         if self._process is not None:
             return self._process.poll() is None
         return self._noted is not None and is_alive(self._noted.pid)
@@ -114,6 +119,7 @@ class Cluster:
 
         Raises PostgresError with the end of the server's log.
         """
+        self._noted = self._process = None
         deadline = time.monotonic() + START_TIMEOUT_S
         while time.monotonic() < deadline:
             running = self._running()

@@ -1,0 +1,132 @@
+"""``ucp-server doctor``: what is well, what is not, and what to do about it, line by line."""
+
+import asyncio
+import datetime
+from pathlib import Path
+
+import asyncpg
+import click
+import msgspec
+from cryptography import x509
+
+from ucp_server import resources, safety
+from ucp_server.commands.database import connected
+from ucp_server.commands.options import configured_to_listen
+from ucp_server.config import Settings
+from ucp_server.modes import sentences
+from ucp_server.store.migrate import MigrationError, pending
+from ucp_server.supervisor import tls
+
+# The oldest server that the tests' statements are known to run on.
+POSTGRES_MIN = 15
+CERTIFICATE_DAYS_MIN = 14
+CONNECT_TIMEOUT_S = 5.0
+# What psql, a backup and a second server during a deployment need beside ours.
+CONNECTIONS_SPARE = 10
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One line; ``well`` is False where it asks for something to be done."""
+
+    well: bool
+    text: str
+
+
+@click.command()
+@configured_to_listen
+def doctor(settings: Settings) -> None:
+    """Examine settings, certificates and database. Exits with 1 where something is to be done."""
+    findings = [
+        *examine_settings(settings),
+        *examine_files(settings),
+        *asyncio.run(_examine_database(settings)),
+    ]
+    for finding in findings:
+        click.echo(f"{'well   ' if finding.well else 'do this'}  {finding.text}")
+    if not all(finding.well for finding in findings):
+        raise SystemExit(1)
+
+
+def examine_settings(settings: Settings) -> list[Finding]:
+    found = [Finding(well=False, text=sentence) for sentence in safety.refusals(settings)]
+    relaxed = len(sentences(settings.mode))
+    if relaxed:
+        found.append(
+            Finding(well=True, text=f"{settings.mode} mode relaxes {relaxed} rules; show-config lists them")
+        )
+    return found or [Finding(well=True, text=f"the settings are sound for {settings.mode}")]
+
+
+def examine_files(settings: Settings) -> list[Finding]:
+    """Shipped data, and certificates that end soon."""
+    found = []
+    for name in ("schemas", "profiles", "demo_shop"):
+        try:
+            resources.folder(name)
+        except FileNotFoundError as error:
+            found.append(Finding(well=False, text=str(error)))
+    configured = {files.chain for files in tls.by_host(settings).values()}
+    if settings.certificate:
+        configured.add(settings.certificate)
+    return found + [_certificate(chain) for chain in sorted(configured)]
+
+
+def _certificate(chain: Path) -> Finding:
+    try:
+        ends = x509.load_pem_x509_certificate(chain.read_bytes()).not_valid_after_utc
+    except (OSError, ValueError) as error:
+        return Finding(well=False, text=f"{chain} is no readable certificate ({error}): correct its path")
+    days = (ends - datetime.datetime.now(datetime.UTC)).days
+    text = f"{chain} is valid for {days} more days"
+    if days >= CERTIFICATE_DAYS_MIN:
+        return Finding(well=True, text=text)
+    return Finding(well=False, text=f"{text}: renew it and send the server SIGHUP")
+
+
+async def _examine_database(settings: Settings) -> list[Finding]:
+    try:
+        async with connected(settings) as ready:
+            return await examine_database(ready)
+    except click.ClickException as error:
+        return [Finding(well=False, text=error.message)]
+
+
+async def examine_database(settings: Settings) -> list[Finding]:
+    """Version, durability, schema and room for our connections."""
+    url = settings.postgres_url
+    found = [Finding(well=False, text=sentence) for sentence in await safety.unsafe_settings(url)]
+    connection = await asyncpg.connect(url, timeout=CONNECT_TIMEOUT_S)
+    try:
+        version = connection.get_server_version()
+        room = int(await connection.fetchval("SELECT current_setting('max_connections')"))
+    finally:
+        await connection.close()
+    found.append(_version(version.major))
+    found.append(_room(room, (settings.workers + 1) * settings.database_connections + CONNECTIONS_SPARE))
+    found.append(await _schema(url))
+    return found
+
+
+def _version(major: int) -> Finding:
+    if major >= POSTGRES_MIN:
+        return Finding(well=True, text=f"PostgreSQL {major} answers")
+    return Finding(well=False, text=f"PostgreSQL {major} is too old: move to {POSTGRES_MIN} or newer")
+
+
+def _room(connections: int, wanted: int) -> Finding:
+    text = f"the database allows {connections} connections, this server wants {wanted}"
+    if connections >= wanted:
+        return Finding(well=True, text=text)
+    return Finding(
+        well=False, text=f"{text}: lower workers or database_connections, or raise max_connections"
+    )
+
+
+async def _schema(url: str) -> Finding:
+    try:
+        missing = await pending(url)
+    except MigrationError as error:
+        return Finding(well=False, text=str(error))
+    if missing:
+        return Finding(well=False, text=f"{missing} migrations are missing: run ucp-server migrate")
+    return Finding(well=True, text="the database's schema is this version's")

@@ -1,0 +1,53 @@
+"""``ucp-server serve`` and ``ucp-server worker``: the processes of a server, until a signal."""
+
+import asyncio
+from collections.abc import Sequence
+
+import click
+
+from ucp_server.commands.options import configured_to_listen
+from ucp_server.config import Settings
+from ucp_server.postgres import PostgresError
+from ucp_server.postgres.binaries import BinariesMissing
+from ucp_server.store.migrate import MigrationError
+from ucp_server.supervisor.data_folder import FolderInUse
+from ucp_server.supervisor.foundation import DatabaseUnusable, Refused
+from ucp_server.supervisor.progress import Progress
+from ucp_server.supervisor.roles import Role
+from ucp_server.supervisor.slot import NeverServed
+from ucp_server.supervisor.supervise import CannotStart, Supervisor
+
+_FAILURES = (
+    CannotStart,
+    NeverServed,
+    FolderInUse,
+    PostgresError,
+    BinariesMissing,
+    DatabaseUnusable,
+    MigrationError,
+)
+
+
+@click.command()
+@configured_to_listen
+def serve(settings: Settings) -> None:
+    """Serve the shop: one process per processor for HTTP, one for the background jobs."""
+    _run(settings, [Role.JOBS, *[Role.PUBLIC] * settings.workers])
+
+
+@click.command()
+@configured_to_listen
+def worker(settings: Settings) -> None:
+    """Run the background jobs and the operations listener alone."""
+    _run(settings, [Role.JOBS])
+
+
+def _run(settings: Settings, roles: Sequence[Role]) -> None:
+    try:
+        asyncio.run(Supervisor(settings, roles, Progress()).run())
+    except Refused as error:
+        raise click.ClickException(
+            "The server does not start like this:\n" + "\n".join(f"  - {line}" for line in error.sentences)
+        ) from error
+    except _FAILURES as error:
+        raise click.ClickException(str(error)) from error

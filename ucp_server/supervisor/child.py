@@ -1,0 +1,84 @@
+"""One child process as its parent sees it. What it is told and says is in ``serving``."""
+
+import asyncio
+import os
+import socket
+import sys
+import time
+
+from ucp_server.config_sources import ENVIRONMENT_PREFIX
+from ucp_server.supervisor.roles import READY, Role
+
+# Imports take half a second on an idle core; a busy machine may have none idle.
+READY_TIMEOUT_S = 60.0
+
+
+class Child:
+    """A started process. ``lines`` are what it said before it was ready or ended."""
+
+    def __init__(
+        self,
+        role: Role,
+        process: asyncio.subprocess.Process,
+        streams: tuple[asyncio.StreamReader, asyncio.StreamWriter],
+    ) -> None:
+        self.role = role
+        self.pid = process.pid
+        self.started_at = time.monotonic()
+        self.lines: list[str] = []
+        self._process = process
+        self._reader, self._writer = streams
+
+    async def ready(self) -> bool:
+        """Wait until it serves; False when it ended, or was not ready in time, instead."""
+        try:
+            async with asyncio.timeout(READY_TIMEOUT_S):
+                async for line in self._reader:
+                    if line == READY:
+                        return True
+                    self.lines.append(line.decode().rstrip())
+        except (TimeoutError, ConnectionError):
+            self.kill()
+        return False
+
+    async def wait(self) -> int:
+        """The exit code; negative for the signal that ended it."""
+        code = await self._process.wait()
+        self._writer.close()
+        return code
+
+    def drain(self) -> None:
+        """Tell it to finish what is open and to end."""
+        if not self._writer.is_closing() and self._writer.can_write_eof():
+            self._writer.write_eof()
+
+    def kill(self) -> None:
+        if self._process.returncode is None:
+            self._process.kill()
+
+
+async def start_child(role: Role, settings: bytes, environment: dict[str, str]) -> Child:
+    """Start ``role`` and hand it ``settings`` (JSON); ``environment`` is added to our own.
+
+    Settings of ours in the environment stay behind: a child gets them over its stdin alone.
+    """
+    ours, theirs = socket.socketpair()
+    inherited = {
+        name: value for name, value in os.environ.items() if not name.startswith(ENVIRONMENT_PREFIX)
+    }
+    with theirs:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-P",  # a folder named like one of our packages in the current one is not ours
+            "-m",
+            "ucp_server.supervisor.serving",
+            role.value,
+            stdin=theirs.fileno(),
+            env=inherited | environment,
+            # A Ctrl-C in the terminal reaches our group; the drain is ours to order.
+            start_new_session=True,
+        )
+    reader, writer = await asyncio.open_connection(sock=ours)
+    writer.write(settings + b"\n")
+    await writer.drain()
+    return Child(role, process, (reader, writer))

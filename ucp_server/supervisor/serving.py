@@ -1,0 +1,92 @@
+"""What a child process does: ``python -m ucp_server.supervisor.serving ROLE``.
+
+Its stdin is one end of a socket pair. The parent writes one line, the settings; the child answers
+``ready``; the end of the stream is the order to drain, whether given or because the parent died.
+"""
+
+import asyncio
+import os
+import signal
+import socket
+import ssl
+import sys
+import threading
+import time
+
+import uvloop
+
+from ucp_server import app
+from ucp_server.config import Settings, from_json
+from ucp_server.supervisor import http
+from ucp_server.supervisor.log import log_to_stderr
+from ucp_server.supervisor.roles import READY, Role
+
+# What a drain may take beyond the listener's own limit, for closing pools and jobs.
+CLOSING_S = 15
+EXIT_STUCK = 70
+
+
+def main() -> None:
+    """Serve until told to stop. Exits with 0 after a complete drain."""
+    log_to_stderr()
+    role = Role(sys.argv[1])
+    # A copy of stdin, so that nothing in the application can read from the original.
+    channel = socket.socket(fileno=os.dup(sys.stdin.fileno()))
+    with channel, channel.makefile("rb") as lines:
+        settings = from_json(lines.readline())
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_run(role, settings, channel))
+
+
+async def _run(role: Role, settings: Settings, channel: socket.socket) -> None:
+    if role is Role.PREPARE:
+        for line in await app.prepare(settings):
+            channel.sendall(f"{line}\n".encode())
+        return
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(_without_handshakes)
+    stop = asyncio.Event()
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    # The terminal's Ctrl-C is the parent's to understand.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    limit_s = settings.drain_s + CLOSING_S
+    threading.Thread(target=_watch, args=(channel, loop, stop, limit_s), daemon=True).start()
+
+    async def until_stopped() -> None:
+        channel.sendall(READY)
+        await stop.wait()
+
+    if role is Role.PUBLIC:
+        async with app.build_public(settings) as application:
+            await http.serve(application, http.public_config(settings), until_stopped)
+    else:
+        await _serve_jobs(settings, until_stopped)
+
+
+async def _serve_jobs(settings: Settings, until_stopped: http.Until) -> None:
+    async with app.build_jobs(settings) as application:
+        if settings.admin_port:
+            await http.serve(application, http.admin_config(settings), until_stopped)
+        else:
+            await until_stopped()
+
+
+def _watch(
+    channel: socket.socket, loop: asyncio.AbstractEventLoop, stop: asyncio.Event, limit_s: float
+) -> None:
+    """Order the drain when the parent does or dies, and end a process whose loop hangs in it."""
+    channel.recv(1)
+    loop.call_soon_threadsafe(stop.set)
+    time.sleep(limit_s)
+    os._exit(EXIT_STUCK)
+
+
+def _without_handshakes(loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
+    """Clients that speak no TLS 1.3, or no TLS, are no news."""
+    if not isinstance(context.get("exception"), ssl.SSLError | ConnectionError):
+        loop.default_exception_handler(context)
+
+
+if __name__ == "__main__":
+    main()
