@@ -1,0 +1,5 @@
+import sys
+
+from conformance.official.cli import main
+
+sys.exit(main())
