@@ -1,0 +1,142 @@
+"""The published schemas as plain schemas, one per release, direction, operation and extensions.
+
+They lie outside the repository; OFFICIAL_SCHEMAS names their folder. Releases up to 2026-01-23
+publish one generated document per use; the later ones annotate one document, and the annotations
+are resolved here as the digest's section 9.2 tells, independent of how our own are.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+Schema = Any  # a JSON Schema: an object or a boolean
+
+SHOPPING = "dev.ucp.shopping."
+EXTENSION_FILES = {
+    f"{SHOPPING}fulfillment": "fulfillment",
+    f"{SHOPPING}discount": "discount",
+    f"{SHOPPING}buyer_consent": "buyer_consent",
+}
+SUBSCHEMAS = {"items", "additionalProperties", "propertyNames", "contains", "if", "then", "else"}
+LISTS = {"allOf", "anyOf", "oneOf"}
+MAPS = {"properties", "$defs"}
+
+
+class Official:
+    """One release's published documents."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._read: dict[Path, Any] = {}
+
+    def document(self, path: Path) -> Any:
+        if path not in self._read:
+            self._read[path] = json.loads(path.read_text("utf-8"))
+        return self._read[path]
+
+    def inline(self, reference: str, direction: str = "response", operation: str = "read") -> Schema:
+        """What `reference` (path below the folder, with an optional pointer) says, refs inlined.
+
+        What holds itself is written out twice, then it is `{"recursive": true}`.
+        """
+        name, _, pointer = reference.partition("#")
+        target = (self.folder / name).resolve(), pointer
+        return _Inliner(self, direction, operation).follow(*target)
+
+    def all_of(self, references: list[str], direction: str, operation: str) -> Schema:
+        return {"allOf": [self.inline(each, direction, operation) for each in references]}
+
+
+class _Inliner:
+    def __init__(self, official: Official, direction: str, operation: str) -> None:
+        self.official = official
+        self.annotation = f"ucp_{direction}"
+        self.operation = operation
+        self.open: list[tuple[Path, str]] = []
+
+    def follow(self, path: Path, pointer: str) -> Schema:
+        if self.open.count((path, pointer)) == 2:
+            return {"recursive": True}
+        node = self.official.document(path)
+        for step in pointer.split("/")[1:]:
+            node = node[step]
+        self.open.append((path, pointer))
+        written = self.write(node, path)
+        self.open.pop()
+        return written
+
+    def write(self, node: Schema, path: Path) -> Schema:
+        if not isinstance(node, dict):
+            return node
+        out: dict[str, Any] = {}
+        for keyword, value in node.items():
+            if keyword == "properties":
+                out[keyword] = {
+                    name: self.write(part, path)
+                    for name, part in value.items()
+                    if self.word(part) != "omit"
+                }
+            elif keyword in LISTS:
+                out[keyword] = [self.write(part, path) for part in value]
+            elif keyword in SUBSCHEMAS or keyword == "not":
+                out[keyword] = self.write(value, path)
+            elif keyword not in {"$defs", "$ref"}:
+                out[keyword] = value
+        self.settle_required(node, out)
+        if "$ref" not in node:
+            return out
+        name, _, pointer = node["$ref"].partition("#")
+        target = (path.parent / name).resolve() if name else path
+        return {"allOf": [self.follow(target, pointer), out]}
+
+    def settle_required(self, node: dict[str, Any], out: dict[str, Any]) -> None:
+        words = {name: self.word(part) for name, part in node.get("properties", {}).items()}
+        kept = [name for name in node.get("required", ()) if words.get(name) in {None, "required"}]
+        added = [name for name, word in words.items() if word == "required" and name not in kept]
+        out.pop("required", None)
+        if kept or added:
+            out["required"] = kept + added
+
+    def word(self, part: Schema) -> str | None:
+        annotation = part.get(self.annotation) if isinstance(part, dict) else None
+        return annotation.get(self.operation) if isinstance(annotation, dict) else annotation
+
+
+def generated(official: Official, direction: str, operation: str, active: frozenset[str]) -> Schema:
+    """A body of 2026-01-11, from its generated documents under `spec/`."""
+    api = official.document(official.folder / "services/shopping/rest.openapi.json")
+    if operation == "complete_checkout" and direction == "request":
+        path = api["paths"]["/checkout-sessions/{id}/complete"]["post"]
+        beside = path["requestBody"]["content"]["application/json"]["schema"]["allOf"][1]
+        return {"allOf": [official.inline("schemas/shopping/payment_data.json"), beside]}
+    if operation == "order_event":
+        body = api["webhooks"]["orderEvent"]["post"]["requestBody"]["content"]["application/json"]
+        return {"allOf": [official.inline("schemas/shopping/order.json"), body["schema"]["allOf"][1]]}
+    if operation == "get_order":
+        return official.inline("schemas/shopping/order.json")
+    if operation == "profile":
+        return official.inline("discovery/profile_schema.json")
+    suffix = f".{operation.removesuffix('_checkout')}_req" if direction == "request" else "_resp"
+    parts = [f"schemas/shopping/checkout{suffix}.json"]
+    for name, stem in EXTENSION_FILES.items():
+        if name in active:
+            parts.append(f"schemas/shopping/{stem}{suffix}.json#/$defs/checkout")
+    return official.all_of(parts, direction, operation)
+
+
+def annotated(official: Official, direction: str, operation: str, active: frozenset[str]) -> Schema:
+    """A body of a release that publishes annotated documents under `source/`."""
+    alone = {
+        "order_event": "schemas/shopping/order.json",
+        "get_order": "schemas/shopping/order.json",
+        "error": "schemas/common/types/error_response.json",
+        "profile": "schemas/profile.json#/$defs/"
+        + {"request": "platform_schema", "response": "business_schema"}[direction],
+    }
+    if operation in alone:
+        return official.inline(alone[operation], direction)
+    parts = ["schemas/shopping/checkout.json"]
+    for name, stem in EXTENSION_FILES.items():
+        if name in active:
+            parts.append(f"schemas/shopping/{stem}.json#/$defs/{SHOPPING}checkout")
+    return official.all_of(parts, direction, operation.removesuffix("_checkout"))
