@@ -222,9 +222,9 @@ class Quoting:
             names=ask.names,
             stored=customer.addresses if customer and ask.merchant.remembers_addresses else (),
         )
-        types = {method.type for method in ask.basket.methods or ()}
-        types |= {method.type for method in ask.wanted_methods or ()}
-        if PICKUP not in types:
+        types: set[str | None] = {method.type for method in ask.basket.methods or ()}
+        wanted_types = {method.type for method in ask.wanted_methods or ()}
+        if PICKUP not in types | wanted_types:
             return known
         with _asking_rates:
             locations = await self._rates.locations(ask.merchant.id, shipped)
