@@ -1,8 +1,10 @@
 """The last lines of the start: where the shop is, what is relaxed, what to try."""
 
 import csv
+import sys
 from collections.abc import Sequence
 from importlib import metadata
+from pathlib import Path
 
 from ucp_server import resources
 from ucp_server.config import Settings
@@ -71,7 +73,13 @@ def _say_what_to_try(settings: Settings, progress: Progress) -> None:
     progress.say(f"  curl -s {shop}/ucp/{RELEASE}/checkout-sessions \\")
     progress.say(f"    -H 'UCP-Agent: profile=\"{PROFILE}\"' -H 'Content-Type: application/json' \\")
     progress.say(f'    -d \'{{"line_items":[{{"item":{{"id":"{item}"}},"quantity":1}}]}}\'')
-    progress.say(f"  ucp-server buy {shop} --item {item}")
+    progress.say(f"  {_own_command()} buy {shop} --item {item}")
+
+
+def _own_command() -> str:
+    """As it was called, since a virtual environment's commands are rarely on the PATH."""
+    called = Path(sys.argv[0])
+    return sys.argv[0] if called.name == "ucp-server" else "ucp-server"
 
 
 def _first_item() -> str:
