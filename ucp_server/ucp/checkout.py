@@ -142,8 +142,15 @@ def _decode_wanted(document: Wire, active: Active, *, creating: bool) -> Wanted:
         discount_codes=sent.discounts.codes if sent.discounts and DISCOUNT in active else None,
         instruments=decode_instruments(document.get("payment")),
         context=sent.context,
+        currency=_preferred_currency(sent.context),
         attribution=sent.attribution,
     )
+
+
+def _preferred_currency(context: Wire | None) -> str | None:
+    """A hint that is no text is no hint: releases before 2026-08-25 left it open."""
+    currency = (context or {}).get("currency")
+    return currency if isinstance(currency, str) else None
 
 
 def _decode_buyer(sent: _BuyerSent | None, active: Active) -> Buyer | None:

@@ -18,6 +18,7 @@ _ROOTS: Final = MappingProxyType(
         "methods": "fulfillment.methods",
         "instruments": "payment.instruments",
         "payment": "payment",
+        "currency": "currency",
     }
 )
 # Members that UCP names in another way below those roots; an address lies flat in its destination.

@@ -1,15 +1,15 @@
 from ucp_server.ucp.steps import to_2026_01_11 as steps
 
 
-def test_the_currency_of_a_request_is_dropped():
+def test_the_currency_of_a_request_becomes_a_hint():
     document = {"currency": "EUR", "line_items": []}
-    steps.currency_is_no_longer_told(document)
-    assert document == {"line_items": []}
+    steps.currency_becomes_a_preference(document)
+    assert document == {"line_items": [], "context": {"currency": "EUR"}}
 
 
-def test_a_request_without_a_currency_is_fine():
+def test_a_request_without_a_currency_hints_at_nothing():
     document: dict[str, object] = {"line_items": []}
-    steps.currency_is_no_longer_told(document)
+    steps.currency_becomes_a_preference(document)
     assert document == {"line_items": []}
 
 

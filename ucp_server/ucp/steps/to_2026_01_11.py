@@ -20,12 +20,13 @@ _DISPLAYED: Final = MappingProxyType(
 )
 
 
-def currency_is_no_longer_told(document: Wire) -> None:
-    """Until 2026-01-23 a request named a currency; it was always the business that decided.
+def currency_becomes_a_preference(document: Wire) -> None:
+    """Until 2026-01-23 a request named its currency (G/shopping/checkout.create_req.json).
 
-    G/shopping/checkout.create_req.json.
+    It was always the business that decided; what is left of it is a hint in ``context``.
     """
-    document.pop("currency", None)
+    if "currency" in document:
+        document["context"] = {"currency": document.pop("currency")}
 
 
 def payment_data_becomes_the_payment(document: Wire) -> None:
@@ -75,7 +76,7 @@ def selection_moves_out_of_the_instruments(document: Wire) -> None:
 
 
 REQUESTS: Final[tuple[Step, ...]] = (
-    currency_is_no_longer_told,
+    currency_becomes_a_preference,
     payment_data_becomes_the_payment,
     selection_moves_into_the_instruments,
     card_facts_move_into_display,

@@ -1,0 +1,123 @@
+"""Whether callers are who they say: openly, by API key, or by a certificate (D/overview#Identity Binding).
+
+The principal that is proven has to be the platform whose profile ``UCP-Agent`` names.
+"""
+
+import hashlib
+import ipaddress
+import secrets
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import http_sf
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from starlette.types import Scope
+
+from ucp_server.store.credentials import load_platform
+from ucp_server.store.database import Pool, read
+from ucp_server.ucp.incoming import Incoming
+from ucp_server.ucp.negotiation import Caller
+from ucp_server.ucp.platforms import Listed
+from ucp_server.ucp.refusals import Forbidden, Unauthenticated
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+# 256 random bits: guessing is hopeless and a plain hash of it as good as a slow one.
+SECRET_BYTES: Final = 32
+_SECRET_PREFIX: Final = "ucpk_"  # noqa: S105 - what secret scanners of others recognise ours by
+
+# A certificate with a long chain of names has 4 kB.
+_CERTIFICATE_BYTES_MAX: Final = 16 * 1024
+
+
+def new_secret() -> str:
+    """A fresh API key, as it is shown once to the person who issues it."""
+    return _SECRET_PREFIX + secrets.token_urlsafe(SECRET_BYTES)
+
+
+def secret_hash(secret: str) -> bytes:
+    """What is stored of an API key."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).digest()
+
+
+class Authentication:
+    """Checks a caller as its merchant configured it; open where nothing is configured."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def check(self, incoming: Incoming, caller: Caller) -> None:
+        """Raises `Unauthenticated` or `Forbidden`; nothing where the caller may go on."""
+        listed = caller.listed
+        if listed is None:
+            return
+        if listed.auth == "api_key":
+            await self._check_api_key(incoming, listed)
+        elif listed.auth == "mtls":
+            _check_certificate(incoming.certificate, listed)
+        if incoming.writes and not listed.writes:
+            raise Forbidden("This platform may look, but not change anything.")
+
+    async def _check_api_key(self, incoming: Incoming, listed: Listed) -> None:
+        secret = incoming.headers.get("x-api-key")
+        if not secret:
+            raise Unauthenticated("This platform has to send its X-API-Key.")
+        async with read(self._pool) as db:
+            principal = await load_platform(
+                db, merchant_id=incoming.shop.merchant_id, secret_hash=secret_hash(secret)
+            )
+        if principal is None:
+            raise Unauthenticated("The X-API-Key is not known.")
+        if principal != listed.profile_url:
+            raise Forbidden("The X-API-Key belongs to another platform than UCP-Agent names.")
+
+
+def _check_certificate(certificate: bytes | None, listed: Listed) -> None:
+    if certificate is None:
+        raise Unauthenticated("This platform has to show its client certificate.")
+    by_hash = listed.certificate_sha256.replace(":", "").lower()
+    if by_hash and hashlib.sha256(certificate).hexdigest() == by_hash:
+        return
+    if listed.certificate_subject and _subject(certificate) == listed.certificate_subject:
+        return
+    raise Forbidden("The client certificate is not that of the platform that UCP-Agent names.")
+
+
+def _subject(certificate: bytes) -> str | None:
+    try:
+        return x509.load_der_x509_certificate(certificate).subject.rfc4514_string()
+    except ValueError:
+        return None
+
+
+def client_certificate(
+    scope: Scope, headers: Mapping[str, str], trusted: Iterable[Network]
+) -> bytes | None:
+    """The caller's certificate, DER, that somebody trusted has verified; None without one.
+
+    That is our own listener (the TLS extension of ASGI), or a proxy of ``trusted`` that passes it on
+    in ``Client-Cert`` (RFC 9440). The field is not believed from anybody else.
+    """
+    chain = scope.get("extensions", {}).get("tls", {}).get("client_cert_chain") or ()
+    if chain:
+        return x509.load_pem_x509_certificate(chain[0].encode()).public_bytes(Encoding.DER)
+    field = headers.get("client-cert")
+    if field is None or not comes_from(scope, trusted):
+        return None
+    try:
+        parsed = http_sf.parse(field.encode(), tltype="item")
+    except ValueError:
+        return None
+    value = parsed[0] if isinstance(parsed, tuple) else None
+    return value if isinstance(value, bytes) and len(value) <= _CERTIFICATE_BYTES_MAX else None
+
+
+def comes_from(scope: Scope, trusted: Iterable[Network]) -> bool:
+    """Whether the connection is from one of ``trusted``; a Unix socket counts as loopback."""
+    client = scope.get("client")
+    try:
+        address = ipaddress.ip_address(client[0] if client and client[0] else "127.0.0.1")
+    except ValueError:
+        return False
+    return any(address in network for network in trusted)

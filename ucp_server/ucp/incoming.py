@@ -1,0 +1,57 @@
+"""A request as this binding works on it, whatever transport it came by."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from ucp_server.asgi.facts import Facts
+from ucp_server.ucp.releases import Release
+
+Wire = dict[str, Any]
+
+
+class Shop(msgspec.Struct, frozen=True, kw_only=True):
+    """A merchant as its platforms know it.
+
+    ``site`` is the scheme and authority of all its URLs, without a slash at the end: the merchant's
+    public URL, or what this request came under where the mode says so. ``links`` are entries of a
+    checkout's ``links``.
+    """
+
+    merchant_id: str
+    site: str
+    root_release: str
+    links: tuple[Wire, ...] = ()
+    key_required: bool = False
+
+
+class Paths(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the pages for people are: path of (id, token) without the site."""
+
+    checkout: Callable[[str, str], str]
+    order: Callable[[str, str], str]
+
+
+class Incoming(msgspec.Struct, frozen=True, kw_only=True):
+    """``endpoint`` is the release whose path was asked; ``target`` the id in it, as it was written.
+
+    ``headers`` have lower-case names; a repeated one is joined by commas. ``certificate`` is the
+    caller's, DER, where the listener or a trusted proxy checked one. ``arrived_s`` is the event
+    loop's time; ``facts`` go to the access line.
+    """
+
+    operation: str
+    shop: Shop
+    endpoint: Release
+    headers: Mapping[str, str]
+    raw: bytes
+    arrived_s: float
+    facts: Facts
+    target: str = ""
+    query: str = ""
+    certificate: bytes | None = None
+
+    @property
+    def writes(self) -> bool:
+        return not self.operation.startswith("get_")

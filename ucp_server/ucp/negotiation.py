@@ -1,0 +1,209 @@
+"""Who asks, in which release, with which capabilities: digest 4.2, on every request."""
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Final
+
+import msgspec
+
+from ucp_server.domain.errors import Refusal
+from ucp_server.modes import Relaxations
+from ucp_server.ucp.incoming import Incoming
+from ucp_server.ucp.platforms import (
+    DEFAULT_ID,
+    URL_LENGTH_MAX,
+    Agent,
+    Listed,
+    Platform,
+    read_agent,
+    read_platform,
+)
+from ucp_server.ucp.profiles_cache import (
+    Busy,
+    InvalidUrl,
+    Malformed,
+    ProfileCache,
+    ProfileError,
+    Unreachable,
+)
+from ucp_server.ucp.refusals import (
+    CapabilitiesIncompatible,
+    InvalidProfileUrl,
+    ProfileMalformed,
+    ProfileNotTrusted,
+    ProfilesBusy,
+    ProfileUnreachable,
+    VersionUnsupported,
+)
+from ucp_server.ucp.releases import CHECKOUT, ORDER, SERVED, Capability, Release, is_older, served
+from ucp_server.ucp.schema import Schemas
+
+# The capability that an operation is about (T3:D/overview#Response Capability Selection).
+ROOTS: Final = MappingProxyType(
+    {
+        "create_checkout": CHECKOUT,
+        "get_checkout": CHECKOUT,
+        "update_checkout": CHECKOUT,
+        "complete_checkout": CHECKOUT,
+        "cancel_checkout": CHECKOUT,
+        "get_order": ORDER,
+        "update_order": ORDER,
+        "simulate_shipping": ORDER,
+    }
+)
+
+_FAILURES: Final[Mapping[type[ProfileError], type[Refusal]]] = MappingProxyType(
+    {
+        InvalidUrl: InvalidProfileUrl,
+        Unreachable: ProfileUnreachable,
+        Malformed: ProfileMalformed,
+        Busy: ProfilesBusy,
+    }
+)
+
+
+class Caller(msgspec.Struct, frozen=True, kw_only=True):
+    """Who says to ask, before anything was fetched. ``listed`` is None for one that is not configured."""
+
+    agent: Agent
+    profile_url: str | None
+    listed: Listed | None
+
+
+class Negotiated(msgspec.Struct, frozen=True, kw_only=True):
+    """What both sides agreed on for this request. ``active`` are names of capabilities."""
+
+    platform: Platform
+    release: Release
+    active: frozenset[str]
+
+
+class Negotiation:
+    """Digest 4.2 over one profile cache. ``listed`` are the configured platforms by profile URL."""
+
+    def __init__(
+        self,
+        *,
+        profiles: ProfileCache,
+        schemas: Schemas,
+        relaxed: Relaxations,
+        listed: Mapping[str, Listed],
+        unlisted_are_served: bool,
+    ) -> None:
+        self._profiles = profiles
+        self._schemas = schemas
+        self._relaxed = relaxed
+        self._listed = listed
+        self._unlisted_are_served = unlisted_are_served or relaxed.unlisted_platforms_open
+
+    def identify(self, incoming: Incoming) -> Caller:
+        """Who the request says it is from; whether that is true is a matter of `authentication`.
+
+        Raises `InvalidProfileUrl`, `ProfileNotTrusted`, and `VersionUnsupported` for the suite's
+        ``version`` parameter.
+        """
+        agent = self._read_agent(incoming)
+        if self._relaxed.version_parameter_checked and agent.version is not None:
+            release_for(agent.version, incoming.endpoint)
+        url = agent.profile_url
+        if not url or len(url) > URL_LENGTH_MAX:
+            if self._refuses_strangers:
+                raise InvalidProfileUrl('UCP-Agent has to name the platform: profile="https://…".')
+            return Caller(agent=agent, profile_url=None, listed=None)
+        listed = self._listed.get(url)
+        known = listed.deals_with(incoming.shop.merchant_id) if listed else self._unlisted_are_served
+        if not known:
+            raise ProfileNotTrusted
+        return Caller(agent=agent, profile_url=url, listed=listed)
+
+    async def negotiate(self, incoming: Incoming, caller: Caller) -> Negotiated:
+        """The release and the capabilities of this request.
+
+        Raises `InvalidProfileUrl`, `ProfileUnreachable`, `ProfileMalformed`, `ProfilesBusy`,
+        `VersionUnsupported`, `CapabilitiesIncompatible`.
+        """
+        platform = await self._platform(caller)
+        version = platform.version or caller.agent.version
+        release = incoming.endpoint if version is None else release_for(version, incoming.endpoint)
+        active = self._active(release, platform)
+        root = ROOTS[incoming.operation]
+        if root not in active:
+            raise CapabilitiesIncompatible(root)
+        return Negotiated(platform=platform, release=release, active=active)
+
+    @property
+    def _refuses_strangers(self) -> bool:
+        return self._relaxed.missing_profile == "refused"
+
+    def _read_agent(self, incoming: Incoming) -> Agent:
+        try:
+            return read_agent(incoming.headers.get("ucp-agent"))
+        except InvalidProfileUrl:
+            if self._refuses_strangers:
+                raise
+            return Agent(profile_url=None, version=None)
+
+    async def _platform(self, caller: Caller) -> Platform:
+        if caller.profile_url is None:
+            return Platform(id=DEFAULT_ID)
+        if caller.listed is not None and caller.listed.document is not None:
+            return read_platform(caller.profile_url, caller.listed.document)
+        try:
+            return await self._fetched(caller.profile_url)
+        except (InvalidProfileUrl, ProfileUnreachable, ProfileMalformed):
+            if self._refuses_strangers:
+                raise
+            return Platform(id=caller.profile_url)
+
+    async def _fetched(self, url: str) -> Platform:
+        try:
+            profile = await self._profiles.get(url)
+        except ProfileError as error:
+            raise _FAILURES[type(error)](error.text) from error
+        platform = read_platform(url, profile.document)
+        self._check(platform, profile.document)
+        return platform
+
+    def _check(self, platform: Platform, document: dict[str, object]) -> None:
+        """A profile of a release that we know has that release's form; of others we know none."""
+        release = served(platform.version or "")
+        if release is None:
+            return
+        violations = self._schemas.checker(release.version, "request", "profile").check(document)
+        if violations:
+            raise ProfileMalformed(
+                f"The profile is not one of UCP: {violations[0].path} {violations[0].text}"
+            )
+
+    def _active(self, release: Release, platform: Platform) -> frozenset[str]:
+        ours = release.capabilities
+        if self._relaxed.intersection_skipped or platform.capabilities is None:
+            return frozenset(capability.name for capability in ours)
+        return intersection(ours, platform.capabilities)
+
+
+def release_for(version: str, endpoint: Release) -> Release:
+    """The release that answers a platform of ``version`` at ``endpoint``'s paths.
+
+    A version that we serve is served as such, wherever it asks. Raises `VersionUnsupported`.
+    """
+    exact = served(version)
+    if exact is not None:
+        return exact
+    oldest = served(SERVED[0])
+    if endpoint.serves_older_platforms and oldest is not None and is_older(version, endpoint):
+        return oldest
+    raise VersionUnsupported(SERVED)
+
+
+def intersection(ours: Iterable[Capability], theirs: frozenset[str]) -> frozenset[str]:
+    """Our capabilities that they list, without those whose parents are all missing.
+
+    D/overview#Intersection Algorithm: pruning goes on until nothing more falls, once for each
+    capability at the most.
+    """
+    kept = [capability for capability in ours if capability.name in theirs]
+    for _ in range(len(kept)):
+        names = {capability.name for capability in kept}
+        kept = [c for c in kept if not c.extends or names.intersection(c.extends)]
+    return frozenset(capability.name for capability in kept)

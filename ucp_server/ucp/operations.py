@@ -1,0 +1,220 @@
+"""The one sequence that every operation goes through, whatever transport it came by.
+
+Who asks and whether it is true; the release and the capabilities; a key that is known; the form;
+the steps; the command; the engine. Whatever refuses on the way leaves as a reply of the release.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+
+from ucp_server.asgi.documents import BadDocument, decode
+from ucp_server.asgi.reply import Reply
+from ucp_server.domain.checkout import Subscriber
+from ucp_server.domain.errors import CheckoutNotFound, InvalidRequest, Refusal
+from ucp_server.engine.commands import (
+    Answer,
+    Call,
+    CancelCheckout,
+    Command,
+    Key,
+    Scope,
+)
+from ucp_server.engine.fingerprints import fingerprint
+from ucp_server.engine.runner import Engine
+from ucp_server.modes import Relaxations
+from ucp_server.ucp.authentication import Authentication
+from ucp_server.ucp.checkout import decode_complete, decode_create, decode_update
+from ucp_server.ucp.ids import decode_checkout_id
+from ucp_server.ucp.incoming import Incoming
+from ucp_server.ucp.keys import body_to_compare, read_key
+from ucp_server.ucp.negotiation import Negotiated, Negotiation
+from ucp_server.ucp.refusals import BodyInvalid, BodyUnreadable
+from ucp_server.ucp.releases import BUYER_CONSENT, DISCOUNT, FULFILLMENT, ORDER, Release, upgrade_request
+from ucp_server.ucp.replies import Replies
+from ucp_server.ucp.schema import Schemas
+from ucp_server.ucp.terms import EventTerms, Terms
+
+Wire = dict[str, Any]
+
+# What a PUT leaves as it is when it does not mention it, where the mode says so (C12).
+_KEPT: Final = frozenset({"buyer", "methods", "discount_codes"})
+# The member of a request that each extension adds.
+_ADDED: Final = ((FULFILLMENT, "fulfillment"), (DISCOUNT, "discounts"))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Operations:
+    """The operations on checkouts over one engine. ``secret`` keys the fingerprints."""
+
+    engine: Engine
+    negotiation: Negotiation
+    authentication: Authentication
+    schemas: Schemas
+    replies: Replies
+    relaxed: Relaxations
+    secret: bytes
+
+    async def perform(self, incoming: Incoming) -> Reply:
+        """Carry the request out and answer it; a refusal is an answer too."""
+        release = incoming.endpoint
+        facts = incoming.facts
+        facts["protocol"], facts["operation"] = "ucp", incoming.operation
+        facts["merchant"] = incoming.shop.merchant_id
+        try:
+            negotiated = await self.admit(incoming)
+            release = negotiated.release
+            return await self._perform(incoming, negotiated)
+        except Refusal as refusal:
+            facts["release"], facts["outcome"] = release.version, refusal.code
+            return self.replies.refusal(release, refusal)
+
+    async def admit(self, incoming: Incoming) -> Negotiated:
+        """Let a caller in, or raise the `Refusal` that says why not."""
+        caller = self.negotiation.identify(incoming)
+        incoming.facts["platform"] = caller.profile_url
+        await self.authentication.check(incoming, caller)
+        negotiated = await self.negotiation.negotiate(incoming, caller)
+        incoming.facts["release"] = negotiated.release.version
+        return negotiated
+
+    async def _perform(self, incoming: Incoming, negotiated: Negotiated) -> Reply:
+        scope = Scope(merchant_id=incoming.shop.merchant_id, platform_id=negotiated.platform.id)
+        checkout_id = _target(incoming)
+        terms = Terms(
+            merchant_id=scope.merchant_id,
+            release=negotiated.release.version,
+            active=negotiated.active,
+            operation=incoming.operation,
+            site=incoming.shop.site,
+        )
+        if not incoming.writes:
+            incoming.facts["checkout"] = checkout_id
+            return self.replies.checkout(terms, await self.engine.read(scope, checkout_id))
+        key = self._key(incoming, checkout_id)
+        answer = await self.engine.replay(scope, key) if key else None
+        if answer is None:
+            command = self._command(incoming, negotiated, checkout_id)
+            answer = await self.engine.run(
+                self._call(scope, terms, negotiated.release, key, incoming), command
+            )
+        return _reply(incoming, answer)
+
+    def _key(self, incoming: Incoming, checkout_id: str) -> Key | None:
+        key = read_key(incoming.headers.get("idempotency-key"), required=incoming.shop.key_required)
+        if key is None:
+            return None
+        print_ = fingerprint(
+            self.secret,
+            body_to_compare(incoming.operation, incoming.raw),
+            operation=incoming.operation,
+            target=checkout_id,
+            query=incoming.query,
+        )
+        return Key(operation=incoming.operation, key=key, fingerprint=print_)
+
+    def _call(
+        self, scope: Scope, terms: Terms, release: Release, key: Key | None, incoming: Incoming
+    ) -> Call:
+        return Call(
+            scope=scope,
+            render=lambda checkout: self.replies.checkout(terms, checkout).pack(),
+            render_refusal=lambda refusal: self.replies.refusal(release, refusal).pack(),
+            rendering=terms.rendering(),
+            key=key,
+            refusing_problems=release.refusing_problems.get(incoming.operation, frozenset()),
+            arrived_s=incoming.arrived_s,
+        )
+
+    def _command(self, incoming: Incoming, negotiated: Negotiated, checkout_id: str) -> Command:
+        """The request as a command: the last place where its JSON exists."""
+        if incoming.operation == "cancel_checkout":
+            return CancelCheckout(checkout_id=checkout_id)
+        document = self._accepted(incoming, negotiated)
+        try:
+            command = self._decode(incoming, negotiated, document, checkout_id)
+        except msgspec.ValidationError as error:
+            # Steps and decoding read members that an older release's schema leaves open.
+            raise InvalidRequest(
+                "The body holds a member of another kind than this release has."
+            ) from error
+        return command
+
+    def _accepted(self, incoming: Incoming, negotiated: Negotiated) -> Wire:
+        """The body as far as this request may mean it, in the newest form.
+
+        Raises `BodyUnreadable` and `BodyInvalid`. What no negotiated capability brings is dropped,
+        whatever it holds.
+        """
+        release, active = negotiated.release, negotiated.active
+        try:
+            document = decode(incoming.raw)
+        except BadDocument as error:
+            raise BodyUnreadable(error.code, error.text) from error
+        if release.nulls_are_absent:
+            document = without_nulls(document)
+        violations = self.schemas.checker(release.version, "request", incoming.operation, active).check(
+            document
+        )
+        if violations:
+            raise BodyInvalid(violations)
+        members = release.request_members | {member for name, member in _ADDED if name in active}
+        document = {member: value for member, value in document.items() if member in members}
+        if BUYER_CONSENT not in active:
+            document.get("buyer", {}).pop("consent", None)
+        upgrade_request(release, document)
+        return document
+
+    def _decode(
+        self, incoming: Incoming, negotiated: Negotiated, document: Wire, checkout_id: str
+    ) -> Command:
+        active = negotiated.active
+        if incoming.operation == "complete_checkout":
+            return decode_complete(document, checkout_id)
+        subscriber = _subscriber(incoming, negotiated)
+        if incoming.operation == "create_checkout":
+            created = decode_create(document, active)
+            return msgspec.structs.replace(created, subscriber=subscriber)
+        kept = _KEPT if self.relaxed.put_keeps_absent else frozenset[str]()
+        updated = decode_update(document, active, checkout_id, kept)
+        return msgspec.structs.replace(updated, subscriber=subscriber)
+
+
+def _target(incoming: Incoming) -> str:
+    """The checkout in the path, empty for a create; what never was an id of ours is unknown."""
+    if incoming.operation == "create_checkout":
+        return ""
+    checkout_id = decode_checkout_id(incoming.target)
+    if checkout_id is None:
+        raise CheckoutNotFound(incoming.target)
+    return checkout_id
+
+
+def _subscriber(incoming: Incoming, negotiated: Negotiated) -> Subscriber | None:
+    """Where the platform wants to hear of the order (D/order#Webhook URL Configuration)."""
+    url = negotiated.platform.webhook_url
+    if url is None or ORDER not in negotiated.active:
+        return None
+    return EventTerms(release=negotiated.release.version, site=incoming.shop.site).subscriber(url)
+
+
+def _reply(incoming: Incoming, answer: Answer) -> Reply:
+    incoming.facts["checkout"] = answer.checkout_id
+    incoming.facts["replayed"] = answer.replayed
+    reply = Reply.unpack(answer.reply)
+    return reply.as_replayed() if answer.replayed else reply
+
+
+def without_nulls(document: Wire) -> Wire:
+    """The document as if members that are null were not there.
+
+    Clients of the January releases write out every member that they know (digest 11.C).
+    """
+    return {member: _without_nulls(value) for member, value in document.items() if value is not None}
+
+
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return without_nulls(value)
+    return [_without_nulls(entry) for entry in value] if isinstance(value, list) else value

@@ -1,0 +1,113 @@
+"""Replies: the newest form, the envelope, the steps to the caller's release, the bytes.
+
+The same functions write for a request that waits and, from its `Terms`, for one that is gone.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from ucp_server.asgi.reply import Reply, json_reply
+from ucp_server.domain.checkout import Checkout
+from ucp_server.domain.errors import Refusal
+from ucp_server.domain.money import Money
+from ucp_server.domain.order import Order
+from ucp_server.ports import HandlerListing, Payment
+from ucp_server.ucp import checkout as checkouts
+from ucp_server.ucp import order as orders
+from ucp_server.ucp.checkout import Surroundings
+from ucp_server.ucp.envelope import put_handlers, relevant, render_envelope
+from ucp_server.ucp.errors import render_refusal
+from ucp_server.ucp.incoming import Paths
+from ucp_server.ucp.releases import (
+    CHECKOUT,
+    ORDER,
+    RELEASES,
+    Release,
+    downgrade_checkout,
+    downgrade_order,
+)
+from ucp_server.ucp.schema import Schemas, Violation
+from ucp_server.ucp.terms import Terms, read_terms
+
+Wire = dict[str, Any]
+
+# What is said of a reply of ours that its own schema refuses: release, operation, where.
+OnFault = Callable[[str, str, tuple[Violation, ...]], None]
+
+_ROWS: Mapping[str, Release] = {row.version: row for row in RELEASES}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Replies:
+    """Writes for every merchant. ``links`` are by merchant, ``payments`` by merchant and handler.
+
+    ``detailed`` adds to 01-xx errors what the official suite reads.
+    """
+
+    schemas: Schemas
+    payments: Mapping[str, Mapping[str, Payment]]
+    links: Mapping[str, tuple[Wire, ...]]
+    paths: Paths
+    on_fault: OnFault
+    detailed: bool = False
+
+    # --- the engine's `Renderer` ---
+
+    def render(self, terms: bytes, checkout: Checkout) -> bytes:
+        return self.checkout(read_terms(terms), checkout).pack()
+
+    def render_refusal(self, terms: bytes, refusal: Refusal) -> bytes:
+        return self.refusal(_ROWS[read_terms(terms).release], refusal).pack()
+
+    # --- for requests that wait ---
+
+    def checkout(self, terms: Terms, checkout: Checkout) -> Reply:
+        release = _ROWS[terms.release]
+        body = checkouts.render(checkout, terms.active, self._around(terms, checkout))
+        envelope = render_envelope(release, relevant(release, terms.active, CHECKOUT))
+        document: Wire = {"ucp": envelope, **body}
+        put_handlers(release, document, self._listings(checkout))
+        downgrade_checkout(release, document)
+        self._check(release, terms.operation, terms.active, document)
+        return json_reply(201 if terms.operation == "create_checkout" else 200, document)
+
+    def order(self, release: Release, site: str, order: Order) -> Wire:
+        """The order in the form of ``release``, for a reply or an event."""
+        permalink_url = site + self.paths.order(order.id, order.permalink_token)
+        envelope = render_envelope(release, relevant(release, frozenset({ORDER}), ORDER))
+        document: Wire = {"ucp": envelope, **orders.render(order, permalink_url)}
+        downgrade_order(release, document)
+        return document
+
+    def order_reply(self, release: Release, site: str, order: Order) -> Reply:
+        document = self.order(release, site, order)
+        self._check(release, "get_order", frozenset(), document)
+        return json_reply(200, document)
+
+    def refusal(self, release: Release, refusal: Refusal) -> Reply:
+        return render_refusal(refusal, release, detailed=self.detailed)
+
+    def _around(self, terms: Terms, checkout: Checkout) -> Surroundings:
+        placed = checkout.order
+        permalink = self.paths.order(placed.id, placed.permalink_token) if placed else None
+        return Surroundings(
+            continue_url=terms.site + self.paths.checkout(checkout.id, checkout.link_token),
+            permalink_url=terms.site + permalink if permalink else None,
+            links=self.links.get(terms.merchant_id, ()),
+        )
+
+    def _listings(self, checkout: Checkout) -> Iterator[HandlerListing]:
+        """How this very cart can be paid (D/overview#Payment Handlers, "Dynamic Filtering")."""
+        total = Money(checkout.quote.total_minor, checkout.currency)
+        items = [line.item_id for line in checkout.quote.lines]
+        for payment in self.payments.get(checkout.merchant_id, {}).values():
+            listing = None
+            with suppress(Exception):  # a broken plug-in is not offered; the reply must go out
+                listing = payment.describe(checkout.merchant_id, total, items)
+            if listing is not None:
+                yield listing
+
+    def _check(self, release: Release, operation: str, active: frozenset[str], document: Wire) -> None:
+        violations = self.schemas.checker(release.version, "response", operation, active).check(document)
+        if violations:
+            self.on_fault(release.version, operation, violations)

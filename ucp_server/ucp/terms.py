@@ -1,0 +1,44 @@
+"""What a reply depends on beside the checkout.
+
+It is kept with a claim, so that a reply can still be written when its request is gone.
+"""
+
+from typing import Final
+
+import msgspec
+
+from ucp_server.domain.checkout import Subscriber
+from ucp_server.engine.commands import Rendering
+
+BINDING: Final = "ucp"
+
+
+class Terms(msgspec.Struct, frozen=True, kw_only=True):
+    """``active`` are the negotiated capabilities, ``site`` leads all URLs (see `incoming.Shop`)."""
+
+    merchant_id: str
+    release: str
+    active: frozenset[str]
+    operation: str
+    site: str
+
+    def rendering(self) -> Rendering:
+        return Rendering(binding=BINDING, terms=msgspec.json.encode(self, order="sorted"))
+
+
+class EventTerms(msgspec.Struct, frozen=True, kw_only=True):
+    """How a platform hears of an order: in the release of its checkout, under the same URLs."""
+
+    release: str
+    site: str
+
+    def subscriber(self, url: str) -> Subscriber:
+        return Subscriber(binding=BINDING, terms=msgspec.json.encode(self).decode(), url=url)
+
+
+def read_terms(kept: bytes) -> Terms:
+    return msgspec.json.decode(kept, type=Terms)
+
+
+def read_event_terms(subscriber: Subscriber) -> EventTerms:
+    return msgspec.json.decode(subscriber.terms, type=EventTerms)
