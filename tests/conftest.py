@@ -28,7 +28,7 @@ async def postgres() -> AsyncIterator[Cluster]:
     cluster = await open_cluster(folder, volatile=True)
     await cluster.start()
     try:
-        await _execute(cluster, f"CREATE DATABASE {TEMPLATE}")
+        await execute(cluster, f"CREATE DATABASE {TEMPLATE}")
         await migrate(cluster.url(TEMPLATE))
         yield cluster
     finally:
@@ -48,7 +48,7 @@ def _quick_folder() -> Path:
     return folder
 
 
-async def _execute(cluster: Cluster, sql: str) -> None:
+async def execute(cluster: Cluster, sql: str) -> None:
     connection = await asyncpg.connect(cluster.url("postgres"))
     try:
         await connection.execute(sql)
@@ -60,11 +60,11 @@ async def _execute(cluster: Cluster, sql: str) -> None:
 async def database(postgres: Cluster) -> AsyncIterator[str]:
     """The URL of a migrated database that belongs to this test alone."""
     name = f"test_{next(_numbers)}"
-    await _execute(postgres, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+    await execute(postgres, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
     try:
         yield postgres.url(name)
     finally:
-        await _execute(postgres, f"DROP DATABASE {name} WITH (FORCE)")
+        await execute(postgres, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest_asyncio.fixture

@@ -293,12 +293,12 @@ async def transaction(pool: Pool) -> AsyncIterator[Tx]:
 
 async def _roll_back(connection: asyncpg.Connection, bracket: asyncpg.transaction.Transaction) -> None:
     """Undo; where even that fails, hang up, since nobody may inherit an open transaction."""
-    if connection.is_closed():
-        return
     try:
         await bracket.rollback()
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-        connection.terminate()
+        # A connection that is lost already cannot be ended once more.
+        with contextlib.suppress(asyncpg.InterfaceError):
+            connection.terminate()
 
 
 async def retrying(attempt: Callable[[], Awaitable[T]]) -> T:
