@@ -13,6 +13,7 @@ COMMANDS = {
     "migrate": "migrate:migrate",
     "doctor": "doctor:doctor",
     "show-config": "show_config:show_config",
+    "import": "import_shop:import_command",
     "buy": "buy:buy",
 }
 

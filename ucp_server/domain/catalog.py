@@ -25,3 +25,14 @@ class Item(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     weight_g: int = 0
     description: str | None = None
     options: dict[str, str] = {}
+
+
+def is_absolute(image_url: str) -> bool:
+    return image_url.startswith(("https://", "http://"))
+
+
+def picture_url(image_url: str | None, public_url: str) -> str | None:
+    """Where a picture is: a path that came with the shop's tables is served under ``public_url``."""
+    if image_url is None or is_absolute(image_url):
+        return image_url
+    return f"{public_url.rstrip('/')}/{image_url}"
