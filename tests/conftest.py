@@ -24,7 +24,7 @@ _numbers = itertools.count(1)
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def postgres() -> AsyncIterator[Cluster]:
     """The session's server, without durability, holding the migrated template."""
-    folder = _quick_folder()
+    folder = quick_folder()
     cluster = await open_cluster(folder, volatile=True)
     await cluster.start()
     try:
@@ -36,7 +36,7 @@ async def postgres() -> AsyncIterator[Cluster]:
         shutil.rmtree(folder)
 
 
-def _quick_folder() -> Path:
+def quick_folder() -> Path:
     """In memory where there is room, since copying a template is mostly making small files.
 
     Not under pytest's own folder, which the account that root lends to Postgres may not enter.

@@ -122,8 +122,7 @@ class Cluster:
         self._noted = self._process = None
         deadline = time.monotonic() + START_TIMEOUT_S
         while time.monotonic() < deadline:
-            running = self._running()
-            if running is None:
+            if not self.runs():
                 self._launch()
             self._noted = await self._until_ready(deadline)
             if self._noted is not None:
@@ -177,11 +176,11 @@ class Cluster:
             await asyncio.sleep(POLL_S)
 
     def _failed_for_good(self) -> bool:
-        """Whether another try is useless: the server ended by itself and nobody is in its way."""
+        """Whether another try is useless: ours ended by itself and nobody was in its way."""
         ended = self._process is not None and self._process.poll() is not None
         self._process = None
-        waiting = ("lock file", "shared memory block")
-        return ended and not any(phrase in self._log_tail() for phrase in waiting)
+        passing = ("lock file", "shared memory block")
+        return ended and not self.runs() and not any(phrase in self._log_tail() for phrase in passing)
 
     def _launch(self) -> None:
         forget_stranger(self.path)
