@@ -62,7 +62,9 @@ class Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Link(Table, frozen=True):
-    type: Annotated[str, Meta(description="What it is: privacy_policy, terms_of_service, refund_policy, …")]
+    type: Annotated[
+        str, Meta(description="What it is, for example privacy_policy, terms_of_service, refund_policy.")
+    ]
     url: Annotated[str, Meta(description="Where it is.")]
     title: Annotated[str, Meta(description="What to show instead of the URL.")] = ""
 
@@ -86,7 +88,8 @@ class Mail(Table, frozen=True):
     smtp_host: Annotated[str, Meta(description="The SMTP server.")] = "localhost"
     smtp_port: Annotated[Port, Meta(description="Its port.")] = 587
     smtp_security: Annotated[
-        Literal["starttls", "tls", "none"], Meta(description="starttls, tls from the start or none.")
+        Literal["starttls", "tls", "none"],
+        Meta(description="How it is encrypted: starttls, tls from the start or none."),
     ] = "starttls"
     smtp_user: Annotated[str, Meta(description="The SMTP account; empty for none.")] = ""
     smtp_password: Annotated[Secret | None, Meta(description="Its password.")] = None
@@ -184,7 +187,9 @@ class Platform(Table, frozen=True):
 
 
 class Settings(Table, frozen=True):
-    mode: Annotated[Mode, Meta(description="production, demo or suite.")] = Mode.PRODUCTION
+    mode: Annotated[Mode, Meta(description="How strict the server is: production, demo or suite.")] = (
+        Mode.PRODUCTION
+    )
     host: Annotated[str, Meta(description="The address that the TLS listener binds.")] = "127.0.0.1"
     port: Annotated[Port, Meta(description="The TLS listener's port; 0 leaves it off.")] = 8443
     http_host: Annotated[
