@@ -30,6 +30,9 @@ class Behaviour(msgspec.Struct, frozen=True):
     trouble: Trouble = "none"
     amount_off_minor: int = 0
 
+    def without_trouble(self) -> "Behaviour":
+        return msgspec.structs.replace(self, trouble="none")
+
 
 TOKENS: dict[str, Behaviour] = {
     "success_token": Behaviour("approved"),

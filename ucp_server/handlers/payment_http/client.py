@@ -1,0 +1,192 @@
+"""`ports.Payment` over a small JSON API; the template for a real provider's.
+
+    POST /authorizations {key, amount_minor, currency, token, merchant}
+    GET  /authorizations/{key}
+    POST /authorizations/{key}/capture | void | refund {amount_minor, action_key, ...}
+
+What to keep when writing one for a real provider: the idempotency key is the attempt's, never the
+caller's; what was certainly not sent, what was explicitly answered and everything else are told
+apart, and everything else is `Unknown`; the credential is passed on and forgotten.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import aiohttp
+import msgspec
+from yarl import URL
+
+from ucp_server.domain.checkout import Instrument
+from ucp_server.domain.money import Money
+from ucp_server.ports import (
+    ActionNeeded,
+    Approved,
+    Attempt,
+    Credential,
+    Declined,
+    HandlerListing,
+    NotSent,
+    Outcome,
+    Settlement,
+    Unknown,
+)
+
+# Deadlines are the caller's; this one ends what a caller forgot.
+CALL_S = 60.0
+CONNECT_S = 5.0
+# One provider's share: as many payments at once as one process can have under way.
+CONNECTIONS_MAX = 32
+ANSWER_BYTES_MAX = 64 * 1024
+# Not a byte of the request has left when one of these is raised.
+_NEVER_CONNECTED = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
+_OWN_MACHINE = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+class _Answer(msgspec.Struct):
+    """What the provider says of one key. A status of a later version is refused, hence unknown."""
+
+    status: Literal["approved", "declined", "action_needed", "pending", "voided"]
+    reference: str
+    amount_minor: int
+    currency: str
+    captured_minor: int = 0
+    challenge_url: str | None = None
+
+
+class HttpPayment:
+    """base_url: the provider's, chosen by the merchant; https, or http on this machine."""
+
+    def __init__(self, listing: HandlerListing, base_url: str, *, api_key: str = "") -> None:
+        self._listing = listing
+        self._base = URL(base_url)
+        if self._base.scheme != "https" and self._base.host not in _OWN_MACHINE:
+            raise ValueError("a payment provider is reached over https only")
+        self._headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+        self._session: aiohttp.ClientSession | None = None
+
+    def describe(self, merchant_id: str, total: Money, item_ids: Sequence[str]) -> HandlerListing | None:
+        """Listed for every cart."""
+        del merchant_id, total, item_ids
+        return self._listing
+
+    async def authorise(self, attempt: Attempt, instrument: Instrument, credential: Credential) -> Outcome:
+        del instrument
+        token = credential.members.get("token")
+        body = {
+            "key": attempt.psp_key,
+            "amount_minor": attempt.amount.minor,
+            "currency": attempt.amount.currency,
+            "token": token if isinstance(token, str) else "",
+            "merchant": attempt.merchant_id,
+        }
+        try:
+            status, content = await self._call("POST", "authorizations", body)
+        except _NEVER_CONNECTED:
+            return NotSent("The payment provider cannot be reached.")
+        except (aiohttp.ClientError, OSError):
+            return Unknown("The payment provider gave no answer.")
+        return _outcome(status, content)
+
+    async def look_up(self, attempt: Attempt) -> Outcome:
+        """A provider that cannot be reached now may still have seen the payment before."""
+        try:
+            status, content = await self._call("GET", f"authorizations/{attempt.psp_key}", None)
+        except (aiohttp.ClientError, OSError):
+            return Unknown("The payment provider gave no answer.")
+        if status == 404:
+            return NotSent("The payment provider does not know this payment.")
+        return _outcome(status, content)
+
+    async def settle(self, attempt: Attempt, action: Settlement, amount: Money, action_key: str) -> Outcome:
+        body = {
+            "amount_minor": amount.minor,
+            "currency": amount.currency,
+            "action_key": action_key,
+            "merchant": attempt.merchant_id,
+        }
+        path = f"authorizations/{attempt.psp_key}/{_PATHS[action]}"
+        try:
+            status, content = await self._call("POST", path, body)
+        except _NEVER_CONNECTED:
+            return NotSent("The payment provider cannot be reached.")
+        except (aiohttp.ClientError, OSError):
+            return Unknown("The payment provider gave no answer.")
+        if status in {404, 409}:
+            return Declined("The payment provider refused this.", code="settlement_refused")
+        answer = _read(status, content)
+        if answer is None:
+            return Unknown("The payment provider gave no readable answer.")
+        return Approved(answer.reference, amount, captured=answer.captured_minor > 0)
+
+    def on_page(self, merchant_id: str, total: Money) -> tuple[Instrument, Credential] | None:
+        """None: a real provider shows its own fields on our page."""
+        del merchant_id, total
+        return None
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def _call(self, method: str, path: str, body: dict[str, object] | None) -> tuple[int, bytes]:
+        """One call, never repeated, no redirect followed; status and body."""
+        async with self._open_session().request(
+            method, self._base / path, json=body, headers=self._headers, allow_redirects=False
+        ) as reply:
+            return reply.status, await _content(reply)
+
+    def _open_session(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=CONNECTIONS_MAX),
+                timeout=aiohttp.ClientTimeout(total=CALL_S, sock_connect=CONNECT_S),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                trust_env=False,
+            )
+        return self._session
+
+
+async def _content(reply: aiohttp.ClientResponse) -> bytes:
+    """The body; empty, and so unreadable, when it is larger than any answer is."""
+    content = b""
+    async for part in reply.content.iter_any():
+        content += part
+        if len(content) > ANSWER_BYTES_MAX:
+            reply.close()
+            return b""
+    return content
+
+
+_PATHS = {
+    Settlement.CAPTURE: "capture",
+    Settlement.VOID: "void",
+    Settlement.REFUND: "refund",
+}
+
+
+def _outcome(status: int, content: bytes) -> Outcome:
+    answer = _read(status, content)
+    if answer is None:
+        return Unknown("The payment provider gave no readable answer.")
+    match answer.status:
+        case "approved":
+            amount = Money(answer.amount_minor, answer.currency)
+            return Approved(answer.reference, amount, captured=answer.captured_minor > 0)
+        case "declined":
+            return Declined("The payment was declined.")
+        case "voided":
+            return Declined("The payment was voided.", code="voided")
+        case "action_needed":
+            return ActionNeeded("The buyer has to confirm this payment.", url=answer.challenge_url)
+        case "pending":
+            return Unknown("The payment provider has not decided yet.")
+
+
+def _read(status: int, content: bytes) -> _Answer | None:
+    """None for anything but a plain answer: the provider may have done it all the same."""
+    if status != 200:
+        return None
+    try:
+        return msgspec.json.decode(content, type=_Answer)
+    except msgspec.MsgspecError:
+        return None

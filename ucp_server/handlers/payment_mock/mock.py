@@ -1,0 +1,129 @@
+"""`ports.Payment` that decides by the token it is given; it has books, and no provider behind it."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+from ucp_server.domain.checkout import Instrument
+from ucp_server.domain.money import Money
+from ucp_server.handlers.payment_mock.books import Books, Record
+from ucp_server.handlers.payment_mock.decisions import (
+    Refused,
+    opened,
+    outcome_of,
+    reference_of,
+    settled,
+)
+from ucp_server.handlers.payment_mock.tokens import Verdict, behaviour_of
+from ucp_server.ports import (
+    Approved,
+    Attempt,
+    Clock,
+    Credential,
+    Declined,
+    HandlerListing,
+    NotSent,
+    Outcome,
+    Settlement,
+    Unknown,
+)
+
+
+class MockPayment:
+    """folder: where its books are. stranger: what a token that it does not know gets.
+
+    Demo and suite shops approve strangers, since real wallets bring tokens of their own.
+    """
+
+    def __init__(
+        self, listing: HandlerListing, folder: Path, clock: Clock, *, stranger: Verdict = "declined"
+    ) -> None:
+        self._listing = listing
+        self._books = Books(folder)
+        self._clock = clock
+        self._stranger = stranger
+
+    def describe(self, merchant_id: str, total: Money, item_ids: Sequence[str]) -> HandlerListing | None:
+        """Listed for every cart."""
+        del merchant_id, total, item_ids
+        return self._listing
+
+    async def authorise(self, attempt: Attempt, instrument: Instrument, credential: Credential) -> Outcome:
+        """Decide by ``credential.members["token"]``, once per key; trouble strikes the first time."""
+        del instrument
+        token = credential.members.get("token")
+        behaviour = behaviour_of(token if isinstance(token, str) else "", stranger=self._stranger)
+        if behaviour.delay_s and behaviour.verdict != "pending":
+            await self._be_slow(attempt, behaviour.delay_s)
+        now_s = self._now_s()
+        first_time = False
+
+        def decide(before: Record | None) -> Record:
+            nonlocal first_time
+            first_time = before is None
+            calm = behaviour if before is None else behaviour.without_trouble()
+            if before is not None and before.status != "none":
+                return before
+            return opened(attempt.psp_key, attempt.amount, calm, now_s)
+
+        record = await asyncio.to_thread(self._books.change, attempt.psp_key, decide)
+        if first_time and behaviour.trouble != "none":
+            return Unknown("The line to the provider was lost.")
+        if record.status != "voided" and record.asked_minor != attempt.amount.minor:
+            return Unknown("The provider knows this key with another amount.")
+        return outcome_of(record, now_s)
+
+    async def look_up(self, attempt: Attempt) -> Outcome:
+        record = await asyncio.to_thread(self._books.find, attempt.psp_key)
+        if record is None:
+            return NotSent("The provider does not know this payment.")
+        return outcome_of(record, self._now_s())
+
+    async def settle(self, attempt: Attempt, action: Settlement, amount: Money, action_key: str) -> Outcome:
+        """Voiding a key that never came bars it, so that a late authorisation is declined."""
+        now_s = self._now_s()
+
+        def decide(before: Record | None) -> Record:
+            if before is None:
+                if action is not Settlement.VOID:
+                    raise Refused("there is nothing to settle")
+                before = _bar(attempt)
+            elif isinstance(outcome_of(before, now_s), Approved):
+                before = before.decided()
+            return settled(before, action, amount.minor, action_key)
+
+        try:
+            record = await asyncio.to_thread(self._books.change, attempt.psp_key, decide)
+        except Refused as refused:
+            return Declined(f"Refused: {refused}.", code="settlement_refused")
+        return Approved(record.reference, amount, captured=record.captured_minor > 0)
+
+    def on_page(self, merchant_id: str, total: Money) -> tuple[Instrument, Credential] | None:
+        """The buyer's agreement pays, as with an account on file."""
+        del merchant_id, total
+        instrument = Instrument(
+            id="account-on-file",
+            handler_id=self._listing.id,
+            type="account",
+            selected=True,
+            display={"description": "Demo account"},
+        )
+        return instrument, Credential(type="token", members={"token": "success_token"})
+
+    async def _be_slow(self, attempt: Attempt, delay_s: float) -> None:
+        """As slow as the token says, unless the answer is known already."""
+        if await asyncio.to_thread(self._books.find, attempt.psp_key) is None:
+            await asyncio.sleep(delay_s)
+
+    def _now_s(self) -> float:
+        return self._clock.now().timestamp()
+
+
+def _bar(attempt: Attempt) -> Record:
+    return Record(
+        reference=reference_of(attempt.psp_key),
+        status="none",
+        amount_minor=0,
+        asked_minor=0,
+        currency=attempt.amount.currency,
+    )
