@@ -85,6 +85,14 @@ def render_refusal(refusal: Refusal, release: Release, *, detailed: bool = False
     return json_reply(status, document, *_headers(refusal, status))
 
 
+def render_error(release: Release, status: int, code: str, text: str, *, detailed: bool = False) -> Reply:
+    """An error of a layer around the operations, in the form of ``release``."""
+    if release.errors == "transport":
+        return json_reply(status, {"code": code, "content": text})
+    message = _message(code, text, Row(status, status), None)
+    return json_reply(status, _body([message], detailed=detailed))
+
+
 def _headers(refusal: Refusal, status: int) -> tuple[Header, ...]:
     headers: tuple[Header, ...] = (_CHALLENGE,) if status == 401 else ()
     if refusal.retry_after_s is not None:
@@ -96,11 +104,14 @@ def _with_messages(refusal: Refusal, row: Row, *, detailed: bool) -> tuple[int, 
     status = row.january
     if isinstance(refusal, domain.ProblemRefused):
         status = _PROBLEM_STATUSES.get(refusal.problem.code, status)
-    messages = _messages(refusal, row)
+    return status, _body(_messages(refusal, row), detailed=detailed)
+
+
+def _body(messages: list[Wire], *, detailed: bool) -> Wire:
     document: Wire = {"status": "requires_escalation", "messages": messages}
     if detailed:
         document |= {"detail": messages[0]["content"], "code": messages[0]["code"]}
-    return status, document
+    return document
 
 
 def _later(refusal: Refusal, row: Row, release: Release) -> tuple[int, Wire]:

@@ -33,7 +33,6 @@ from ucp_server.ucp.negotiation import Negotiated, Negotiation
 from ucp_server.ucp.refusals import BodyInvalid, BodyUnreadable
 from ucp_server.ucp.releases import BUYER_CONSENT, DISCOUNT, FULFILLMENT, ORDER, Release, upgrade_request
 from ucp_server.ucp.replies import Replies
-from ucp_server.ucp.schema import Schemas
 from ucp_server.ucp.terms import EventTerms, Terms
 
 Wire = dict[str, Any]
@@ -51,7 +50,6 @@ class Operations:
     engine: Engine
     negotiation: Negotiation
     authentication: Authentication
-    schemas: Schemas
     replies: Replies
     relaxed: Relaxations
     secret: bytes
@@ -154,9 +152,9 @@ class Operations:
             raise BodyUnreadable(error.code, error.text) from error
         if release.nulls_are_absent:
             document = without_nulls(document)
-        violations = self.schemas.checker(release.version, "request", incoming.operation, active).check(
-            document
-        )
+        violations = self.replies.schemas.checker(
+            release.version, "request", incoming.operation, active
+        ).check(document)
         if violations:
             raise BodyInvalid(violations)
         members = release.request_members | {member for name, member in _ADDED if name in active}

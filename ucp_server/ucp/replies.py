@@ -4,6 +4,8 @@ The same functions write for a request that waits and, from its `Terms`, for one
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from ucp_server.asgi.reply import Reply, json_reply

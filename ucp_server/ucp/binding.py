@@ -1,0 +1,168 @@
+"""The binding as the composition root builds it: its routes, and its form for errors of the layers."""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Final
+
+from starlette.requests import Request
+from starlette.routing import Route
+from starlette.types import Scope
+
+from ucp_server.asgi.facts import facts_of
+from ucp_server.asgi.reply import Reply, plain_refusal
+from ucp_server.domain.errors import StoreUnavailable
+from ucp_server.domain.money import Money
+from ucp_server.engine.orders import Orders
+from ucp_server.engine.runner import Engine
+from ucp_server.modes import Relaxations
+from ucp_server.ports import HandlerListing, Payment
+from ucp_server.ucp.authentication import Authentication, Network
+from ucp_server.ucp.errors import render_error
+from ucp_server.ucp.incoming import Incoming, Shop
+from ucp_server.ucp.negotiation import Negotiation
+from ucp_server.ucp.operations import Operations
+from ucp_server.ucp.profile import profile_reply, render_profile
+from ucp_server.ucp.releases import SERVED, Release, newest_served, served
+from ucp_server.ucp.replies import Replies
+from ucp_server.ucp.rest import Endpoint, checkout_routes, read_incoming
+from ucp_server.ucp.signing_keys import SigningKeys
+from ucp_server.ucp.suite_orders import SuiteOrders
+
+_PROFILE: Final = "/.well-known/ucp"
+
+Perform = Callable[[Incoming], Awaitable[Reply]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Binding:
+    """UCP over one engine.
+
+    ``shop_of`` finds the merchant that a request is for, None where its Host leads to nobody;
+    ``payments`` are by merchant and handler id, ``currencies`` by merchant; ``trusted`` proxies may
+    pass client certificates on; ``secret`` keys the fingerprints.
+    """
+
+    engine: Engine
+    orders: Orders
+    negotiation: Negotiation
+    authentication: Authentication
+    replies: Replies
+    keys: SigningKeys
+    payments: Mapping[str, Mapping[str, Payment]]
+    currencies: Mapping[str, str]
+    shop_of: Callable[[Request], Shop | None]
+    relaxed: Relaxations
+    secret: bytes = field(repr=False)
+    simulation_secret: bytes | None = field(default=None, repr=False)
+    trusted: tuple[Network, ...] = ()
+
+    @cached_property
+    def operations(self) -> Operations:
+        return Operations(
+            engine=self.engine,
+            negotiation=self.negotiation,
+            authentication=self.authentication,
+            replies=self.replies,
+            relaxed=self.relaxed,
+            secret=self.secret,
+        )
+
+    @cached_property
+    def suite_orders(self) -> SuiteOrders:
+        return SuiteOrders(
+            operations=self.operations,
+            engine=self.engine,
+            orders=self.orders,
+            replies=self.replies,
+            simulation_secret=self.simulation_secret,
+        )
+
+    def routes(self) -> list[Route]:
+        """All routes of all releases that are served, and those that the mode adds."""
+        routes = [Route(_PROFILE, self._profile(None), methods=["GET"]), *self._extra_routes("", None)]
+        for release in filter(None, map(served, SERVED)):
+            site = f"/ucp/{release.version}"
+            leaf = self._profile(release)
+            routes += [
+                Route(f"{_PROFILE}/{release.version}", leaf, methods=["GET"]),
+                Route(site + _PROFILE, leaf, methods=["GET"]),
+                *checkout_routes(release, self._operation),
+                *self._extra_routes(site, release),
+            ]
+        return routes
+
+    def refuse(self, status: int, code: str, text: str, scope: Scope) -> Reply:
+        """An error that a layer around the routes found, in the form of the release that was asked.
+
+        For paths of no release that is served, the form that belongs to no protocol.
+        """
+        version = scope["path"].removeprefix("/ucp/").partition("/")[0]
+        release = served(version) if scope["path"].startswith("/ucp/") else None
+        if release is None:
+            return plain_refusal(status, code, text, scope)
+        return render_error(release, status, code, text, detailed=self.replies.detailed)
+
+    def _operation(self, operation: str, release: Release) -> Endpoint:
+        return self._endpoint(operation, release, self.operations.perform)
+
+    def _extra_routes(self, site: str, release: Release | None) -> Iterable[Route]:
+        """What is no part of the protocol, under the site of a release and under the root."""
+        perform = self.suite_orders.perform
+        if self.relaxed.orders_over_http:
+            path = f"{site}/orders/{{id}}"
+            yield Route(path, self._endpoint("get_order", release, perform), methods=["GET"])
+            yield Route(path, self._endpoint("update_order", release, perform), methods=["PUT"])
+        if self.relaxed.shipping_simulated:
+            path = f"{site}/testing/simulate-shipping/{{id}}"
+            yield Route(path, self._endpoint("simulate_shipping", release, perform), methods=["POST"])
+
+    def _endpoint(self, operation: str, release: Release | None, perform: Perform) -> Endpoint:
+        async def answer(request: Request) -> Reply:
+            shop = self.shop_of(request)
+            if shop is None:
+                return self._misdirected(request)
+            asked = release or _root_release(shop)
+            return await perform(await read_incoming(request, operation, shop, asked, self.trusted))
+
+        return answer
+
+    def _profile(self, release: Release | None) -> Endpoint:
+        async def answer(request: Request) -> Reply:
+            facts = facts_of(request.scope)
+            facts["protocol"], facts["operation"] = "ucp", "profile"
+            shop = self.shop_of(request)
+            if shop is None:
+                return self._misdirected(request)
+            asked = release or _root_release(shop)
+            try:
+                keys = await self.keys.published(shop.merchant_id)
+            except StoreUnavailable as refusal:
+                return self.replies.refusal(asked, refusal)
+            document = render_profile(
+                asked,
+                site=shop.site,
+                listings=self._listings(shop),
+                keys=keys,
+                is_root=release is None,
+            )
+            return profile_reply(document, request.headers.get("if-none-match"))
+
+        return answer
+
+    def _listings(self, shop: Shop) -> list[HandlerListing]:
+        """How one can pay in this shop at all: as for a cart of nothing."""
+        nothing = Money(0, self.currencies[shop.merchant_id])
+        described = (
+            payment.describe(shop.merchant_id, nothing, ())
+            for payment in self.payments.get(shop.merchant_id, {}).values()
+        )
+        return [listing for listing in described if listing is not None]
+
+    def _misdirected(self, request: Request) -> Reply:
+        """RFC 9110 15.5.20: this server is not who the Host says."""
+        return self.refuse(421, "misdirected_request", "No shop is served under this name.", request.scope)
+
+
+def _root_release(shop: Shop) -> Release:
+    return served(shop.root_release) or newest_served()

@@ -1,0 +1,62 @@
+"""REST: routes that turn a request into an `Incoming` and send the `Reply` (D/checkout-rest)."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Final
+
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.routing import Route
+
+from ucp_server.asgi.facts import facts_of
+from ucp_server.asgi.reply import Reply
+from ucp_server.ucp.authentication import Network, client_certificate
+from ucp_server.ucp.incoming import Incoming, Shop
+from ucp_server.ucp.releases import Release
+
+Endpoint = Callable[[Request], Awaitable[Reply]]
+# What a route leads to: operation and the release of its path (None: the shop's root release).
+EndpointFor = Callable[[str, Release], Endpoint]
+
+# Path below a release's endpoint, method, operation (V/openapi.json).
+CHECKOUT_ROUTES: Final = (
+    ("/checkout-sessions", "POST", "create_checkout"),
+    ("/checkout-sessions/{id}", "GET", "get_checkout"),
+    ("/checkout-sessions/{id}", "PUT", "update_checkout"),
+    ("/checkout-sessions/{id}/complete", "POST", "complete_checkout"),
+    ("/checkout-sessions/{id}/cancel", "POST", "cancel_checkout"),
+)
+
+
+def checkout_routes(release: Release, endpoint_for: EndpointFor) -> Iterable[Route]:
+    """The operations on checkouts under the endpoint of ``release``."""
+    for path, method, operation in CHECKOUT_ROUTES:
+        yield Route(f"/ucp/{release.version}{path}", endpoint_for(operation, release), methods=[method])
+
+
+async def read_incoming(
+    request: Request, operation: str, shop: Shop, release: Release, trusted: Iterable[Network]
+) -> Incoming:
+    """The request with its whole body, which the guard has bounded before."""
+    arrived_s = asyncio.get_running_loop().time()
+    headers = joined(request.headers)
+    return Incoming(
+        operation=operation,
+        shop=shop,
+        endpoint=release,
+        headers=headers,
+        raw=await request.body(),
+        arrived_s=arrived_s,
+        facts=facts_of(request.scope),
+        target=request.path_params.get("id", ""),
+        query=request.url.query,
+        certificate=client_certificate(request.scope, headers, trusted),
+    )
+
+
+def joined(headers: Headers) -> dict[str, str]:
+    """One text for each name; a field that comes several times is one list (RFC 9110 5.3)."""
+    texts: dict[str, str] = {}
+    for name, text in headers.items():
+        texts[name] = f"{texts[name]}, {text}" if name in texts else text
+    return texts

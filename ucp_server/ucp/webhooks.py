@@ -1,0 +1,138 @@
+"""Order events: what a platform is told, signed, and what its answer means (D/order#Webhooks)."""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from types import MappingProxyType
+from typing import Any, Final
+
+import msgspec
+from joserfc import jws
+from joserfc.jwk import ECKey
+
+from ucp_server.domain.events import (
+    Delivered,
+    DeliveryOutcome,
+    Job,
+    Notice,
+    Parked,
+    Paused,
+    Retry,
+)
+from ucp_server.ports import Fetch, Fetched, FetchRefused
+from ucp_server.ucp.ids import render_checkout_id
+from ucp_server.ucp.releases import RELEASES
+from ucp_server.ucp.replies import Replies
+from ucp_server.ucp.signing_keys import SigningKeys
+from ucp_server.ucp.terms import EventTerms, read_event_terms
+from ucp_server.ucp.times import rfc3339
+
+Wire = dict[str, Any]
+
+# Platforms have to answer quickly (D/order#Guidelines); one that takes longer is asked again.
+ANSWER_WITHIN_S: Final = 10.0
+# An acknowledgement has no content that we read.
+ANSWER_BYTES_MAX: Final = 64 * 1024
+# What a platform may make us wait by Retry-After; the schedule has its own, longer pauses.
+RETRY_AFTER_MAX_S: Final = 3600.0
+
+_SECONDS: Final = re.compile(r"[0-9]{1,9}", re.ASCII)
+_ROWS: Final = MappingProxyType({row.version: row for row in RELEASES})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OrderEvents:
+    """Renders and sends the events of all merchants. ``detailed`` adds what the official suite reads."""
+
+    replies: Replies
+    keys: SigningKeys
+    fetch: Fetch
+    detailed: bool = False
+
+    def render(self, job: Job) -> bytes:
+        """The body of an event, made once and sent the same in every try."""
+        terms, notice = _read(job)
+        release = _ROWS[terms.release]
+        document = self.replies.order(release, terms.site, notice.order)
+        if release.events_name_themselves:
+            document |= {"event_id": job.id, "created_time": rfc3339(job.created_at)}
+        if self.detailed:
+            document |= _suite_members(notice, document)
+        return msgspec.json.encode(document)
+
+    async def send(self, job: Job, body: bytes) -> DeliveryOutcome:
+        """One try; signed anew, since keys change while an event waits."""
+        if job.subscriber is None:
+            return Parked("Nobody is named who wants to hear of this order.")
+        key = await self.keys.signer(job.merchant_id)
+        if key is None:
+            return Retry("The merchant has no signing key.")
+        terms, _ = _read(job)
+        headers = (
+            ("content-type", "application/json"),
+            ("ucp-agent", f'profile="{terms.site}/.well-known/ucp"'),
+            ("request-signature", detached_jws(body, key)),
+        )
+        try:
+            answer = await self.fetch.post(
+                job.subscriber.url,
+                headers=headers,
+                body=body,
+                max_bytes=ANSWER_BYTES_MAX,
+                timeout_s=ANSWER_WITHIN_S,
+            )
+        except FetchRefused as refused:
+            return _not_sent(refused)
+        return outcome_of(answer)
+
+
+def _read(job: Job) -> tuple[EventTerms, Notice]:
+    if job.subscriber is None:
+        raise ValueError("a webhook job names its subscriber")
+    return read_event_terms(job.subscriber), msgspec.json.decode(job.payload, type=Notice)
+
+
+def _suite_members(notice: Notice, document: Wire) -> Wire:
+    """What the official suite's receiver reads, beside the order itself (digest 11.C, C10)."""
+    return {
+        "event_type": f"order_{notice.what}",
+        "checkout_id": render_checkout_id(notice.order.id),
+        "order": dict(document),
+    }
+
+
+def detached_jws(body: bytes, key: ECKey) -> str:
+    """``<protected>..<signature>``: ES256 over the raw body (RFC 7797, ``b64`` false)."""
+    protected = {"alg": "ES256", "kid": key.kid, "b64": False, "crit": ["b64"]}
+    protected_part, _, signature = jws.serialize_compact(protected, body, key, ["ES256"]).split(".")
+    return f"{protected_part}..{signature}"
+
+
+def outcome_of(answer: Fetched) -> DeliveryOutcome:
+    """What the platform's status says: taken, not now, or no more (reliability.md, events)."""
+    if 200 <= answer.status < 300:
+        return Delivered()
+    if answer.status == 410:
+        return Paused("The platform wants no more events here (410).")
+    return Retry(f"The platform answered with status {answer.status}.", _retry_after_s(answer))
+
+
+def _not_sent(refused: FetchRefused) -> DeliveryOutcome:
+    if refused.code == "forbidden_url":
+        return Parked(refused.text)
+    return Retry(refused.text)
+
+
+def _retry_after_s(answer: Fetched) -> float | None:
+    """``Retry-After`` in seconds or as a date (RFC 9110 10.2.3), bounded; None where it says nothing."""
+    said = next((value for name, value in answer.headers if name.lower() == "retry-after"), "").strip()
+    try:
+        seconds = float(said) if _SECONDS.fullmatch(said) else _seconds_until(said)
+    except (ValueError, TypeError):
+        return None
+    return min(max(seconds, 0.0), RETRY_AFTER_MAX_S)
+
+
+def _seconds_until(date: str) -> float:
+    return (parsedate_to_datetime(date) - datetime.now(UTC)).total_seconds()
