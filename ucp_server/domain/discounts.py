@@ -46,8 +46,9 @@ class DiscountRule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     def covers(self, line: PricedLine) -> bool:
         if not self.is_for_lines:
             return True
-        return line.item.id in self.item_ids or (
-            line.item.category is not None and line.item.category in self.categories
+        item = line.item
+        return (
+            item.id in self.item_ids or item.product_id in self.item_ids or item.category in self.categories
         )
 
 
