@@ -112,6 +112,8 @@ class Checkout(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     order: PlacedOrder | None = None
     # Problems of the last attempt to pay; the next change of the basket clears them.
     payment_problems: tuple[Problem, ...] = ()
+    # Where the buyer passes the challenge that such a problem tells of, if the provider has a page.
+    challenge_url: str | None = None
 
     @property
     def problems(self) -> tuple[Problem, ...]:

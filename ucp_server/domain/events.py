@@ -18,6 +18,8 @@ class JobKind(StrEnum):
     CAPTURE = "capture"  # take the authorised money
     VOID = "void"  # give an authorisation back
     REFUND = "refund"  # give captured money back
+    RELEASE = "release"  # tell a stock kept elsewhere that held pieces are free again
+    CONFIRM = "confirm"  # tell it that they are sold
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -25,7 +27,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     ``id`` is a UUIDv7 as text and stays the same over all tries (it is the event id on the wire).
     Jobs of one ``stream`` are done in the order of their ``sequence``, whatever their kind;
-    ``payload`` is JSON: a `Notice` for webhooks and mail, a `MoneyMove` for the rest.
+    ``payload`` is JSON: a `Notice` for webhooks and mail, a `MoneyMove` where money moves, a
+    `StockMove` for the rest.
     """
 
     id: str
@@ -53,6 +56,12 @@ class MoneyMove(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     amount_minor: int
     order_id: str | None = None
     adjustment_id: str | None = None
+
+
+class StockMove(msgspec.Struct, frozen=True, kw_only=True):
+    """The attempt whose pieces a stock kept elsewhere releases or confirms."""
+
+    attempt_id: str
 
 
 # --- how a delivery ended ---

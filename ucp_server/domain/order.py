@@ -5,6 +5,7 @@ the sale is an adjustment. Line states follow from both.
 """
 
 from collections import Counter
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Literal
 
@@ -110,36 +111,41 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         raise AdjustmentRefused(f"The order has no line {line_id}.")
 
 
+def _pieces(parts: Iterable[tuple[Quantity, ...]]) -> Counter[str]:
+    counted = Counter[str]()
+    for lines in parts:
+        for line in lines:
+            counted[line.line_id] += line.quantity
+    return counted
+
+
+def sent(order: Order) -> Counter[str]:
+    """Pieces per line that were handed to a carrier."""
+    return _pieces(event.lines for event in order.events if event.type == "shipped")
+
+
+def handed_over(order: Order) -> Counter[str]:
+    """Pieces per line that reached the buyer."""
+    return _pieces(event.lines for event in order.events if event.type == "delivered")
+
+
 def shipped(order: Order) -> Counter[str]:
     """Pieces per line that left the shop: shipped ones, and those delivered without a shipment."""
-    sent, handed = Counter[str](), Counter[str]()
-    for event in order.events:
-        for part in event.lines:
-            if event.type == "shipped":
-                sent[part.line_id] += part.quantity
-            elif event.type == "delivered":
-                handed[part.line_id] += part.quantity
-    return sent | handed
+    return sent(order) | handed_over(order)
 
 
 def removed(order: Order) -> Counter[str]:
     """Pieces per line that were canceled before they left. Returns do not undo a fulfilment."""
-    gone = Counter[str]()
-    for adjustment in order.adjustments:
-        if adjustment.type == "cancellation" and adjustment.status != "failed":
-            for part in adjustment.lines:
-                gone[part.line_id] += part.quantity
-    return gone
+    return _adjusted(order, "cancellation")
 
 
 def returned(order: Order) -> Counter[str]:
     """Pieces per line that came back."""
-    back = Counter[str]()
-    for adjustment in order.adjustments:
-        if adjustment.type == "return" and adjustment.status != "failed":
-            for part in adjustment.lines:
-                back[part.line_id] += part.quantity
-    return back
+    return _adjusted(order, "return")
+
+
+def _adjusted(order: Order, type_: AdjustmentType) -> Counter[str]:
+    return _pieces(a.lines for a in order.adjustments if a.type == type_ and a.status != "failed")
 
 
 class LineCount(msgspec.Struct, frozen=True, kw_only=True):
@@ -161,12 +167,12 @@ class LineCount(msgspec.Struct, frozen=True, kw_only=True):
 
 def line_counts(order: Order) -> dict[str, LineCount]:
     """The counts of every line that the order ever had, by line id."""
-    sent, gone = shipped(order), removed(order)
+    left, gone = shipped(order), removed(order)
     return {
         line.line_id: LineCount(
             original=line.quantity,
             total=line.quantity - gone[line.line_id],
-            fulfilled=min(sent[line.line_id], line.quantity - gone[line.line_id]),
+            fulfilled=min(left[line.line_id], line.quantity - gone[line.line_id]),
         )
         for line in order.lines
     }

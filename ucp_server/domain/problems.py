@@ -56,6 +56,10 @@ def out_of_stock(title: str, available: int, where: str) -> Problem:
     return error("out_of_stock", f"Insufficient stock for {title}: {left}.", where=where)
 
 
+def stock_unknown() -> Problem:
+    return error("stock_unknown", "The stock cannot be counted at the moment; please try again.")
+
+
 def item_unavailable(item_id: str, where: str) -> Problem:
     return error("item_unavailable", f"Item {item_id} was not found in this shop.", where=where)
 

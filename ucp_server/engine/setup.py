@@ -1,6 +1,6 @@
 """What the engine works with: the pool, the merchants, their plug-ins, the hands that write answers."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -43,11 +43,16 @@ class Timings:
     certainty_within_s: float = 5.0
 
 
+def _nobody_listens() -> None:
+    """Jobs are found by polling, too."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Setup:
     """``payments`` are by merchant and handler id; ``stocks`` of those merchants that keep their own.
 
-    ``renderers`` are by binding name: they write the replies of requests that died.
+    ``renderers`` are by binding name: they write the replies of requests that died. ``hint`` is
+    called when jobs were queued; it must not wait.
     """
 
     pool: Pool
@@ -58,3 +63,4 @@ class Setup:
     renderers: Mapping[str, Renderer]
     stocks: Mapping[str, Stock] = field(default_factory=dict)
     timings: Timings = field(default_factory=Timings)
+    hint: Callable[[], None] = _nobody_listens

@@ -10,8 +10,13 @@ from typing import Final
 
 from asyncpg import Record
 
+from ucp_server.domain.events import Job
 from ucp_server.store.claims import Claim
 from ucp_server.store.database import Read, Tx
+from ucp_server.store.outbox import encode_jobs, queueing
+
+# Money may still move under such an attempt.
+OPEN_STATES: Final = frozenset({"created", "sent", "unknown"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,7 +160,7 @@ with marked as (
 ), replied as (
     update claims c set replied_at = now() from marked m
     where c.merchant_id = $1 and c.platform_id = $4 and c.operation = $5 and c.key = $6
-      and c.replied_at is null
+      and c.replied_at is null and $7::bytea is not null
     returning c.merchant_id, c.platform_id, c.operation, c.key, c.replied_at
 ), kept as (
     insert into replies (merchant_id, platform_id, operation, key, replied_at, reply)
@@ -165,8 +170,8 @@ select count(*) from marked
 """
 
 
-async def mark_unknown(tx: Tx, attempt: AttemptRow, reply: bytes) -> bool:
-    """The provider did not say; ``reply`` ("in progress") answers the key, if none did yet.
+async def mark_unknown(tx: Tx, attempt: AttemptRow, reply: bytes | None) -> bool:
+    """The provider did not say; ``reply`` ("in progress") answers the key, if nothing did yet.
 
     False when somebody else took over.
     """
@@ -181,3 +186,21 @@ async def mark_unknown(tx: Tx, attempt: AttemptRow, reply: bytes) -> bool:
         reply,
     )
     return marked == 1
+
+
+RETIRE_CHALLENGED: Final = f"""
+with retired as (
+    update attempts set state = 'voided', lease_until = null, updated_at = now()
+    where merchant_id = $1 and id = $2 and epoch = $3 and state = 'action_needed'
+    returning merchant_id
+), {queueing(once="retired", jobs="$4")}
+select count(*) from retired
+"""
+
+
+async def retire_challenged(tx: Tx, attempt: AttemptRow, jobs: Sequence[Job]) -> bool:
+    """Nobody waits for this challenge any more: ``jobs`` void it, passed or not."""
+    retired = await tx.fetchval(
+        RETIRE_CHALLENGED, attempt.merchant_id, attempt.id, attempt.epoch, encode_jobs(jobs)
+    )
+    return retired == 1

@@ -1,9 +1,14 @@
 """Rows of checkouts. Every write names the revision that was read and keeps the reply with it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import msgspec
+
+from ucp_server.domain.addresses import content_hash
 from ucp_server.domain.checkout import Checkout
+from ucp_server.domain.fulfillment import Address, NewAddress
 from ucp_server.store.claims import Claim
 from ucp_server.store.database import Read, Tx
 from ucp_server.store.documents import decode_checkout, encode
@@ -19,11 +24,25 @@ class StoredCheckout:
 
 
 @dataclass(frozen=True, slots=True)
-class KeptReply:
-    """The key of a request and the bytes that answer it."""
+class Write:
+    """``checkout`` as it becomes, the claim and the bytes that answer it, addresses to remember.
 
-    claim: Claim
+    Without a key there is no ``claim``, and the reply is not kept.
+    """
+
+    checkout: Checkout
     reply: bytes
+    claim: Claim | None = None
+    new_addresses: Sequence[NewAddress] = ()
+
+
+class _Remembered(msgspec.Struct):
+    """An address as the statement reads it."""
+
+    owner: str
+    id: str
+    hash: str
+    address: Address
 
 
 LOAD_CHECKOUT: Final = """
@@ -52,8 +71,8 @@ async def load_checkout_of_any(db: Read, merchant_id: str, checkout_id: str) -> 
 
 
 # A reply is kept only with its claim, and a claim made only with its checkout: each part selects
-# from what the part before it returned.
-_REPLIED = """
+# from what the part before it returned. Only the key's conflict undoes everything.
+_FOLLOWING = """
 claimed as (
     insert into claims (merchant_id, platform_id, operation, key, fingerprint, checkout_id, replied_at)
     select merchant_id, platform_id, $8, $9, $10, id, now() from written where $9::text is not null
@@ -61,6 +80,12 @@ claimed as (
 ), replied as (
     insert into replies (merchant_id, platform_id, operation, key, replied_at, reply)
     select merchant_id, platform_id, operation, key, replied_at, $11 from claimed
+), remembered as (
+    insert into addresses (merchant_id, customer_id, id, content_hash, address)
+    select w.merchant_id, a.owner, a.id, decode(a.hash, 'hex'), a.address
+    from written w cross join jsonb_to_recordset($12::jsonb)
+        as a (owner text, id text, hash text, address jsonb)
+    on conflict do nothing
 )
 """
 
@@ -69,15 +94,15 @@ with written as (
     insert into checkouts (merchant_id, id, platform_id, revision, state, expires_at, document)
     values ($1, $2, $3, $4, $5, $6, $7)
     returning merchant_id, id, platform_id
-), {_REPLIED}
+), {_FOLLOWING}
 select count(*) from written
 """
 
 
-async def insert_checkout(tx: Tx, checkout: Checkout, kept: KeptReply | None) -> None:
+async def insert_checkout(tx: Tx, write: Write) -> None:
     """Raises KeyTaken, and RowExists when this very checkout is there already."""
     with violations():
-        await tx.fetchval(INSERT_CHECKOUT, *_row(checkout), *_kept(kept))
+        await tx.fetchval(INSERT_CHECKOUT, *_parameters(write))
 
 
 # A challenge that the buyer was sent to is about the basket as it was: let resume void it.
@@ -90,21 +115,22 @@ with written as (
 ), superseded as (
     update attempts a set lease_until = now() from written w
     where a.merchant_id = w.merchant_id and a.checkout_id = w.id and a.state = 'action_needed'
-), {_REPLIED}
+), {_FOLLOWING}
 select count(*) from written
 """
 
 
-async def update_checkout(tx: Tx, checkout: Checkout, kept: KeptReply | None) -> bool:
-    """Write ``checkout`` over the open revision before it; False when that one is gone.
+async def update_checkout(tx: Tx, write: Write) -> bool:
+    """Write the checkout over the open revision before it; False when that one is gone.
 
     Raises KeyTaken.
     """
     with violations():
-        return await tx.fetchval(UPDATE_CHECKOUT, *_row(checkout), *_kept(kept)) == 1
+        return await tx.fetchval(UPDATE_CHECKOUT, *_parameters(write)) == 1
 
 
-def _row(checkout: Checkout) -> tuple[object, ...]:
+def _parameters(write: Write) -> tuple[object, ...]:
+    checkout, claim = write.checkout, write.claim
     return (
         checkout.merchant_id,
         checkout.id,
@@ -113,13 +139,15 @@ def _row(checkout: Checkout) -> tuple[object, ...]:
         checkout.state,
         checkout.expires_at,
         encode(checkout),
+        *((claim.operation, claim.key, claim.fingerprint) if claim else (None, None, None)),
+        write.reply,
+        encode(
+            [
+                _Remembered(a.owner, a.id, content_hash(a.address).hex(), a.address)
+                for a in write.new_addresses
+            ]
+        ),
     )
-
-
-def _kept(kept: KeptReply | None) -> tuple[object, ...]:
-    if kept is None:
-        return (None, None, None, None)
-    return (kept.claim.operation, kept.claim.key, kept.claim.fingerprint, kept.reply)
 
 
 _EXPIRED = """

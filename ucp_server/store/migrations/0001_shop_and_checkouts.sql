@@ -218,7 +218,9 @@ create index orders_unpaid on orders (merchant_id, placed_at) where document ->>
 create table outbox (
     merchant_id text not null,
     id uuid not null,
-    kind text not null check (kind in ('webhook', 'mail', 'capture', 'void', 'refund')),
+    kind text not null check (
+        kind in ('webhook', 'mail', 'capture', 'void', 'refund', 'release', 'confirm')
+    ),
     -- jobs of one stream are done in the order of sequence, one at a time
     stream text not null,
     sequence bigint not null,

@@ -1,0 +1,122 @@
+"""The order that a paid checkout becomes, and the jobs that follow from it."""
+
+from collections import Counter
+from datetime import datetime
+
+from ucp_server.domain.checkout import Checkout
+from ucp_server.domain.events import Job, JobKind, MoneyMove, Notice, StockMove
+from ucp_server.domain.order import Expectation, Order, PaymentState, Quantity
+from ucp_server.store.attempts import AttemptRow
+from ucp_server.store.documents import encode
+from ucp_server.store.ids import new_id, new_token
+
+
+def place(checkout: Checkout, attempt: AttemptRow, *, payment: PaymentState, at: datetime) -> Order:
+    """The order of a completing checkout, as it was quoted and paid."""
+    quote = checkout.quote
+    return Order(
+        id=checkout.id,
+        merchant_id=checkout.merchant_id,
+        platform_id=checkout.platform_id,
+        version=1,
+        currency=checkout.currency,
+        lines=quote.lines,
+        totals=quote.totals,
+        permalink_token=new_token(),
+        placed_at=at,
+        payment=payment,
+        discounts=quote.discounts,
+        expectations=_expectations(checkout),
+        buyer=checkout.basket.buyer,
+        subscriber=checkout.subscriber,
+        attempt_id=attempt.id,
+        included_tax_minor=quote.included_tax_minor,
+    )
+
+
+def _expectations(checkout: Checkout) -> tuple[Expectation, ...]:
+    quantities = {line.line_id: line.quantity for line in checkout.quote.lines}
+    return tuple(
+        Expectation(
+            id=f"{method.id}_{group.id}",
+            method_type=method.type,
+            lines=tuple(
+                Quantity(line_id=line_id, quantity=quantities[line_id])
+                for line_id in group.line_ids
+                if line_id in quantities
+            ),
+            address=method.destination.address if method.destination else None,
+            description=group.selected.title if group.selected else None,
+        )
+        for method in checkout.quote.methods or ()
+        for group in method.groups
+    )
+
+
+def pieces_of(checkout: Checkout) -> Counter[str]:
+    """How many of each item the checkout needs."""
+    wanted = Counter[str]()
+    for line in checkout.quote.lines:
+        wanted[line.item_id] += line.quantity
+    return wanted
+
+
+# --- jobs ---
+
+
+def tell(notice: Notice, *, by_mail: bool, at: datetime) -> list[Job]:
+    """Tell the platform of ``notice``, if it listens, and ``by_mail`` the buyer, if there is an address."""
+    order = notice.order
+    kinds = [JobKind.WEBHOOK] if order.subscriber else []
+    kinds += [JobKind.MAIL] if by_mail and order.buyer and order.buyer.email else []
+    payload = encode(notice)
+    return [
+        Job(
+            id=new_id(),
+            merchant_id=order.merchant_id,
+            kind=kind,
+            stream=f"{kind}:{order.id}",
+            sequence=order.version,
+            payload=payload,
+            created_at=at,
+            subscriber=order.subscriber if kind is JobKind.WEBHOOK else None,
+        )
+        for kind in kinds
+    ]
+
+
+def move_money(kind: JobKind, merchant_id: str, move: MoneyMove, *, sequence: int, at: datetime) -> Job:
+    """Capture, void or refund: one stream per attempt, so that they happen in their order."""
+    return Job(
+        id=new_id(),
+        merchant_id=merchant_id,
+        kind=kind,
+        stream=f"money:{move.attempt_id}",
+        sequence=sequence,
+        payload=encode(move),
+        created_at=at,
+    )
+
+
+def void_of(attempt: AttemptRow, *, at: datetime) -> Job:
+    """An attempt may be gone on with after a void was queued, hence the epoch as its place."""
+    move = MoneyMove(attempt_id=attempt.id, amount_minor=attempt.amount_minor)
+    return move_money(JobKind.VOID, attempt.merchant_id, move, sequence=attempt.epoch, at=at)
+
+
+def capture_of(order: Order, attempt: AttemptRow, *, at: datetime) -> Job:
+    move = MoneyMove(attempt_id=attempt.id, amount_minor=attempt.amount_minor, order_id=order.id)
+    return move_money(JobKind.CAPTURE, attempt.merchant_id, move, sequence=1, at=at)
+
+
+def move_stock(kind: JobKind, attempt: AttemptRow, *, at: datetime) -> Job:
+    """Release or confirm what a stock kept elsewhere holds for ``attempt``."""
+    return Job(
+        id=new_id(),
+        merchant_id=attempt.merchant_id,
+        kind=kind,
+        stream=f"stock:{attempt.id}",
+        sequence=attempt.epoch,
+        payload=encode(StockMove(attempt_id=attempt.id)),
+        created_at=at,
+    )
