@@ -85,6 +85,25 @@ SIZES = [
         413,
         "body_too_large",
     ),
+    cut(
+        "size: more chunks than the listener queues, unread",
+        get("/echo", "Transfer-Encoding: chunked", method="BREW") + b"1\r\na\r\n" * 500 + b"0\r\n\r\n",
+        405,
+        "method_not_allowed",
+    ),
+    cut(
+        "size: a million chunks of one byte",
+        chunked("/echo", b"1\r\na\r\n" * 1_000_000),
+        413,
+        "body_in_pieces",
+    ),
+    cut(
+        "size: a million chunks of one byte, unread",
+        get("/echo", "Transfer-Encoding: chunked", method="BREW") + b"1\r\na\r\n" * 1_000_000,
+        405,
+        "method_not_allowed",
+    ),
+    served("size: as many chunks as are taken", chunked("/echo", b"1\r\n \r\n" * 2047 + b"0\r\n\r\n")),
     served("size: nothing", post("/echo", b"")),
 ]
 

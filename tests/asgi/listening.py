@@ -6,6 +6,7 @@ import logging
 import os
 import socket
 import threading
+import time
 from collections.abc import Iterator
 
 import hypercorn.asyncio
@@ -56,6 +57,12 @@ class Listener:
         self._thread.start()
         assert self._ready.wait(WAIT_S)
 
+    def wait_until_reached(self, path: str) -> None:
+        deadline = time.monotonic() + WAIT_S
+        while path not in [reached for _, reached in self.reached]:
+            assert time.monotonic() < deadline
+            self.hold.wait(0.001)
+
     def begin_stop(self) -> None:
         self._loop.call_soon_threadsafe(self._stopping.set)
 
@@ -63,10 +70,14 @@ class Listener:
         self._thread.join(WAIT_S)
         assert not self._thread.is_alive()
 
-    def stop(self) -> None:
+    def stop_keeping_log(self) -> None:
+        """After this the log is complete."""
         if self._thread.is_alive():
             self.begin_stop()
         self.join()
+
+    def stop(self) -> None:
+        self.stop_keeping_log()
         self.log.close()
 
     def _run(self) -> None:
@@ -190,9 +201,17 @@ async def say_nothing(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 async def block(scope: Scope, receive: Receive, send: Send) -> None:
-    """Hold the event loop itself until the test lets go, as a careless plug-in would."""
+    """Hold the event loop itself until the test lets go and a while longer, as a bad plug-in would."""
     scope["state"]["hold"].wait(WAIT_S)
+    stall(0.1)
     await json_reply(200, {})(scope, receive, send)
+
+
+def stall(seconds: float) -> None:
+    """Compute until the time is over."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        pass
 
 
 async def linger(scope: Scope, receive: Receive, send: Send) -> None:

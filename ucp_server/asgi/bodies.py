@@ -27,6 +27,11 @@ def _too_large(limits: Limits) -> BodyRefused:
     return BodyRefused(Objection(413, "body_too_large", text, closes=True))
 
 
+def _too_many_pieces(limits: Limits) -> BodyRefused:
+    text = f"The body comes in more than {limits.body_pieces_max} pieces."
+    return BodyRefused(Objection(413, "body_in_pieces", text, closes=True))
+
+
 def refuse_length(length: int, limits: Limits) -> None:
     """Raises BodyRefused when the announced length is over the limit: nothing need be read."""
     if length > limits.body_max:
@@ -56,6 +61,8 @@ async def read_body(receive: Receive, limits: Limits) -> bytes:
                 if received > limits.body_max:
                     raise _too_large(limits)
                 chunks.append(chunk)
+                if len(chunks) > limits.body_pieces_max:
+                    raise _too_many_pieces(limits)
                 complete = not message.get("more_body", False)
                 earned_s = received / limits.body_rate_min
                 deadline.reschedule(min(latest, started + limits.body_grace_s + earned_s))
@@ -118,11 +125,13 @@ async def send_before_body(
 
 
 async def _drain(receive: Receive, limits: Limits) -> None:
-    """Read and forget what the caller still sends, for ``linger_s`` and ``linger_max`` at most."""
+    """Read and forget what the caller still sends, for a bounded time, size and number of pieces."""
     left = limits.linger_max
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(limits.linger_s):
-            while left > 0:
+            for _ in range(limits.body_pieces_max):
+                if left < 0:
+                    return
                 message = await receive()
                 if message["type"] == "http.disconnect" or not message.get("more_body", False):
                     return

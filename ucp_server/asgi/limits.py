@@ -44,6 +44,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     header_lines_max: int = 100
     # Our longest target is a permalink of under 300 bytes; search texts may follow the "?".
     target_max: int = 4 * KIB
+    # 256 kB are 190 packets or 16 frames; a chunk per byte costs 13 us each and is an attack.
+    body_pieces_max: int = 2_048
     # 256 kB in 10 s is a quarter of a 1 Mbit/s line: nobody who means it is slower.
     body_total_s: float = 10.0
     # Below this a body is a drip that holds a connection, not an upload.

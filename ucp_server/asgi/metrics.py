@@ -135,28 +135,33 @@ def route_names(routes: Iterable[BaseRoute]) -> RouteName:
     Starlette leaves the endpoint and its path parameters in the scope, not the template; together
     they name it. A ``route`` in the facts goes first; what nothing matched is ``unmatched``.
     """
-    templates = {(endpoint, frozenset(names)): path for endpoint, names, path in _templates(routes, "")}
+    # By identity, since not every endpoint can be hashed; the routes keep their endpoints alive.
+    kept = tuple(routes)
+    templates = {
+        (id(endpoint), _parameters(template)): template for endpoint, template in _templates(kept, "")
+    }
 
     def route_name(scope: Scope) -> str:
         told = facts_of(scope).get("route")
         if told is not None:
             return str(told)
-        key = (scope.get("endpoint"), frozenset(scope.get("path_params", ())))
+        key = (id(scope.get("endpoint")), frozenset(scope.get("path_params", ())))
         return templates.get(key, UNMATCHED)
 
     return route_name
 
 
-def _templates(routes: Iterable[BaseRoute], prefix: str) -> Iterator[tuple[object, frozenset[str], str]]:
+def _templates(routes: Iterable[BaseRoute], prefix: str) -> Iterator[tuple[object, str]]:
+    """Each endpoint with its template."""
     for route in routes:
         if isinstance(route, Route):
-            path = prefix + route.path_format
-            yield route.endpoint, _parameters(path), path
+            yield route.endpoint, prefix + route.path_format
         elif isinstance(route, Mount):
-            inside = prefix + route.path
-            yield route.app, _parameters(inside), inside + "/{path}"
-            yield from _templates(route.routes, inside)
+            # The rest of the path is no parameter of a mount: "*" names what nothing in it took.
+            yield route.app, prefix + route.path + "/*"
+            yield from _templates(route.routes, prefix + route.path)
 
 
-def _parameters(path: str) -> frozenset[str]:
-    return frozenset(part[1:-1].partition(":")[0] for part in path.split("/") if part[:1] == "{")
+def _parameters(template: str) -> frozenset[str]:
+    parts = template.split("/")
+    return frozenset(part[1:-1].partition(":")[0] for part in parts if part.startswith("{"))
