@@ -94,7 +94,6 @@ EMBEDDED_CONFIG = {
         "color_scheme": {"type": "array", "items": {"type": "string", "enum": ["light", "dark"]}},
     },
 }
-NAMES = {"type": "array", "minItems": 1, "uniqueItems": True, "items": STRING}
 
 PAGE = "The release's published page creates and updates with neither, and we know both ourselves."
 CARD = "A card fits the form of a token as well, so as published no card would ever be accepted."

@@ -2,7 +2,7 @@
 
 They lie outside the repository; OFFICIAL_SCHEMAS names their folder. Releases up to 2026-01-23
 publish one generated document per use; the later ones annotate one document, and the annotations
-are resolved here as the digest's section 9.2 tells, independent of how our own are.
+are resolved here, independent of how our own are.
 """
 
 import json

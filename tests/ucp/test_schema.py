@@ -164,9 +164,14 @@ def test_a_file_that_is_no_schema_stops_the_start(tmp_path: Path, text: str) -> 
         Schemas(tmp_path, [OLD])
 
 
-def test_an_empty_folder_stops_the_start(tmp_path: Path) -> None:
-    with pytest.raises(SchemaError, match="no schema documents"):
-        Schemas(tmp_path, [OLD])
+def test_a_release_without_a_folder_is_passed_over_unless_it_is_served(tmp_path: Path) -> None:
+    write(tmp_path, OLD, root={"properties": {"part": {"$ref": "part"}}})
+    write(tmp_path, NEWER, part={"const": NEWER})
+    schemas = Schemas(tmp_path, [OLD, NEW, NEWER])
+    assert schemas.releases == (OLD, NEWER)
+    assert names(schemas, OLD) == {"part": {"const": NEWER}}
+    with pytest.raises(SchemaError, match=f"no schema documents of release {NEW}"):
+        schemas.compile_all([NEW])
 
 
 # --- extensions
@@ -199,13 +204,13 @@ def test_an_operation_without_a_body_has_no_checker(schemas: Schemas) -> None:
 
 
 def test_every_body_compiles(schemas: Schemas) -> None:
-    assert schemas.compile_all() >= len(BODIES)
+    assert schemas.compile_all(schemas.releases) >= 2 * len(BODIES)
 
 
 def test_what_does_not_compile_is_named(tmp_path: Path) -> None:
     write(tmp_path, OLD, checkout={"properties": {"id": {"$ref": "nobody"}}})
     with pytest.raises(SchemaError, match=f"{OLD} request create_checkout"):
-        Schemas(tmp_path, [OLD]).compile_all()
+        Schemas(tmp_path, [OLD]).compile_all([OLD])
 
 
 # --- violations

@@ -206,8 +206,8 @@ CREDENTIALS = ("payment_credential", "token_credential", "pan_credential",
                "network_token_credential", "card_credential")  # fmt: skip
 TYPES = "schemas/shopping/types/"
 
-# Documents outside the bodies: what a profile's `config` holds, what payment handlers build on.
-# (release, ours, direction, use, published)
+# What no body reaches: a profile's `config`, what payment handlers build on, and the form that a
+# part has in a use of which no body has it. (release, ours, use, published)
 LIBRARY = [
     ("2026-01-11", "order_config", "request", "schemas/shopping/order.json#/$defs/platform_config"),
     ("2026-01-11", "fulfillment_config#/$defs/platform", "request",
@@ -219,8 +219,14 @@ LIBRARY = [
      f"{TYPES}platform_fulfillment_config.json"),
     ("2026-08-25", "fulfillment_config#/$defs/business", "response",
      f"{TYPES}business_fulfillment_config.json"),
-    *(("2026-08-25", name, direction, f"{TYPES}{name}.json")
-      for name in (*CREDENTIALS, "card_payment_instrument") for direction in ("request", "response")),
+    ("2026-01-11", "fulfillment_option", "request", f"{TYPES}fulfillment_option_req.json"),
+    ("2026-01-11", "fulfillment_available_method", "request",
+     f"{TYPES}fulfillment_available_method_req.json"),
+    ("2026-08-25", "business_location", "request", f"{TYPES}location_destination.json"),
+    *(("2026-08-25", name, "request", f"{TYPES}{name}.json")
+      for name in ("fulfillment_option", "fulfillment_available_method", "fulfillment_destination")),
+    *(("2026-08-25", name, use, f"{TYPES}{name}.json")
+      for name in (*CREDENTIALS, "card_payment_instrument") for use in ("request", "response")),
 ]  # fmt: skip
 
 

@@ -1,11 +1,11 @@
 """Whether a body follows the schema of its release, operation and active extensions.
 
 The verdict takes microseconds, so that everything read and everything written is checked. A
-refusal names the place and the rule, in our words and never with the body's own (digest 9.2).
+refusal names the place and the rule, in our words and never with the body's own.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -52,7 +52,6 @@ BODIES: Final[Mapping[tuple[Direction, str], Body]] = {
     ("response", "profile"): Body("profile#/$defs/business", "response"),
     ("request", "profile"): Body("profile#/$defs/platform", "request"),
 }
-
 
 # By keyword, filled from the schema alone. What a keyword compares with is ours to tell.
 TEXTS: Final[Mapping[str, str]] = {
@@ -118,21 +117,23 @@ class Checker:
 
 
 class Schemas:
-    """The documents of one folder for the releases given, oldest first.
+    """The documents of one folder; `order` names the releases that it may hold, oldest first.
 
     A document is looked up in its release, then in the newer ones from near to far, then in the
     older ones likewise. So an older release holds only what differs from the next, and so may one
     that is newer than the release with the full set. Raises SchemaError if a document is broken.
     """
 
-    def __init__(self, folder: Path, releases: Sequence[str]) -> None:
-        stored = [read_release(folder / release, release) for release in releases]
+    def __init__(self, folder: Path, order: Sequence[str]) -> None:
+        self.releases = tuple(release for release in order if (folder / release).is_dir())
+        stored = [read_release(folder / release, release) for release in self.releases]
         self._documents: dict[str, dict[str, Wire]] = {}
-        for place, release in enumerate(releases):
+        for place, release in enumerate(self.releases):
             visible: dict[str, Wire] = {}
             for documents in (*stored[:place], *reversed(stored[place:])):  # the nearest last
                 visible.update(documents)
             self._documents[release] = visible
+        self._extensions = {name: extensions_of(seen) for name, seen in self._documents.items()}
         self._checkers: dict[tuple[str, str, str, frozenset[str]], Checker] = {}
 
     def checker(
@@ -148,7 +149,7 @@ class Schemas:
         over. Formats are asserted in what we write, not in what we read: no sale is lost for the
         address of a picture. KeyError if the operation has no such body.
         """
-        active = extensions & self.extensions(release)
+        active = extensions & self._extensions[release]
         key = (release, direction, operation, active)
         if key not in self._checkers:
             schema = self.inline(release, direction, operation, active)
@@ -175,17 +176,19 @@ class Schemas:
 
     def extensions(self, release: str) -> frozenset[str]:
         """The capabilities that add something to a document of the release."""
-        return extensions_of(self._documents[release])
+        return self._extensions[release]
 
-    def compile_all(self) -> int:
-        """Compiles every body of every release, bare and with all extensions; says how many.
+    def compile_all(self, served: Iterable[str]) -> int:
+        """Compiles every body of the releases served, bare and with all extensions; says how many.
 
         Any other set merges fewer of the same parts, so a contradiction shows here. Raises
-        SchemaError naming the body.
+        SchemaError naming the body, or the release that has no documents.
         """
-        for release in self._documents:
+        for release in served:
+            if release not in self._documents:
+                raise SchemaError(f"no schema documents of release {release}")
             for direction, operation in BODIES:
-                for active in (frozenset[str](), self.extensions(release)):
+                for active in (frozenset[str](), self._extensions[release]):
                     try:
                         self.checker(release, direction, operation, active)
                     except (SchemaError, ValueError) as error:

@@ -41,10 +41,7 @@ class SchemaError(Exception):
 
 def read_release(folder: Path, release: str) -> dict[str, Wire]:
     """The documents of one release by name. SchemaError if one is not what its place says."""
-    documents = {path.stem: _read(path, release) for path in sorted(folder.glob("*.json"))}
-    if not documents:
-        raise SchemaError(f"{folder}: no schema documents")
-    return documents
+    return {path.stem: _read(path, release) for path in sorted(folder.glob("*.json"))}
 
 
 def _read(path: Path, release: str) -> Wire:
@@ -110,7 +107,7 @@ class _Writer:
             self._recursive.add(target)
             return {"$ref": f"#/$defs/{_key(target)}"}
         self._open.append(target)
-        schema = self._schema(self._part(name, pointer), name)
+        schema: Wire = self._schema(self._part(name, pointer), name)
         for extension, addition in () if pointer else self._additions.get(name, ()):
             schema = merge(schema, self._schema(addition, extension))
         self._open.pop()
