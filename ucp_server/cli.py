@@ -15,6 +15,8 @@ COMMANDS = {
     "show-config": "show_config:show_config",
     "import": "import_shop:import_command",
     "buy": "buy:buy",
+    "keys": "keys:keys",
+    "credentials": "credentials:credentials",
 }
 
 

@@ -93,6 +93,7 @@ class SigningKeys:
 
     async def rotate(self, merchant_id: str, signs_in_s: float = PUBLISHED_BEFORE_S) -> str:
         """Publish a new key, which takes over in ``signs_in_s`` seconds; returns its kid."""
+        await self.ensure(merchant_id)
         kid, public_jwk, private_sealed = self._make(merchant_id)
         async with statement(self._pool) as tx:
             await insert_next_key(
