@@ -109,7 +109,10 @@ class Checker:
         )
 
     def check(self, document: object) -> tuple[Violation, ...]:
-        """Nothing if the document is valid; else its first faults, at most VIOLATIONS_MAX."""
+        """Nothing if the document is valid; else its first faults, at most VIOLATIONS_MAX.
+
+        UnicodeEncodeError for a lone surrogate, which no decoder of ours lets through.
+        """
         if self._validator.is_valid(document):
             return ()
         errors = islice(self._validator.iter_errors(document), VIOLATIONS_MAX)
