@@ -202,7 +202,7 @@ def main() -> None:
         app["server"] = server
         return runner, {"port": server.sockets[0].getsockname()[1], "control": control}
 
-    run(start)
+    run(given, start)
 
 
 if __name__ == "__main__":

@@ -224,7 +224,7 @@ def main() -> None:
         runner, port = await listen(application(Psp(Ledger(given.folder / "ledger.jsonl"))), given.port)
         return runner, {"port": port}
 
-    run(start)
+    run(given, start)
 
 
 if __name__ == "__main__":

@@ -160,7 +160,7 @@ def main() -> None:
         runner, port = await listen(application(receiver), given.port)
         return runner, {"port": port}
 
-    run(start)
+    run(given, start)
 
 
 if __name__ == "__main__":

@@ -57,7 +57,9 @@ class Process:
         with (self.folder / f"{self.name}.stderr").open("ab") as errors:
             self._process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", module, "--port", str(port)),
-                *("--folder", str(self.folder), *self._arguments),
+                *("--until-eof", "--folder", str(self.folder), *self._arguments),
+                # Never written to: it ends when we do, however we end, and so does the simulator.
+                stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=errors,
                 cwd=REPOSITORY,

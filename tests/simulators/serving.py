@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import json
 import signal
+import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -17,6 +18,9 @@ def options(description: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument(
+        "--until-eof", action="store_true", help="end with the one who started it and holds stdin"
+    )
     return parser
 
 
@@ -29,8 +33,11 @@ async def listen(app: web.Application, port: int) -> tuple[web.AppRunner, int]:
     return runner, runner.addresses[0][1]
 
 
-def run(start: Callable[[], Awaitable[tuple[web.AppRunner, dict[str, int]]]]) -> None:
-    """Start, print `{"port": N}` in one line, serve until SIGTERM or SIGINT."""
+def run(
+    given: argparse.Namespace,
+    start: Callable[[], Awaitable[tuple[web.AppRunner, dict[str, int]]]],
+) -> None:
+    """Start, print `{"port": N}` in one line, serve until SIGTERM, SIGINT or the end of stdin."""
 
     async def main() -> None:
         runner, ports = await start()
@@ -38,6 +45,8 @@ def run(start: Callable[[], Awaitable[tuple[web.AppRunner, dict[str, int]]]]) ->
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stopping.set)
+        if given.until_eof:
+            loop.add_reader(sys.stdin, stopping.set)
         print(json.dumps(ports), flush=True)
         await stopping.wait()
         await runner.cleanup()
