@@ -126,10 +126,6 @@ def _command(pid: str) -> list[str]:
     return []
 
 
-def is_gone(pid: int) -> bool:
-    return not Path(f"/proc/{pid}").exists()
-
-
 @contextlib.asynccontextmanager
 async def prepared(
     folder: Path, *arguments: str, environment: dict[str, str] | None = None

@@ -24,7 +24,7 @@ from ucp_server.supervisor.sockets import is_taken
 # What a child may take beyond its drain, for closing pools, before it is killed.
 GRACE_S = 20
 # Children of a predecessor that was killed are just closing their listeners.
-PORT_TRIES_MAX = 50
+PORT_TRIES_MAX = 30
 PORT_DELAY_S = 0.1
 
 Start = Callable[[Role], Awaitable[Child]]
