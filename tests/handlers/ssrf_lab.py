@@ -59,7 +59,7 @@ def lay_the_wire() -> None:
 def name_the_resolver(folder: Path) -> None:
     """Point the system's own resolver at the lab, in this mount namespace alone."""
     files = {
-        "/etc/resolv.conf": "nameserver 127.0.0.1\noptions timeout:1 attempts:1\nsearch inside\n",
+        "/etc/resolv.conf": "nameserver 127.0.0.1\noptions timeout:1 attempts:1 ndots:5\nsearch inside\n",
         "/etc/nsswitch.conf": "hosts: files dns\n",
         "/etc/hosts": "127.0.0.1 localhost\n",
     }
