@@ -16,6 +16,11 @@ HEALTHY_S = 60.0
 FIRST_TRIES_MAX = 3
 
 
+def backoff_s(failures: int) -> float:
+    """How long to wait after so many deaths in a row."""
+    return min(BACKOFF_MIN_S * 2.0 ** (failures - 1), BACKOFF_MAX_S)
+
+
 class NeverServed(Exception):
     """A process died each time before it could serve."""
 
@@ -60,7 +65,7 @@ class Slot:
         self._failures = 1 if lived_s > HEALTHY_S else self._failures + 1
         if not self.serving.is_set() and self._failures >= FIRST_TRIES_MAX:
             raise NeverServed(f"The {self.role} process ended {self._failures} times before it served.")
-        delay_s = min(BACKOFF_MIN_S * 2 ** (self._failures - 1), BACKOFF_MAX_S)
+        delay_s = backoff_s(self._failures)
         how = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
         self._say(f"{self.role} process {child.pid} {how} after {lived_s:.0f} s; next in {delay_s:.1f} s")
         await asyncio.sleep(delay_s)

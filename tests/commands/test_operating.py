@@ -1,0 +1,134 @@
+"""The commands that an operator runs, as an operator runs them."""
+
+import asyncio
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from tests.conftest import quick_folder
+from tests.serving import prepared
+from ucp_server.cli import COMMANDS, main
+from ucp_server.config import DOTS, Settings
+from ucp_server.postgres.postmaster import read_pid_file
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Iterator[Path]:
+    file = tmp_path / "shop.toml"
+    file.write_text('[merchant.berlin]\nhosts = ["shop.example"]\n')
+    return file
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    made = quick_folder()
+    yield made
+    shutil.rmtree(made)
+
+
+def _run(*arguments: str, **environment: str) -> Result:
+    return CliRunner(env=environment).invoke(main, list(arguments))
+
+
+def test_every_command_explains_itself() -> None:
+    overview = _run("--help").output
+    for command in COMMANDS:
+        assert command in overview
+        described = _run(command, "--help")
+        assert described.exit_code == 0
+        assert "Usage:" in described.output
+
+
+def test_an_unknown_command_is_said_so() -> None:
+    assert "No such command 'sell'" in _run("sell").output
+
+
+def test_show_config_shows_every_setting_and_no_secret(config: Path) -> None:
+    shown = _run("show-config", "--config", str(config), UCP_SERVER_SECRET="5ecret" * 6).output
+    for name in Settings.__struct_fields__:
+        assert name in shown
+    assert f'secret = "{DOTS}"' in shown
+    assert "5ecret" not in shown
+    assert "[merchant.berlin]" in shown
+    assert 'hosts = ["shop.example"]' in shown
+
+
+def test_show_config_tells_what_a_mode_relaxes(tmp_path: Path) -> None:
+    assert (
+        "# relaxed in demo mode: "
+        in _run("show-config", "--mode", "demo", "--data-dir", str(tmp_path)).output
+    )
+
+
+def test_the_config_file_may_stand_in_the_environment(config: Path) -> None:
+    assert "[merchant.berlin]" in _run("show-config", UCP_SERVER_CONFIG=str(config)).output
+
+
+def test_a_mistake_is_a_usage_error_that_names_the_setting(config: Path) -> None:
+    config.write_text("prt = 1")
+    result = _run("show-config", "--config", str(config))
+    assert result.exit_code == 2
+    assert f"{config}: Object contains unknown field `prt`" in result.output
+
+
+def test_migrate_says_what_it_did(database: str) -> None:
+    result = _run("migrate", "--database-url", database)
+    assert (result.exit_code, result.output) == (0, "the database is up to date\n")
+
+
+def test_migrate_without_a_database_is_told_what_to_name() -> None:
+    result = _run("migrate")
+    assert result.exit_code == 1
+    assert "database_url" in result.output
+
+
+def test_an_unreachable_database_is_one_sentence() -> None:
+    result = _run("migrate", "--database-url", "postgresql://nobody@127.0.0.1:1/none")
+    assert result.exit_code == 1
+    assert result.output.startswith("Error: The database cannot be used: ")
+    assert result.output.count("\n") == 1
+
+
+def test_doctor_finds_what_is_wrong_and_says_what_to_do(database: str, config: Path) -> None:
+    result = _run("doctor", "--config", str(config), "--database-url", database)
+    assert result.exit_code == 1
+    asked = [line for line in result.output.splitlines() if line.startswith("do this")]
+    for what in ("set UCP_SERVER_SECRET", "set certificate", "ALTER SYSTEM SET fsync = on"):
+        assert any(what in line for line in asked), what
+    assert "well     PostgreSQL 18 answers" in result.output
+    assert "well     the database's schema is this version's" in result.output
+
+
+def test_doctor_reads_certificates(database: str, config: Path) -> None:
+    config.write_text('certificate = "shop.toml"\ncertificate_key = "shop.toml"\n')
+    result = _run("doctor", "--config", str(config), "--database-url", database)
+    assert "is no readable certificate" in result.output
+
+
+def test_doctor_goes_on_without_a_database(config: Path) -> None:
+    result = _run(
+        "doctor", "--config", str(config), "--database-url", "postgresql://nobody@127.0.0.1:1/none"
+    )
+    assert "do this  The database cannot be used" in result.output
+    assert "set UCP_SERVER_SECRET" in result.output
+
+
+async def test_a_command_beside_a_running_server_uses_its_postgres(folder: Path) -> None:
+    options = ["--mode", "suite", "--data-dir", str(folder / "data")]
+    async with prepared(folder, *options, "--workers", "1") as shop:
+        await shop.start()
+        noted = read_pid_file(folder / "data" / "postgres")
+        result = await asyncio.to_thread(_run, "migrate", *options)
+        assert (result.exit_code, result.output) == (0, "the database is up to date\n")
+        assert read_pid_file(folder / "data" / "postgres") == noted
+        assert shop.process.returncode is None
+
+
+def test_a_command_without_a_server_starts_postgres_and_stops_it_again(folder: Path) -> None:
+    options = ["--mode", "suite", "--data-dir", str(folder / "data")]
+    assert "applied 0001_" in _run("migrate", *options).output
+    assert _run("migrate", *options).output == "the database is up to date\n"
+    assert read_pid_file(folder / "data" / "postgres") is None
