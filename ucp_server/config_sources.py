@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from ucp_server import resources
 from ucp_server.config import ConfigError, Merchant, Name, Platform, Secret, Settings, Table, as_is
 from ucp_server.modes import Mode
 
@@ -25,8 +26,26 @@ _MODE_DEFAULTS: dict[Mode, dict[str, object]] = {
     Mode.DEMO: _FOR_LOCAL_USE,
     Mode.SUITE: _FOR_LOCAL_USE,
 }
-# Without a merchant table the modes for local use serve one shop under every host.
-LOCAL_MERCHANT = Merchant(title="Demo shop")
+# Without a merchant table the modes for local use serve one shop under every host. Neither asks who
+# buys, so that the two requests of the protocol's own page are a purchase.
+LOCAL_MERCHANTS = {
+    Mode.DEMO: Merchant(
+        title="Kiosk & Kettle",
+        currency="EUR",
+        tax="included",
+        home_country="DE",
+        required_buyer_fields=(),
+        remembers_addresses=True,
+        escalate_above_minor=50_000,
+    ),
+    # The official suite sends countries for addresses and expects former ones back.
+    Mode.SUITE: Merchant(
+        title="Flower Shop",
+        required_buyer_fields=(),
+        remembers_addresses=True,
+        complete_addresses=False,
+    ),
+}
 
 
 def read(
@@ -56,7 +75,9 @@ def _completed(settings: Settings) -> Settings:
     if settings.workers == 0:
         changes["workers"] = os.cpu_count() or 1
     if not settings.merchant and settings.relaxed.public_url_follows_request:
-        changes["merchant"] = {settings.mode.value: LOCAL_MERCHANT}
+        changes["merchant"] = {settings.mode.value: LOCAL_MERCHANTS[settings.mode]}
+    if settings.mode is Mode.DEMO and not settings.merchant and settings.import_dir is None:
+        changes["import_dir"] = resources.folder("demo_shop")
     if settings.data_dir is None and settings.relaxed.makes_secret:
         changes["data_dir"] = default_data_dir(settings.mode)
     for network in settings.trusted_proxies:

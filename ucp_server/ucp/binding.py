@@ -154,10 +154,12 @@ class Binding:
         """How one can pay in this shop at all: as for a cart of nothing."""
         nothing = Money(0, self.currencies[shop.merchant_id])
         described = (
-            payment.describe(shop.merchant_id, nothing, ())
-            for payment in self.payments.get(shop.merchant_id, {}).values()
+            (handler_id, payment.describe(shop.merchant_id, nothing, ()))
+            for handler_id, payment in self.payments.get(shop.merchant_id, {}).items()
         )
-        return [listing for listing in described if listing is not None]
+        return [
+            listing for handler_id, listing in described if listing is not None and listing.id == handler_id
+        ]
 
     def _misdirected(self, request: Request) -> Reply:
         """RFC 9110 15.5.20: this server is not who the Host says."""

@@ -102,11 +102,12 @@ class Replies:
         """How this very cart can be paid (D/overview#Payment Handlers, "Dynamic Filtering")."""
         total = Money(checkout.quote.total_minor, checkout.currency)
         items = [line.item_id for line in checkout.quote.lines]
-        for payment in self.payments.get(checkout.merchant_id, {}).values():
+        for handler_id, payment in self.payments.get(checkout.merchant_id, {}).items():
             listing = None
             with suppress(Exception):  # a broken plug-in is not offered; the reply must go out
                 listing = payment.describe(checkout.merchant_id, total, items)
-            if listing is not None:
+            # Under another id than its own a handler is accepted, not advertised.
+            if listing is not None and listing.id == handler_id:
                 yield listing
 
     def _check(self, release: Release, operation: str, active: frozenset[str], document: Wire) -> None:

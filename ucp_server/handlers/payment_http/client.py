@@ -9,7 +9,7 @@ caller's; what was certainly not sent, what was explicitly answered and everythi
 apart, and everything else is `Unknown`; the credential is passed on and forgotten.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import aiohttp
@@ -190,3 +190,18 @@ def _read(status: int, content: bytes) -> _Answer | None:
         return msgspec.json.decode(content, type=_Answer)
     except msgspec.MsgspecError:
         return None
+
+
+def configured(handler_id: str, config: Mapping[str, object], private: Mapping[str, str]) -> HttpPayment:
+    """The factory behind the entry point ``dev.ucp-server.http``.
+
+    ``config`` is the listing's own, with ``name``, ``version``, ``spec`` and ``config_schema`` of the
+    handler beside it; ``private`` has ``base_url`` and, where the provider wants one, ``api_key``.
+    """
+    about = {"name": "dev.ucp-server.http", "version": "2026-01-11", "spec": "", "config_schema": ""}
+    listing = msgspec.convert(
+        {**about, **{name: config[name] for name in about if name in config}, "id": handler_id}
+        | {"config": {name: value for name, value in config.items() if name not in about}},
+        HandlerListing,
+    )
+    return HttpPayment(listing, private["base_url"], api_key=private.get("api_key", ""))

@@ -14,7 +14,7 @@ from ucp_server.handlers.payment_mock.decisions import (
     reference_of,
     settled,
 )
-from ucp_server.handlers.payment_mock.tokens import Verdict, behaviour_of
+from ucp_server.handlers.payment_mock.tokens import Verdict, behaviour_of, token_of
 from ucp_server.ports import (
     Approved,
     Attempt,
@@ -49,10 +49,9 @@ class MockPayment:
         return self._listing
 
     async def authorise(self, attempt: Attempt, instrument: Instrument, credential: Credential) -> Outcome:
-        """Decide by ``credential.members["token"]``, once per key; trouble strikes the first time."""
+        """Decide by the token, once per key; trouble strikes the first time."""
         del instrument
-        token = credential.members.get("token")
-        behaviour = behaviour_of(token if isinstance(token, str) else "", stranger=self._stranger)
+        behaviour = behaviour_of(token_of(credential), stranger=self._stranger)
         if behaviour.delay_s and behaviour.verdict != "pending":
             await self._be_slow(attempt, behaviour.delay_s)
         now_s = self._now_s()

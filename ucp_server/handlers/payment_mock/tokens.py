@@ -9,6 +9,8 @@ from typing import Literal
 
 import msgspec
 
+from ucp_server.ports import Credential
+
 Verdict = Literal["approved", "declined", "action_needed", "pending"]
 Trouble = Literal["none", "lost_before", "lost_after", "error_before", "error_after", "garbage"]
 
@@ -46,6 +48,11 @@ TOKENS: dict[str, Behaviour] = {
     "garbage_token": Behaviour("approved", trouble="garbage"),
     "amount_off_token": Behaviour("approved", amount_off_minor=1),
 }
+# Card numbers that everybody knows for test ones, as in the official suite.
+_TEST_CARDS: dict[object, str] = {
+    "4242424242424242": "success_token",
+    "4000000000000002": "fail_token",
+}
 _TIMED = re.compile(r"(slow|pending)_([0-9]{1,3}(?:\.[0-9]{1,3})?)", re.ASCII)
 
 
@@ -59,3 +66,11 @@ def behaviour_of(token: str, *, stranger: Verdict = "declined") -> Behaviour:
         return TOKENS.get(token, Behaviour(stranger))
     delay_s = min(float(timed[2]), DELAY_MAX_S)
     return Behaviour("approved" if timed[1] == "slow" else "pending", delay_s=delay_s)
+
+
+def token_of(credential: Credential) -> str:
+    """The token of a credential, or the one that a test card's number stands for; "" for neither."""
+    token = credential.members.get("token")
+    if isinstance(token, str):
+        return token
+    return _TEST_CARDS.get(credential.members.get("number"), "")

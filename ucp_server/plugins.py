@@ -1,0 +1,136 @@
+"""Which plug-ins a configuration asks for: payment handlers, stock, mail.
+
+A merchant's own come by entry point: a package names a factory in the group
+``ucp_server.payment`` (by the handler's reverse-domain name) or ``ucp_server.stock`` (by the
+merchant's name).
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Final, Protocol, cast
+
+import msgspec
+
+from ucp_server import config, resources
+from ucp_server.config import ConfigError, Settings
+from ucp_server.handlers.mail_folder import FolderMail
+from ucp_server.handlers.mail_smtp import SmtpMail
+from ucp_server.handlers.payment_mock import MockPayment
+from ucp_server.handlers.payment_mock.tokens import Verdict
+from ucp_server.ports import Clock, HandlerListing, Mail, Payment, Stock
+
+PAYMENT_GROUP: Final = "ucp_server.payment"
+STOCK_GROUP: Final = "ucp_server.stock"
+MOCK: Final = "mock_payment_handler"
+
+
+class SystemClock:
+    """`ports.Clock` of this machine."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+
+class PaymentFactory(Protocol):
+    """What an entry point of `PAYMENT_GROUP` names."""
+
+    def __call__(
+        self, handler_id: str, config: Mapping[str, object], private: Mapping[str, str]
+    ) -> Payment: ...
+
+
+Payments = Mapping[str, Mapping[str, Payment]]
+
+
+def payments(settings: Settings, clock: Clock) -> Payments:
+    """The payment handlers of every merchant, by merchant and handler id, in the order of preference."""
+    return {
+        name: _mocks(settings, clock)
+        | {handler.id: _handler(name, handler) for handler in merchant.handlers}
+        for name, merchant in settings.merchant.items()
+    }
+
+
+def _mocks(settings: Settings, clock: Clock) -> dict[str, Payment]:
+    """The mock under its own name and under those that the mode lends it.
+
+    A name that has a listing of its own is advertised; one that has none is only accepted.
+    """
+    if not settings.relaxed.mock_handler:
+        return {}
+    folder = _data_folder(settings) / "mock-payments"
+    own = _listings(MOCK)[MOCK]
+    stranger: Verdict = "approved" if settings.relaxed.mock_takes_any_token else "declined"
+    names = (MOCK, *settings.relaxed.mock_names)
+    listed = _listings(*names)
+    return {name: MockPayment(listed.get(name, own), folder, clock, stranger=stranger) for name in names}
+
+
+def _listings(*handler_ids: str) -> dict[str, HandlerListing]:
+    """How the handlers that we know by heart are advertised."""
+    folder = resources.folder("profiles") / "handlers"
+    files = ((name, folder / f"{name}.json") for name in handler_ids)
+    return {
+        name: msgspec.json.decode(file.read_bytes(), type=HandlerListing)
+        for name, file in files
+        if file.exists()
+    }
+
+
+def _handler(merchant: str, handler: config.Handler) -> Payment:
+    setting = f"merchant.{merchant}.handlers"
+    factory = cast("PaymentFactory", _factory(PAYMENT_GROUP, handler.name, setting))
+    private = {name: secret.reveal() for name, secret in handler.private.items()}
+    return factory(handler.id, handler.config, private)
+
+
+def stocks(settings: Settings) -> Mapping[str, Stock]:
+    """The stock of those merchants that keep it elsewhere."""
+    return {
+        name: cast("Stock", _factory(STOCK_GROUP, name, f"merchant.{name}.stock")())
+        for name, merchant in settings.merchant.items()
+        if merchant.stock == "port"
+    }
+
+
+class _Factory(Protocol):
+    def __call__(self) -> object: ...
+
+
+def _factory(group: str, name: str, setting: str) -> _Factory:
+    found = [entry for entry in entry_points(group=group) if entry.name == name]
+    if not found:
+        raise ConfigError("settings", setting, f"no installed package offers {name!r} in {group}")
+    return cast("_Factory", found[0].load())
+
+
+def mails(settings: Settings) -> Mapping[str, Mail]:
+    """How mail leaves, by merchant; one that sends none has no entry."""
+    found = {
+        name: _mail(settings, merchant.mail or config.Mail(transport="off"))
+        for name, merchant in settings.merchant.items()
+    }
+    return {name: mail for name, mail in found.items() if mail is not None}
+
+
+def _mail(settings: Settings, mail: config.Mail) -> Mail | None:
+    if mail.transport == "smtp":
+        password = mail.smtp_password.reveal() if mail.smtp_password else ""
+        return SmtpMail(
+            mail.smtp_host,
+            mail.smtp_port,
+            security=mail.smtp_security,
+            user=mail.smtp_user,
+            password=password,
+        )
+    if mail.transport == "folder" or settings.relaxed.mail_to_folder:
+        return FolderMail(mail.folder or _data_folder(settings) / "mail")
+    return None
+
+
+def _data_folder(settings: Settings) -> Path:
+    if settings.data_dir is None:
+        raise ConfigError("settings", "data_dir", "names the folder for mail and mock payments")
+    return settings.data_dir
