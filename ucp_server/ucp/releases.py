@@ -163,6 +163,10 @@ OLDEST: Final = RELEASES[0]
 SERVED: Final = ("2026-01-11",)
 
 
+# The folders of schemas that are needed: the newest holds the full set, the others what differs.
+WITH_SCHEMAS: Final = tuple(dict.fromkeys((*SERVED, RELEASES[-1].version)))
+
+
 def served(version: str) -> Release | None:
     """The release of exactly this name, if we serve it."""
     return next((row for row in RELEASES if row.version == version and version in SERVED), None)
@@ -182,7 +186,8 @@ def is_older(version: str, release: Release) -> bool:
         asked, ours = date.fromisoformat(version), date.fromisoformat(release.version)
     except ValueError:
         return False
-    return asked != ours and min(asked, ours) == asked
+    # Only the long form of ISO 8601 is a version; week dates and the like are not.
+    return asked.isoformat() == version and asked != ours and min(asked, ours) == asked
 
 
 def upgrade_request(release: Release, document: Wire) -> None:
