@@ -61,6 +61,7 @@ class Server:
         self._log = log
         self._arguments = arguments
         self._environment = environment
+        self.program: list[str | Path] = [sys.executable, "-m", "ucp_server"]
         self._process: asyncio.subprocess.Process | None = None
         https, http, admin = ports
         self.https = f"https://127.0.0.1:{https}"
@@ -86,7 +87,7 @@ class Server:
         """Start the process without waiting for it."""
         with self._log.open("wb") as log:
             self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "ucp_server", "serve", *self.ports, *self._arguments),
+                *(*self.program, "serve", *self.ports, *self._arguments),
                 stdout=log,
                 stderr=log,
                 cwd=REPOSITORY,
