@@ -45,7 +45,7 @@ from ucp_server.ucp.incoming import Paths
 from ucp_server.ucp.incoming import Shop as UcpShop
 from ucp_server.ucp.negotiation import Negotiation
 from ucp_server.ucp.platforms import Listed
-from ucp_server.ucp.profiles_cache import ProfileCache
+from ucp_server.ucp.profiles_cache import TTL_MIN_S, ProfileCache
 from ucp_server.ucp.releases import RELEASES, SERVED
 from ucp_server.ucp.replies import Replies
 from ucp_server.ucp.schema import Schemas, Violation
@@ -56,6 +56,9 @@ Wire = dict[str, Any]
 
 _log = logging.getLogger("ucp_server.app")
 _STDERR: Final = 2
+# Profiles are fetched seldom; events go out in bursts, and one slow platform gets a quarter of them.
+PROFILES_AT_ONCE: Final = 16
+EVENTS_AT_ONCE: Final = 64
 _PICTURES: Final = "/pictures/"
 # The pages' forms; everything else speaks JSON.
 _FORMS_UNDER: Final = ("/checkout/",)
@@ -77,9 +80,10 @@ class House:
 
 
 @asynccontextmanager
-async def _house(settings: Settings, name: str) -> AsyncIterator[House]:
+async def _house(settings: Settings, name: str, lines_out: int) -> AsyncIterator[House]:
+    """``lines_out``: how many connections may be open to the outside at once."""
     clock = plugins.SystemClock()
-    fetch = GuardedFetch(allow_loopback=settings.relaxed.plain_and_loopback_urls)
+    fetch = GuardedFetch(allow_loopback=settings.relaxed.plain_and_loopback_urls, connections_max=lines_out)
     schemas = Schemas(resources.folder("schemas") / "ucp", [row.version for row in RELEASES])
     schemas.compile_all(SERVED)
     payments = plugins.payments(settings, clock)
@@ -132,7 +136,7 @@ async def prepare(settings: Settings) -> tuple[str, ...]:
 @asynccontextmanager
 async def build_public(settings: Settings) -> AsyncIterator[ASGIApp]:
     """What platforms and buyers reach. At the end payments under way are waited for."""
-    async with _house(settings, "public") as house:
+    async with _house(settings, "public", PROFILES_AT_ONCE) as house:
         engine = Engine(house.setup)
         hosts = Hosts(settings)
         binding = _binding(house, engine, hosts)
@@ -166,7 +170,7 @@ async def build_jobs(settings: Settings) -> AsyncIterator[ASGIApp]:
     async def show_metrics(_: Request) -> Response:
         return Response(metrics.expose(), media_type="text/plain; version=0.0.4")
 
-    async with _house(settings, "jobs") as house:
+    async with _house(settings, "jobs", EVENTS_AT_ONCE) as house:
         yield Starlette(routes=[Route("/readyz", _readiness(house.pool)), Route("/metrics", show_metrics)])
 
 
@@ -201,7 +205,9 @@ def _binding(house: House, engine: Engine, hosts: Hosts) -> Binding:
         engine=engine,
         orders=Orders(house.setup),
         negotiation=Negotiation(
-            profiles=ProfileCache(house.fetch, house.setup.clock),
+            profiles=ProfileCache(
+                house.fetch, house.setup.clock, failures_kept_s=_failures_kept_s(settings)
+            ),
             schemas=house.schemas,
             relaxed=settings.relaxed,
             listed=_listed(settings),
@@ -218,6 +224,11 @@ def _binding(house: House, engine: Engine, hosts: Hosts) -> Binding:
         simulation_secret=simulation.reveal().encode() if simulation else None,
         trusted=tuple(ipaddress.ip_network(network) for network in settings.trusted_proxies),
     )
+
+
+def _failures_kept_s(settings: Settings) -> float:
+    """Next door, a platform that was down is started again by the person who waits for it."""
+    return 1.0 if settings.relaxed.plain_and_loopback_urls else TTL_MIN_S
 
 
 def _listed(settings: Settings) -> dict[str, Listed]:
