@@ -1,13 +1,41 @@
 """What happens to an order after the sale: shipment, delivery, cancellation, return, refund."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import dataclasses
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Final, Literal
 
 import msgspec
+from msgspec.structs import replace
 
-from ucp_server.domain.order import Adjustment, FulfillmentEvent, Order, Quantity
+from ucp_server.domain.errors import AdjustmentRefused, OrderNotFound, RevisionConflict
+from ucp_server.domain.events import Job, JobKind, MoneyMove, Notice
+from ucp_server.domain.order import (
+    Adjustment,
+    FulfillmentEvent,
+    Order,
+    PaymentState,
+    Quantity,
+    handed_over,
+    removed,
+    returned,
+    sent,
+    shipped,
+)
+from ucp_server.domain.refunds import count, worth_of
 from ucp_server.engine.commands import Scope
+from ucp_server.engine.commits import commit
+from ucp_server.engine.faults import fault_point
+from ucp_server.engine.placing import move_money, tell
+from ucp_server.engine.reading import read_order, read_order_of_any
 from ucp_server.engine.setup import Setup
+from ucp_server.store.database import Read, Tx
+from ucp_server.store.ids import new_id
+from ucp_server.store.orders import change_order, load_order
+
+# Losing three times in a row means that others change the order faster than we can look at it.
+VERSIONS_TRIED_MAX: Final = 3
 
 
 class Parcel(msgspec.Struct, frozen=True, kw_only=True):
@@ -20,7 +48,18 @@ class Parcel(msgspec.Struct, frozen=True, kw_only=True):
     description: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Change:
+    """``order`` as it becomes, what is told of it, and what else follows."""
+
+    order: Order
+    notice: Notice | None = None
+    by_mail: bool = False
+    jobs: Sequence[Job] = ()
+    restocked: Mapping[str, int] | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Orders:
     """Each method is one conditional statement: the order, its event, and what follows from it.
 
@@ -31,28 +70,68 @@ class Orders:
     setup: Setup
 
     async def ship(self, merchant_id: str, order_id: str, parcel: Parcel) -> Order:
-        raise NotImplementedError
+        """Hand pieces to a carrier; the platform and the buyer hear of it."""
+
+        def change(order: Order, at: datetime) -> _Change:
+            here = _bought(order) - removed(order) - shipped(order)
+            event = _event("shipped", _taken(order, parcel.lines, here, "left to send"), parcel, at)
+            return _happened(order, event, "shipped", by_mail=True)
+
+        return await self._change(merchant_id, order_id, change)
 
     async def deliver(self, merchant_id: str, order_id: str, parcel: Parcel) -> Order:
-        raise NotImplementedError
+        """Pieces reached the buyer, by a carrier or over the counter."""
+
+        def change(order: Order, at: datetime) -> _Change:
+            away = _bought(order) - removed(order) - handed_over(order)
+            moving = +(sent(order) - handed_over(order))
+            lines = _taken(
+                order, parcel.lines, away if parcel.lines or not moving else moving, "left to deliver"
+            )
+            return _happened(order, _event("delivered", lines, parcel, at), "delivered")
+
+        return await self._change(merchant_id, order_id, change)
 
     async def cancel(
         self, merchant_id: str, order_id: str, lines: Sequence[Quantity] = (), text: str | None = None
     ) -> Order:
         """Take ``lines`` (all that have not left, when empty) out of the order and pay them back."""
-        raise NotImplementedError
+        own_stock = self.setup.merchants[merchant_id].own_stock
+
+        def change(order: Order, at: datetime) -> _Change:
+            here = _bought(order) - removed(order) - shipped(order)
+            taken = _taken(order, lines, here, "left to send")
+            # What was never paid needs no paying back.
+            amount_minor = 0 if order.payment == "payment_failed" else worth_of(order, taken)
+            adjustment = _adjustment("cancellation", taken, amount_minor, text, at)
+            changed = _adjusted(order, adjustment, "canceled", at)
+            return dataclasses.replace(changed, restocked=_items_of(order, taken) if own_stock else None)
+
+        return await self._change(merchant_id, order_id, change)
 
     async def return_(
         self, merchant_id: str, order_id: str, lines: Sequence[Quantity], text: str | None = None
     ) -> Order:
         """Pieces came back; paying them back is `refund`."""
-        raise NotImplementedError
+
+        def change(order: Order, at: datetime) -> _Change:
+            taken = _taken(order, lines, shipped(order) - returned(order), "left to take back")
+            return _adjusted(order, _adjustment("return", taken, 0, text, at), "returned", at)
+
+        return await self._change(merchant_id, order_id, change)
 
     async def refund(
         self, merchant_id: str, order_id: str, amount_minor: int, text: str | None = None
     ) -> Order:
         """Pay ``amount_minor`` back; never more in all than what was paid."""
-        raise NotImplementedError
+
+        def change(order: Order, at: datetime) -> _Change:
+            adjustment = _adjustment("refund", (), amount_minor, text, at)
+            if amount_minor <= 0:
+                raise AdjustmentRefused("A refund is a positive amount.")
+            return _adjusted(order, adjustment, "refunded", at)
+
+        return await self._change(merchant_id, order_id, change)
 
     async def replace_events_and_adjustments(
         self,
@@ -62,4 +141,189 @@ class Orders:
         adjustments: Sequence[Adjustment],
     ) -> Order:
         """Write both lists as given (suite mode's PUT); no money moves."""
-        raise NotImplementedError
+        await read_order(self.setup, scope, order_id)
+
+        def change(order: Order, _at: datetime) -> _Change:
+            new = replace(
+                order, version=order.version + 1, events=tuple(events), adjustments=tuple(adjustments)
+            )
+            for lines in (*(event.lines for event in events), *(a.lines for a in adjustments)):
+                for part in lines:
+                    new.line(part.line_id)
+            return _Change(order=new, notice=Notice(what="changed", order=new))
+
+        return await self._change(scope.merchant_id, order_id, change)
+
+    async def record_payment(self, merchant_id: str, order_id: str, payment: PaymentState) -> Order:
+        """Note what became of the money; nobody is told. Safe to repeat."""
+
+        def change(order: Order, _at: datetime) -> _Change | None:
+            if order.payment == payment:
+                return None
+            return _Change(order=replace(order, version=order.version + 1, payment=payment))
+
+        return await self._change(merchant_id, order_id, change)
+
+    async def record_refund(
+        self, merchant_id: str, order_id: str, adjustment_id: str, *, is_paid: bool
+    ) -> Order:
+        """Note how a refund ended, and tell the platform. Safe to repeat."""
+
+        def change(order: Order, _at: datetime) -> _Change | None:
+            if not any(a.id == adjustment_id and a.status == "pending" for a in order.adjustments):
+                return None
+            status: Literal["completed", "failed"] = "completed" if is_paid else "failed"
+            adjustments = tuple(
+                replace(a, status=status) if a.id == adjustment_id else a for a in order.adjustments
+            )
+            new = replace(order, version=order.version + 1, adjustments=adjustments)
+            if is_paid and new.refunded_minor == new.total_minor:
+                new = replace(new, payment="refunded")
+            notice = Notice(what="refunded", order=new, about=adjustment_id)
+            return _Change(order=new, notice=notice, by_mail=is_paid)
+
+        return await self._change(merchant_id, order_id, change)
+
+    async def _change(
+        self, merchant_id: str, order_id: str, change: Callable[[Order, datetime], _Change | None]
+    ) -> Order:
+        for _ in range(VERSIONS_TRIED_MAX):
+            order = await read_order_of_any(self.setup, merchant_id, order_id)
+            at = self.setup.clock.now()
+            wanted = change(order, at)
+            if wanted is None:
+                return order
+            jobs = list(wanted.jobs)
+            if wanted.notice is not None:
+                jobs += tell(wanted.notice, by_mail=wanted.by_mail, at=at)
+            if await self._commit(wanted, jobs):
+                if jobs:
+                    self.setup.hint()
+                return wanted.order
+        raise RevisionConflict
+
+    async def _commit(self, wanted: _Change, jobs: Sequence[Job]) -> bool:
+        new = wanted.order
+
+        async def write(tx: Tx) -> bool:
+            return await change_order(tx, new, jobs=jobs, restocked=wanted.restocked)
+
+        async def was_written(db: Read) -> bool | None:
+            stored = await load_order(db, new.merchant_id, new.id)
+            if stored is None:
+                raise OrderNotFound(new.id)
+            return None if stored.version < new.version else stored == new
+
+        await fault_point("order.before_commit")
+        is_written = await commit(
+            self.setup.pool,
+            write,
+            was_written,
+            certain_within_s=self.setup.timings.certainty_within_s,
+        )
+        await fault_point("order.committed")
+        return is_written
+
+
+# --- pieces ---
+
+
+def _bought(order: Order) -> Counter[str]:
+    return Counter({line.line_id: line.quantity for line in order.lines})
+
+
+def _taken(
+    order: Order, wanted: Sequence[Quantity], available: Counter[str], where: str
+) -> tuple[Quantity, ...]:
+    """``wanted``, or all that is ``available``; more than that, or nothing, is refused."""
+    if not wanted:
+        wanted = [Quantity(line_id=line_id, quantity=n) for line_id, n in (+available).items()]
+    if not wanted:
+        raise AdjustmentRefused(f"Nothing of this order is {where}.")
+    for part in wanted:
+        order.line(part.line_id)
+        if part.quantity <= 0:
+            raise AdjustmentRefused("Quantities are positive.")
+    for line_id, quantity in count(wanted).items():
+        if quantity > available[line_id]:
+            raise AdjustmentRefused(
+                f"Of line {line_id} only {max(available[line_id], 0)} are {where}, not {quantity}."
+            )
+    return tuple(wanted)
+
+
+def _event(
+    type_: Literal["shipped", "delivered"], lines: tuple[Quantity, ...], parcel: Parcel, at: datetime
+) -> FulfillmentEvent:
+    return FulfillmentEvent(
+        id=new_id(),
+        type=type_,
+        occurred_at=at,
+        lines=lines,
+        tracking_number=parcel.tracking_number,
+        tracking_url=parcel.tracking_url,
+        carrier=parcel.carrier,
+        description=parcel.description,
+    )
+
+
+def _happened(
+    order: Order, event: FulfillmentEvent, what: Literal["shipped", "delivered"], *, by_mail: bool = False
+) -> _Change:
+    new = replace(order, version=order.version + 1, events=(*order.events, event))
+    return _Change(order=new, notice=Notice(what=what, order=new, about=event.id), by_mail=by_mail)
+
+
+def _items_of(order: Order, taken: Sequence[Quantity]) -> Counter[str]:
+    """The pieces by item, as the stock counts them."""
+    items = Counter[str]()
+    for part in taken:
+        items[order.line(part.line_id).item_id] += part.quantity
+    return items
+
+
+# --- money ---
+
+
+def _adjustment(
+    type_: Literal["cancellation", "return", "refund"],
+    lines: tuple[Quantity, ...],
+    amount_minor: int,
+    text: str | None,
+    at: datetime,
+) -> Adjustment:
+    return Adjustment(
+        id=new_id(),
+        type=type_,
+        occurred_at=at,
+        status="pending" if amount_minor else "completed",
+        lines=lines,
+        amount_minor=amount_minor,
+        description=text,
+    )
+
+
+def _adjusted(
+    order: Order,
+    adjustment: Adjustment,
+    what: Literal["canceled", "returned", "refunded"],
+    at: datetime,
+) -> _Change:
+    """With the job that pays ``adjustment`` back. Raises AdjustmentRefused beyond what was paid."""
+    if order.refunded_minor + adjustment.amount_minor > order.total_minor:
+        left = order.total_minor - order.refunded_minor
+        raise AdjustmentRefused(f"Only {left} of {order.total_minor} minor units are left to refund.")
+    if adjustment.amount_minor and order.payment == "payment_failed":
+        raise AdjustmentRefused("This order was never paid.")
+    new = replace(order, version=order.version + 1, adjustments=(*order.adjustments, adjustment))
+    jobs = []
+    if adjustment.amount_minor and order.attempt_id is not None:
+        move = MoneyMove(
+            attempt_id=order.attempt_id,
+            amount_minor=adjustment.amount_minor,
+            order_id=order.id,
+            adjustment_id=adjustment.id,
+        )
+        refund = JobKind.REFUND
+        jobs.append(move_money(refund, order.merchant_id, move, sequence=new.version, at=at))
+    return _Change(order=new, notice=Notice(what=what, order=new, about=adjustment.id), jobs=jobs)

@@ -219,7 +219,8 @@ async def pause_behind(tx: Tx) -> int:
     return await tx.execute(PAUSE_BEHIND)
 
 
-NOTIFY: Final = "select pg_notify('ucp_jobs', '')"
+CHANNEL: Final = "ucp_jobs"
+NOTIFY: Final = f"select pg_notify('{CHANNEL}', '')"
 
 
 async def notify(db: Read) -> None:

@@ -1,0 +1,1 @@
+"""Jobs: each module is one, `run_once` is one step of it. Postgres decides who does what."""

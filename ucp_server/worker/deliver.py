@@ -1,0 +1,187 @@
+"""Deliver: takes due jobs from the outbox, renders each once, hands it over, records how it ended."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final, Protocol
+
+from ucp_server.domain.events import (
+    Delivered,
+    DeliveryOutcome,
+    Job,
+    JobKind,
+    Parked,
+    Paused,
+    Retry,
+)
+from ucp_server.engine.faults import fault_point
+from ucp_server.store.database import Pool, statement
+from ucp_server.store.outbox import (
+    DueJob,
+    claim_due,
+    keep_rendered,
+    mark_done,
+    mark_parked,
+    mark_paused,
+    mark_retry,
+)
+
+log = logging.getLogger(__name__)
+
+# Jobs in flight in one lane; a slow receiver holds its lane for at most one deadline.
+BATCH_MAX: Final = 16
+# Four times the longest deadline of a delivery (15 s): a job is never taken from a living worker.
+LEASE_S: Final = 60.0
+# A receiver may ask for patience, but not to be forgotten.
+RETRY_AFTER_MAX_S: Final = 3600.0
+RETRY_AFTER_MIN_S: Final = 5.0
+# Jobs that failed together do not come back together.
+SPREAD: Final = 0.1
+ERROR_CHARACTERS_MAX: Final = 500
+
+MINUTE_S: Final = 60.0
+HOUR_S: Final = 60 * MINUTE_S
+DAY_S: Final = 24 * HOUR_S
+
+
+@dataclass(frozen=True, slots=True)
+class RetryRule:
+    """Pauses after the first tries, the last one for all later ones; parked after ``give_up_s``."""
+
+    pauses_s: tuple[float, ...]
+    give_up_s: float
+
+    def pause_s(self, tries: int) -> float:
+        return self.pauses_s[min(tries, len(self.pauses_s)) - 1]
+
+
+_PAUSES_S: Final = (
+    5.0,
+    30.0,
+    5 * MINUTE_S,
+    30 * MINUTE_S,
+    2 * HOUR_S,
+    5 * HOUR_S,
+    10 * HOUR_S,
+    14 * HOUR_S,
+    20 * HOUR_S,
+    DAY_S,
+)
+
+RULES: Final[Mapping[JobKind, RetryRule]] = MappingProxyType(
+    {
+        # As long as anybody's in the field keeps trying: 30 days.
+        JobKind.WEBHOOK: RetryRule(_PAUSES_S, 30 * DAY_S),
+        # What mail servers do before they return a letter.
+        JobKind.MAIL: RetryRule(_PAUSES_S, 5 * DAY_S),
+        # Card authorisations lapse after about a week.
+        JobKind.CAPTURE: RetryRule((5.0, 30.0, MINUTE_S, 5 * MINUTE_S, HOUR_S), 7 * DAY_S),
+        JobKind.VOID: RetryRule(_PAUSES_S, 30 * DAY_S),
+        JobKind.REFUND: RetryRule(_PAUSES_S, 30 * DAY_S),
+        JobKind.RELEASE: RetryRule(_PAUSES_S, 30 * DAY_S),
+        JobKind.CONFIRM: RetryRule(_PAUSES_S, 30 * DAY_S),
+    }
+)
+
+
+class Deliverer(Protocol):
+    """Hands one kind of job over, under its own deadline (at most 15 s).
+
+    ``rendered`` is the same in every try. An exception counts as `Retry`.
+    """
+
+    async def deliver(self, job: Job, rendered: bytes) -> DeliveryOutcome: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """What jobs are delivered with.
+
+    ``renderers`` write a webhook's body by the subscriber's binding, and mail under "mail"; jobs of
+    other kinds are handed over as they are. ``on_parked`` hears of a job that is given up, before it
+    is parked. Kinds without a deliverer are left to others.
+    """
+
+    pool: Pool
+    renderers: Mapping[str, Callable[[Job], bytes]]
+    deliverers: Mapping[JobKind, Deliverer]
+    on_parked: Mapping[JobKind, Callable[[Job], Awaitable[None]]] = field(default_factory=dict)
+    rules: Mapping[JobKind, RetryRule] = RULES
+
+
+async def run_once(delivery: Delivery, limit: int = BATCH_MAX) -> int:
+    """Deliver up to ``limit`` due jobs at once; returns how many were tried."""
+    async with statement(delivery.pool) as tx:
+        due = await claim_due(tx, limit=limit, lease_s=LEASE_S, kinds=sorted(delivery.deliverers))
+    if due:
+        await fault_point("deliver.claimed")
+    failures = await asyncio.gather(*(_deliver(delivery, job) for job in due), return_exceptions=True)
+    for job, failure in zip(due, failures, strict=True):
+        if isinstance(failure, Exception):
+            # It is ours until its lease runs out, then it comes back by itself.
+            log.error("job %s was not recorded: %s", job.job.id, type(failure).__name__)
+        elif failure is not None:
+            raise failure
+    return len(due)
+
+
+async def _deliver(delivery: Delivery, due: DueJob) -> None:
+    outcome = await _try(delivery, due)
+    rule = delivery.rules[due.job.kind]
+    if isinstance(outcome, Retry) and due.age_s >= rule.give_up_s:
+        outcome = Parked(f"given up after {due.tries} tries: {outcome.text}")
+    if isinstance(outcome, Parked) and due.job.kind in delivery.on_parked:
+        await delivery.on_parked[due.job.kind](due.job)
+    async with statement(delivery.pool) as tx:
+        match outcome:
+            case Delivered():
+                await mark_done(tx, due.job)
+            case Retry(text, after_s):
+                await mark_retry(tx, due.job, after_s=_pause_s(rule, due.tries, after_s), error=_cut(text))
+            case Paused(text):
+                await mark_paused(tx, due.job, _cut(text))
+            case Parked(text):
+                await mark_parked(tx, due.job, _cut(text))
+    await fault_point("deliver.marked")
+
+
+async def _try(delivery: Delivery, due: DueJob) -> DeliveryOutcome:
+    """Whatever a renderer or a deliverer raises is this job's trouble and nobody else's."""
+    try:
+        rendered = await _render(delivery, due)
+        await fault_point("deliver.before_send")
+        outcome = await delivery.deliverers[due.job.kind].deliver(due.job, rendered)
+    except Exception as error:
+        log.exception("job %s failed", due.job.id)
+        return Retry(type(error).__name__)
+    await fault_point("deliver.sent")
+    return outcome
+
+
+async def _render(delivery: Delivery, due: DueJob) -> bytes:
+    job = due.job
+    if due.rendered is not None:
+        return due.rendered
+    if job.kind is JobKind.WEBHOOK and job.subscriber is not None:
+        rendered = delivery.renderers[job.subscriber.binding](job)
+    elif job.kind is JobKind.MAIL:
+        rendered = delivery.renderers["mail"](job)
+    else:
+        return job.payload
+    async with statement(delivery.pool) as tx:
+        rendered = await keep_rendered(tx, job, rendered)
+    await fault_point("deliver.rendered")
+    return rendered
+
+
+def _pause_s(rule: RetryRule, tries: int, after_s: float | None) -> float:
+    if after_s is not None:
+        return min(max(after_s, RETRY_AFTER_MIN_S), RETRY_AFTER_MAX_S)
+    return rule.pause_s(tries) * random.uniform(1, 1 + SPREAD)  # noqa: S311  spreads load, guards nothing
+
+
+def _cut(text: str) -> str:
+    return text.replace("\0", "")[:ERROR_CHARACTERS_MAX]

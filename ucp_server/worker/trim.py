@@ -1,0 +1,35 @@
+"""Trim: makes partitions ahead and removes what has been kept long enough."""
+
+from datetime import timedelta
+from typing import Final
+
+from ucp_server.ports import Clock
+from ucp_server.store.database import Pool, statement
+from ucp_server.store.outbox import pause_behind
+from ucp_server.store.partitions import (
+    REPLIES_KEPT,
+    delete_done_jobs,
+    delete_old_claims,
+    delete_stray_replies,
+    drop_old_replies,
+    make_partitions,
+)
+
+# A key is bound to its request this long, its reply kept 48 h of it (README, "Decisions").
+CLAIMS_KEPT: Final = timedelta(days=30)
+# As long as a job may be tried, so that a merchant can compare.
+JOBS_KEPT: Final = timedelta(days=30)
+# Some milliseconds of row locks at most.
+BATCH_MAX: Final = 500
+
+
+async def run_once(pool: Pool, clock: Clock, limit: int = BATCH_MAX) -> int:
+    """Returns how many rows and partitions were made, moved or removed; 0 when all is in order."""
+    now = clock.now()
+    changed = await make_partitions(pool, now)
+    changed += await drop_old_replies(pool, now)
+    changed += await delete_stray_replies(pool, now - REPLIES_KEPT, limit)
+    changed += await delete_old_claims(pool, now - CLAIMS_KEPT, limit)
+    changed += await delete_done_jobs(pool, now - JOBS_KEPT, limit)
+    async with statement(pool) as tx:
+        return changed + await pause_behind(tx)
