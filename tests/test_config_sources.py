@@ -54,6 +54,12 @@ def test_paths_count_from_the_file_that_names_them(shop: Path) -> None:
     assert _read(shop).certificate == shop.parent / "tls" / "chain.pem"
 
 
+def test_paths_on_the_command_line_count_from_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert read(None, {}, {"data_dir": Path("data")}).data_dir == tmp_path / "data"
+    assert read(None, {"UCP_SERVER_DATA_DIR": "data"}).data_dir == tmp_path / "data"
+
+
 def test_secrets_may_stand_elsewhere(shop: Path) -> None:
     merchant = _read(shop).merchant["berlin"]
     assert merchant.mail is not None

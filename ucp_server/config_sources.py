@@ -171,6 +171,8 @@ def _hook(folder: Path, environment: Mapping[str, str]) -> _Hook:
     """Paths count from where the setting stands; secrets may stand elsewhere."""
 
     def decode(kind: type, value: object) -> object:
+        if kind is Path and isinstance(value, Path):
+            return folder / value.expanduser()
         if isinstance(value, kind):
             return value
         if not isinstance(value, str):

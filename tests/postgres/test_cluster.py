@@ -11,7 +11,7 @@ import pytest_asyncio
 
 from tests.conftest import quick_folder
 from tests.serving import until
-from ucp_server.postgres import Cluster, PostgresError, cluster, open_cluster
+from ucp_server.postgres import Cluster, PostgresError, binaries, cluster, open_cluster
 from ucp_server.postgres.account import account_for, may_enter
 from ucp_server.postgres.postmaster import PID_FILE, forget_stranger, is_alive, read_pid_file, serves
 
@@ -203,6 +203,31 @@ async def test_root_keeps_the_cluster_elsewhere_when_its_account_cannot_enter(
         assert again.path == opened.path
     finally:
         await opened.stop()
+
+
+@only_root
+async def test_programs_that_the_account_cannot_reach_are_copied_and_run(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when the virtual environment lies in root's home."""
+    package = binaries.installed().parent
+    hidden = tmp_path / package.name
+    hidden.symlink_to(package)
+    for library in binaries._libraries(package / "x"):
+        (tmp_path / library.name).symlink_to(library)
+    monkeypatch.setattr(binaries, "installed", lambda: hidden / f"pginstall{binaries.MAJOR}")
+    monkeypatch.setattr(binaries, "may_enter", lambda *_: False)
+    opened = await open_cluster(folder, volatile=True)
+    await opened.start()
+    try:
+        assert await _asked(opened, "SELECT 1") == 1
+        assert _program_of(opened).is_relative_to(folder)
+    finally:
+        await opened.stop()
+
+
+def _program_of(opened: Cluster) -> Path:
+    return Path(f"/proc/{opened.pid}/exe").readlink()
 
 
 @only_root

@@ -44,9 +44,18 @@ def within_reach(account: Account, spare: Path) -> Path:
     copy = spare / f"postgres-{version(original)}"
     if not copy.exists():
         fresh = spare / f".{copy.name}.{os.getpid()}"
-        shutil.copytree(original, fresh, symlinks=True)
+        for folder in (original, *_libraries(original)):
+            place = fresh / folder.relative_to(original.parent.parent)
+            shutil.copytree(folder, place, symlinks=True)
         fresh.rename(copy)
-    return copy
+    return copy / original.relative_to(original.parent.parent)
+
+
+def _libraries(original: Path) -> list[Path]:
+    """Where the wheel keeps its shared libraries: the programs look for them from where they lie."""
+    package = original.parent
+    known = (package.with_name(f"{package.name}.libs"), package / ".dylibs")
+    return [folder for folder in known if folder.exists()]
 
 
 def version(folder: Path) -> str:
