@@ -32,6 +32,11 @@ def _too_many_pieces(limits: Limits) -> BodyRefused:
     return BodyRefused(Objection(413, "body_in_pieces", text, closes=True))
 
 
+def _too_slow() -> BodyRefused:
+    text = "The body arrives too slowly."
+    return BodyRefused(Objection(408, "body_too_slow", text, closes=True))
+
+
 def refuse_length(length: int, limits: Limits) -> None:
     """Raises BodyRefused when the announced length is over the limit: nothing need be read."""
     if length > limits.body_max:
@@ -41,35 +46,50 @@ def refuse_length(length: int, limits: Limits) -> None:
 async def read_body(receive: Receive, limits: Limits) -> bytes:
     """The whole body. Raises BodyRefused or Disconnected.
 
-    The deadline moves with what has arrived (``body_grace_s`` plus one second for each
-    ``body_rate_min`` bytes) and never beyond ``body_total_s``.
+    It may take ``body_grace_s`` plus one second for each ``body_rate_min`` bytes that came, and
+    never more than ``body_total_s``. The clock is looked at only when time is up, since nearly
+    every body is there before; and giving up a ``receive`` to look loses no message.
     """
     clock = asyncio.get_running_loop().time
     started = clock()
-    latest = started + limits.body_total_s
-    chunks: list[bytes] = []
-    received = 0
-    complete = False
-    try:
-        async with asyncio.timeout_at(min(latest, started + limits.body_grace_s)) as deadline:
-            while not complete:
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    raise Disconnected
-                chunk = message.get("body", b"")
-                received += len(chunk)
-                if received > limits.body_max:
-                    raise _too_large(limits)
-                chunks.append(chunk)
-                if len(chunks) > limits.body_pieces_max:
-                    raise _too_many_pieces(limits)
-                complete = not message.get("more_body", False)
-                earned_s = received / limits.body_rate_min
-                deadline.reschedule(min(latest, started + limits.body_grace_s + earned_s))
-    except TimeoutError:
-        text = "The body arrives too slowly."
-        raise BodyRefused(Objection(408, "body_too_slow", text, closes=True)) from None
-    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+    deadline = started + limits.body_grace_s
+    pieces = _Pieces(limits)
+    while not pieces.complete:
+        try:
+            async with asyncio.timeout_at(deadline):
+                while not pieces.complete:
+                    pieces.take(await receive())
+        except TimeoutError:
+            earned_s = limits.body_grace_s + pieces.size / limits.body_rate_min
+            deadline = started + min(limits.body_total_s, earned_s)
+            if deadline <= clock():
+                raise _too_slow() from None
+    return pieces.whole()
+
+
+class _Pieces:
+    """A body as it grows; ``take`` raises as soon as it is more than it may be."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self.size = 0
+        self.complete = False
+        self._pieces: list[bytes] = []
+
+    def take(self, message: Message) -> None:
+        if message["type"] == "http.disconnect":
+            raise Disconnected
+        piece = message.get("body", b"")
+        self._pieces.append(piece)
+        self.size += len(piece)
+        self.complete = not message.get("more_body", False)
+        if self.size > self.limits.body_max:
+            raise _too_large(self.limits)
+        if len(self._pieces) > self.limits.body_pieces_max:
+            raise _too_many_pieces(self.limits)
+
+    def whole(self) -> bytes:
+        return b"".join(self._pieces)
 
 
 def replaying(body: bytes, receive: Receive) -> Receive:

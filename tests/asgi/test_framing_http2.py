@@ -5,9 +5,12 @@ from typing import NamedTuple
 
 import pytest
 from h2.errors import ErrorCodes
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.asgi.http2 import GONE, RESET, Caller, Headers, Outcome, head
 from tests.asgi.listening import Listener, listening
+from ucp_server.asgi.framing_http2 import PREFACE, FrameLengths
 from ucp_server.asgi.limits import Limits
 
 PROBE = head("/probe")
@@ -256,6 +259,17 @@ def test_a_body_that_drips_is_refused_and_the_connection_lives() -> None:
         assert caller.outcome(stream_id) == Outcome(408, "body_too_slow")
         assert caller.ask(PROBE) == SERVED
         assert listener.complaints == []
+
+
+LENGTHS = st.lists(st.integers(0, 200), max_size=8)
+
+
+@given(LENGTHS, st.integers(1, 40))
+def test_frames_are_followed_however_they_are_cut(lengths: list[int], size: int) -> None:
+    sent = PREFACE + b"".join(frame(HEADERS, 0, 1, b"\xff" * length) for length in lengths)
+    follower = FrameLengths(longest=200)
+    assert all(follower.are_bounded(sent[at : at + size]) for at in range(0, len(sent), size))
+    assert not follower.are_bounded(frame(HEADERS, 0, 1, b"a" * 201)[:3] + bytes(6))
 
 
 def frame(kind: int, flags: int, stream_id: int, payload: bytes) -> bytes:
