@@ -16,10 +16,13 @@ class PluggedShop:
         self._customers = customers
 
     async def look(self, merchant_id: str, item_ids: Sequence[str], email: str | None) -> Shelf:
-        async with asyncio.TaskGroup() as group:
-            items = group.create_task(self._items(merchant_id, item_ids))
-            available = group.create_task(self._available(merchant_id, item_ids))
-            customer = group.create_task(self._customer(merchant_id, email))
+        try:
+            async with asyncio.TaskGroup() as group:
+                items = group.create_task(self._items(merchant_id, item_ids))
+                available = group.create_task(self._available(merchant_id, item_ids))
+                customer = group.create_task(self._customer(merchant_id, email))
+        except ExceptionGroup as failures:
+            raise failures.exceptions[0] from failures
         return Shelf(items=items.result(), available=available.result(), customer=customer.result())
 
     async def _items(self, merchant_id: str, item_ids: Sequence[str]) -> Mapping[str, Item]:
