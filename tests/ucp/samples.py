@@ -23,6 +23,7 @@ LATER = datetime(2026, 1, 11, 15, 30, tzinfo=UTC)
 ALL = frozenset({CHECKOUT, FULFILLMENT, DISCOUNT, BUYER_CONSENT})
 PLAIN = frozenset({CHECKOUT})
 AROUND = Surroundings(
+    site="https://shop.example",
     continue_url="https://shop.example/checkout/1/t",
     permalink_url="https://shop.example/order/1/p",
     links=({"type": "terms_of_service", "url": "https://shop.example/terms"},),
@@ -66,7 +67,7 @@ LINES = (
         title="Roses",
         unit_price_minor=3500,
         quantity=2,
-        image_url="https://shop.example/roses.jpg",
+        image_url="pictures/roses.jpg",
         totals=(
             Total(type="subtotal", amount_minor=7000),
             Total(type="items_discount", amount_minor=-700),

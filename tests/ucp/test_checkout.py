@@ -332,3 +332,8 @@ def test_rows_still_sum_to_the_total_in_every_release(kind: str, release: Releas
     total = by_type.pop("total")
     discount = by_type.pop("items_discount")
     assert sum(by_type.values()) + (-discount if positive else discount) == total
+
+
+def test_a_picture_that_came_with_the_shop_has_an_absolute_url():
+    (line,) = checkouts.render(samples.checkout(), ALL, AROUND)["line_items"]
+    assert line["item"]["image_url"] == "https://shop.example/pictures/roses.jpg"

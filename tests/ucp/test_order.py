@@ -5,11 +5,12 @@ from ucp_server.ucp.envelope import relevant, render_envelope
 from ucp_server.ucp.releases import ORDER, RELEASES, downgrade_order
 from ucp_server.ucp.schema import Schemas
 
+SITE = "https://shop.example"
 PERMALINK = "https://shop.example/order/1/p"
 
 
 def test_every_line_that_ever_was_is_shown_with_its_counts():
-    wire = orders.render(samples.order(), PERMALINK)
+    wire = orders.render(samples.order(), SITE, PERMALINK)
     (line,) = wire["line_items"]
     assert line["quantity"] == {"original": 2, "total": 1, "fulfilled": 1}
     assert line["status"] == "fulfilled"
@@ -18,7 +19,7 @@ def test_every_line_that_ever_was_is_shown_with_its_counts():
 
 
 def test_what_leaves_the_order_is_negative_and_so_is_what_is_paid_back():
-    (adjustment,) = orders.render(samples.order(), PERMALINK)["adjustments"]
+    (adjustment,) = orders.render(samples.order(), SITE, PERMALINK)["adjustments"]
     assert adjustment["line_items"] == [{"id": "line_1", "quantity": -1}]
     assert adjustment["totals"] == [{"type": "total", "amount": -3150}]
 
@@ -27,13 +28,13 @@ def test_an_order_follows_the_schema_of_its_release():
     schemas = Schemas(folder("schemas") / "ucp", ["2026-01-11", "2026-08-25"])
     for release in (RELEASES[0], RELEASES[-1]):
         envelope = render_envelope(release, relevant(release, frozenset({ORDER}), ORDER))
-        document = {"ucp": envelope, **orders.render(samples.order(), PERMALINK)}
+        document = {"ucp": envelope, **orders.render(samples.order(), SITE, PERMALINK)}
         downgrade_order(release, document)
         assert schemas.checker(release.version, "response", "get_order").check(document) == ()
 
 
 def test_the_form_of_2026_01_11():
-    document = orders.render(samples.order(), PERMALINK)
+    document = orders.render(samples.order(), SITE, PERMALINK)
     downgrade_order(RELEASES[0], document)
     assert "currency" not in document
     assert document["adjustments"][0]["amount"] == 3150

@@ -142,7 +142,7 @@ def _bytes(part: str) -> bytes:
 
 async def test_an_event_goes_out_signed_with_a_published_key(events: OrderEvents):
     body = events.render(job())
-    assert await events.send(job(), body) == Delivered()
+    assert await events.deliver(job(), body) == Delivered()
     ((url, headers, sent),) = events.fetch.sent
     assert (url, sent) == (HOOK, body)
     assert headers["content-type"] == "application/json"
@@ -154,7 +154,7 @@ async def test_an_event_goes_out_signed_with_a_published_key(events: OrderEvents
 async def test_every_try_has_the_same_body_and_a_signature_of_its_own(events: OrderEvents):
     body = events.render(job())
     for _ in range(2):
-        await events.send(job(), body)
+        await events.deliver(job(), body)
     (_, first, one), (_, second, other) = events.fetch.sent
     assert hashlib.sha256(one).digest() == hashlib.sha256(other).digest()
     assert first["request-signature"] != second["request-signature"]
@@ -173,13 +173,13 @@ async def test_every_try_has_the_same_body_and_a_signature_of_its_own(events: Or
 )
 async def test_what_could_not_be_sent(events: OrderEvents, code: FetchCode, kind: type):
     events.fetch.answer = FetchRefused(code, "no")
-    assert isinstance(await events.send(job(), b"{}"), kind)
+    assert isinstance(await events.deliver(job(), b"{}"), kind)
 
 
 async def test_without_a_key_nothing_goes_out_unsigned(pool: Pool):
     endpoint = Endpoint(Fetched(200, (), b""))
     events = OrderEvents(replies=REPLIES, keys=SigningKeys(pool, b"x" * 32), fetch=endpoint)
-    assert isinstance(await events.send(job(), b"{}"), Retry)
+    assert isinstance(await events.deliver(job(), b"{}"), Retry)
     assert endpoint.sent == []
 
 

@@ -153,13 +153,11 @@ class Binding:
     def _listings(self, shop: Shop) -> list[HandlerListing]:
         """How one can pay in this shop at all: as for a cart of nothing."""
         nothing = Money(0, self.currencies[shop.merchant_id])
-        described = (
-            (handler_id, payment.describe(shop.merchant_id, nothing, ()))
+        described = {
+            handler_id: payment.describe(shop.merchant_id, nothing, ())
             for handler_id, payment in self.payments.get(shop.merchant_id, {}).items()
-        )
-        return [
-            listing for handler_id, listing in described if listing is not None and listing.id == handler_id
-        ]
+        }
+        return [entry for name, entry in described.items() if entry is not None and entry.id == name]
 
     def _misdirected(self, request: Request) -> Reply:
         """RFC 9110 15.5.20: this server is not who the Host says."""

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
+from ucp_server.domain.catalog import picture_url
 from ucp_server.domain.checkout import Buyer, Checkout, Consent
 from ucp_server.domain.errors import InvalidRequest
 from ucp_server.domain.lifecycle import Standing, standing_of
@@ -175,8 +176,12 @@ def _decode_buyer(sent: _BuyerSent | None, active: Active) -> Buyer | None:
 
 
 class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
-    """What a reply tells beside the checkout: absolute URLs, and links as the merchant wrote them."""
+    """What a reply tells beside the checkout: absolute URLs, and links as the merchant wrote them.
 
+    ``site`` leads the URLs of pictures that came with the shop's tables.
+    """
+
+    site: str
     continue_url: str
     permalink_url: str | None
     links: tuple[Wire, ...]
@@ -188,7 +193,7 @@ def render(checkout: Checkout, active: Active, around: Surroundings) -> Wire:
     status = _STATUSES[standing_of(checkout.state, problems)]
     wire: Wire = {
         "id": render_checkout_id(checkout.id),
-        "line_items": [render_line(line) for line in checkout.quote.lines],
+        "line_items": [render_line(line, around.site) for line in checkout.quote.lines],
         "status": status,
         "currency": checkout.currency,
         "totals": [render_total(row) for row in checkout.quote.totals],
@@ -228,10 +233,11 @@ def problems_for(checkout: Checkout, active: Active) -> tuple[Problem, ...]:
     )
 
 
-def render_line(line: QuotedLine) -> Wire:
+def render_line(line: QuotedLine, site: str) -> Wire:
     item: Wire = {"id": line.item_id, "title": line.title, "price": line.unit_price_minor}
-    if line.image_url is not None:
-        item["image_url"] = line.image_url
+    image_url = picture_url(line.image_url, site)
+    if image_url is not None:
+        item["image_url"] = image_url
     wire: Wire = {
         "id": line.line_id,
         "item": item,

@@ -20,14 +20,14 @@ from ucp_server.ucp.times import rfc3339
 Wire = dict[str, Any]
 
 
-def render(order: Order, permalink_url: str) -> Wire:
+def render(order: Order, site: str, permalink_url: str) -> Wire:
     """The whole order in the newest form, without ``ucp``; never a difference to what was before."""
     counts = line_counts(order)
     return {
         "id": render_order_id(order.id),
         "checkout_id": render_checkout_id(order.id),
         "permalink_url": permalink_url,
-        "line_items": [_render_line(line, counts[line.line_id]) for line in order.lines],
+        "line_items": [_render_line(line, counts[line.line_id], site) for line in order.lines],
         "fulfillment": {
             "expectations": [_render_expectation(entry) for entry in order.expectations],
             "events": [_render_event(event) for event in order.events],
@@ -38,8 +38,8 @@ def render(order: Order, permalink_url: str) -> Wire:
     }
 
 
-def _render_line(line: QuotedLine, count: LineCount) -> Wire:
-    wire = render_line(line)
+def _render_line(line: QuotedLine, count: LineCount, site: str) -> Wire:
+    wire = render_line(line, site)
     wire["quantity"] = {
         "original": count.original,
         "total": count.total,

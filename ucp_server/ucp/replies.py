@@ -77,7 +77,7 @@ class Replies:
         """The order in the form of ``release``, for a reply or an event."""
         permalink_url = site + self.paths.order(order.id, order.permalink_token)
         envelope = render_envelope(release, relevant(release, frozenset({ORDER}), ORDER))
-        document: Wire = {"ucp": envelope, **orders.render(order, permalink_url)}
+        document: Wire = {"ucp": envelope, **orders.render(order, site, permalink_url)}
         downgrade_order(release, document)
         return document
 
@@ -93,6 +93,7 @@ class Replies:
         placed = checkout.order
         permalink = self.paths.order(placed.id, placed.permalink_token) if placed else None
         return Surroundings(
+            site=terms.site,
             continue_url=terms.site + self.paths.checkout(checkout.id, checkout.link_token),
             permalink_url=terms.site + permalink if permalink else None,
             links=self.links.get(terms.merchant_id, ()),

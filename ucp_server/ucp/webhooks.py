@@ -61,7 +61,7 @@ class OrderEvents:
             document |= _suite_members(notice, document)
         return msgspec.json.encode(document)
 
-    async def send(self, job: Job, body: bytes) -> DeliveryOutcome:
+    async def deliver(self, job: Job, rendered: bytes) -> DeliveryOutcome:
         """One try; signed anew, since keys change while an event waits."""
         if job.subscriber is None:
             return Parked("Nobody is named who wants to hear of this order.")
@@ -72,13 +72,13 @@ class OrderEvents:
         headers = (
             ("content-type", "application/json"),
             ("ucp-agent", f'profile="{terms.site}/.well-known/ucp"'),
-            ("request-signature", detached_jws(body, key)),
+            ("request-signature", detached_jws(rendered, key)),
         )
         try:
             answer = await self.fetch.post(
                 job.subscriber.url,
                 headers=headers,
-                body=body,
+                body=rendered,
                 max_bytes=ANSWER_BYTES_MAX,
                 timeout_s=ANSWER_WITHIN_S,
             )
