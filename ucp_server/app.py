@@ -5,10 +5,11 @@ one of three things: `prepare` once, `build_public` for each HTTP process, `buil
 process that works in the background.
 """
 
+import asyncio
 import ipaddress
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -20,24 +21,29 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from ucp_server import plugins, resources
+from ucp_server.admin.routes import Admin
 from ucp_server.asgi.guard import forms_under
 from ucp_server.asgi.lines import Lines
 from ucp_server.asgi.metrics import Metrics, route_names
 from ucp_server.asgi.stack import wrap
 from ucp_server.config import Settings
 from ucp_server.domain.checkout import Instrument
-from ucp_server.domain.errors import StoreUnavailable
+from ucp_server.domain.events import JobKind
 from ucp_server.domain.money import Money
+from ucp_server.engine.hints import Hints
 from ucp_server.engine.orders import Orders
 from ucp_server.engine.quoting import Quoting
 from ucp_server.engine.runner import Engine
+from ucp_server.engine.settling import MoneyDeliverer, StockDeliverer
 from ucp_server.engine.setup import Setup
 from ucp_server.handlers.fetch_guarded import GuardedFetch
 from ucp_server.hosts import Hosts, root_release
+from ucp_server.letters.sending import MailDeliverer
+from ucp_server.letters.writing import Sender, Writing
 from ucp_server.pages import contexts, links
 from ucp_server.pages import routes as pages
 from ucp_server.ports import Credential
-from ucp_server.store.database import Pool, open_pool, read
+from ucp_server.store.database import Pool, open_pool
 from ucp_server.store.importing import import_shop
 from ucp_server.ucp.authentication import Authentication
 from ucp_server.ucp.binding import Binding
@@ -51,6 +57,9 @@ from ucp_server.ucp.replies import Replies
 from ucp_server.ucp.schema import Schemas, Violation
 from ucp_server.ucp.signing_keys import SigningKeys
 from ucp_server.ucp.terms import BINDING as UCP
+from ucp_server.ucp.webhooks import OrderEvents
+from ucp_server.worker.deliver import RULES, Delivery, RetryRule
+from ucp_server.worker.loop import routines, run_until_canceled
 
 Wire = dict[str, Any]
 
@@ -59,6 +68,8 @@ _STDERR: Final = 2
 # Profiles are fetched seldom; events go out in bursts, and one slow platform gets a quarter of them.
 PROFILES_AT_ONCE: Final = 16
 EVENTS_AT_ONCE: Final = 64
+# A whole run of the official suite takes half a minute.
+SUITE_PAUSE_S: Final = 120.0
 _PICTURES: Final = "/pictures/"
 # The pages' forms; everything else speaks JSON.
 _FORMS_UNDER: Final = ("/checkout/",)
@@ -105,6 +116,7 @@ async def _house(settings: Settings, name: str, lines_out: int) -> AsyncIterator
                 stocks=plugins.stocks(settings),
                 clock=clock,
                 renderers={UCP: replies, pages.BINDING: pages.PageRenderer()},
+                hint=Hints(pool),
             )
             yield House(
                 settings=settings,
@@ -166,12 +178,30 @@ async def build_public(settings: Settings) -> AsyncIterator[ASGIApp]:
 async def build_jobs(settings: Settings) -> AsyncIterator[ASGIApp]:
     """The background jobs, and what the merchant alone reaches."""
     metrics = Metrics()
-
-    async def show_metrics(_: Request) -> Response:
-        return Response(metrics.expose(), media_type="text/plain; version=0.0.4")
-
     async with _house(settings, "jobs", EVENTS_AT_ONCE) as house:
-        yield Starlette(routes=[Route("/readyz", _readiness(house.pool)), Route("/metrics", show_metrics)])
+        routes = Admin(
+            orders=Orders(house.setup),
+            pool=house.pool,
+            metrics=metrics,
+            merchants=frozenset(settings.merchant),
+        ).routes()
+        lines = Lines(_STDERR)
+        jobs = routines(house.setup, _delivery(house))
+        working = asyncio.create_task(run_until_canceled(jobs, hints_url=settings.postgres_url))
+        try:
+            yield wrap(_application(routes), lines=lines, metrics=metrics, route_name=route_names(routes))
+        finally:
+            working.cancel()
+            with suppress(asyncio.CancelledError):
+                await working
+            lines.flush()
+
+
+@asynccontextmanager
+async def open_orders(settings: Settings) -> AsyncIterator[Orders]:
+    """Orders alone, for a command."""
+    async with _house(settings, "orders", PROFILES_AT_ONCE) as house:
+        yield Orders(house.setup)
 
 
 def _application(routes: list[Route]) -> Starlette:
@@ -285,6 +315,64 @@ def _pages(house: House, engine: Engine, hosts: Hosts) -> pages.Pages:
     return pages.Pages(engine=engine, shop_of=shop_of, payments=payment, secret=_secret(house.settings))
 
 
+# --- jobs ---
+
+
+def _delivery(house: House) -> Delivery:
+    """Who does which kind of job."""
+    events = OrderEvents(
+        replies=house.replies,
+        keys=house.keys,
+        fetch=house.fetch,
+        detailed=house.settings.relaxed.older_error_details,
+    )
+    writing = Writing(senders=_senders(house.settings), order_path=links.order_path)
+    money, stock = MoneyDeliverer(house.setup), StockDeliverer(house.setup)
+    return Delivery(
+        pool=house.pool,
+        renderers={UCP: events.render, "mail": writing.render},
+        deliverers={
+            JobKind.WEBHOOK: events,
+            JobKind.MAIL: MailDeliverer(plugins.mails(house.settings)),
+            JobKind.CAPTURE: money,
+            JobKind.VOID: money,
+            JobKind.REFUND: money,
+            JobKind.RELEASE: stock,
+            JobKind.CONFIRM: stock,
+        },
+        on_parked={JobKind.CAPTURE: money.give_up, JobKind.REFUND: money.give_up},
+        rules=_rules(house.settings),
+    )
+
+
+def _rules(settings: Settings) -> Mapping[JobKind, RetryRule]:
+    """The worker's own, but that no event is tried again while the official suite runs.
+
+    Its receiver lives for one test only; an event of an earlier one would be taken for its own.
+    """
+    if not settings.relaxed.events_wait_out_the_suite:
+        return RULES
+    return {**RULES, JobKind.WEBHOOK: RetryRule((SUITE_PAUSE_S,), RULES[JobKind.WEBHOOK].give_up_s)}
+
+
+def _senders(settings: Settings) -> dict[str, Sender]:
+    return {
+        name: Sender(
+            shop=merchant.title or name,
+            address=(merchant.mail.sender if merchant.mail else "") or f"orders@{name}.invalid",
+            site=merchant.public_url.rstrip("/") or _own_site(settings),
+        )
+        for name, merchant in settings.merchant.items()
+    }
+
+
+def _own_site(settings: Settings) -> str:
+    """Where a shop without a public URL is found: on this machine."""
+    if settings.http_port:
+        return f"http://localhost:{settings.http_port}"
+    return f"https://localhost:{settings.port}"
+
+
 # --- what is neither ---
 
 
@@ -301,15 +389,3 @@ def _tell_fault(release: str, operation: str, violations: tuple[Violation, ...])
 
 async def _healthz(_: Request) -> Response:
     return PlainTextResponse("ok\n")
-
-
-def _readiness(pool: Pool) -> Callable[[Request], Awaitable[Response]]:
-    async def readyz(_: Request) -> Response:
-        try:
-            async with read(pool) as db:
-                await db.fetchval("select 1")
-        except StoreUnavailable:
-            return PlainTextResponse("the database does not answer\n", status_code=503)
-        return PlainTextResponse("ready\n")
-
-    return readyz

@@ -17,6 +17,7 @@ COMMANDS = {
     "buy": "buy:buy",
     "keys": "keys:keys",
     "credentials": "credentials:credentials",
+    "orders": "orders:orders",
 }
 
 

@@ -57,6 +57,9 @@ class Relaxations(msgspec.Struct, frozen=True, kw_only=True):
     older_error_details: Annotated[
         bool, Meta(description="01-11 errors carry detail and code, events carry more than asked")
     ] = False
+    events_wait_out_the_suite: Annotated[
+        bool, Meta(description="an event that failed is tried again after two minutes, not sooner")
+    ] = False
     orders_over_http: Annotated[
         bool, Meta(description="an owner may GET and PUT its orders outside the protocol")
     ] = False
@@ -118,6 +121,7 @@ RELAXATIONS = {
         root_release="2026-01-11",
         mock_names=("google_pay", "shop_pay"),
         older_error_details=True,
+        events_wait_out_the_suite=True,
         orders_over_http=True,
     ),
 }

@@ -19,6 +19,7 @@ from hypercorn.typing import AppWrapper, ASGIFramework, ASGIReceiveCallable, ASG
 from hypercorn.typing import Scope as WireScope
 from starlette.types import ASGIApp
 
+from ucp_server.asgi.framing import harden
 from ucp_server.config import Settings
 from ucp_server.supervisor import tls
 from ucp_server.supervisor.sockets import BACKLOG, listener
@@ -178,5 +179,6 @@ async def serve(app: ASGIApp, config: Config13, until: Until) -> None:
 
     ``until`` is called once the listeners are open.
     """
+    harden()
     run.TCPServer = TLSInfoServer  # type: ignore[attr-defined]  # Hypercorn offers no other seam
     await hypercorn.asyncio.serve(cast("ASGIFramework", app), config, shutdown_trigger=until, mode="asgi")

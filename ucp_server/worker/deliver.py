@@ -109,7 +109,7 @@ class Delivery:
     renderers: Mapping[str, Callable[[Job], bytes]]
     deliverers: Mapping[JobKind, Deliverer]
     on_parked: Mapping[JobKind, Callable[[Job], Awaitable[None]]] = field(default_factory=dict)
-    rules: Mapping[JobKind, RetryRule] = RULES
+    rules: Mapping[JobKind, RetryRule] = field(default_factory=lambda: RULES)
 
 
 async def run_once(delivery: Delivery, limit: int = BATCH_MAX) -> int:

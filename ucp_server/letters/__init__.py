@@ -1,0 +1,1 @@
+"""The binding for mail: what a buyer is written to after an order, a shipment, a refund."""
