@@ -10,12 +10,13 @@ from aiohttp import web
 # The largest order event an agent accepts; a full order of a hundred lines is about 60 kB.
 _EVENT_BYTES_MAX: Final = 1024 * 1024
 
+# Name below ``dev.ucp.shopping`` and page below the specification's address.
 CAPABILITIES: Final = (
-    "dev.ucp.shopping.checkout",
-    "dev.ucp.shopping.fulfillment",
-    "dev.ucp.shopping.discount",
-    "dev.ucp.shopping.buyer_consent",
-    "dev.ucp.shopping.order",
+    ("checkout", "checkout"),
+    ("fulfillment", "fulfillment"),
+    ("discount", "discount"),
+    ("buyer_consent", "buyer-consent"),
+    ("order", "order"),
 )
 
 
@@ -83,15 +84,20 @@ def profile(release: str, webhook_url: str) -> dict[str, Any]:
     return {
         "ucp": {
             "version": release,
-            "capabilities": [_capability(name, release, webhook_url) for name in CAPABILITIES],
+            "capabilities": [_capability(name, page, release, webhook_url) for name, page in CAPABILITIES],
         }
     }
 
 
-def _capability(name: str, release: str, webhook_url: str) -> dict[str, Any]:
-    entry: dict[str, Any] = {"name": name, "version": release}
-    if name == "dev.ucp.shopping.order":
+def _capability(name: str, page: str, release: str, webhook_url: str) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        "name": f"dev.ucp.shopping.{name}",
+        "version": release,
+        "spec": f"https://ucp.dev/specification/{page}",
+        "schema": f"https://ucp.dev/schemas/shopping/{name}.json",
+    }
+    if name == "order":
         entry["config"] = {"webhook_url": webhook_url}
-    elif name != "dev.ucp.shopping.checkout":
+    elif name != "checkout":
         entry["extends"] = "dev.ucp.shopping.checkout"
     return entry
