@@ -143,10 +143,16 @@ async def prepared(
 
 @contextlib.asynccontextmanager
 async def server(
-    database: str, folder: Path, *arguments: str, mode: str = "suite", workers: int = 1
+    database: str,
+    folder: Path,
+    *arguments: str,
+    mode: str = "suite",
+    workers: int = 1,
+    environment: dict[str, str] | None = None,
 ) -> AsyncIterator[Server]:
     """A running server on an existing database; ``folder`` holds its secret, certificate and log."""
-    common = ["--mode", mode, "--database-url", database, "--data-dir", str(folder / "data")]
-    async with prepared(folder, *common, "--workers", str(workers), *arguments) as shop:
+    options = ["--mode", mode, "--database-url", database, "--data-dir", str(folder / "data")]
+    options += ["--workers", str(workers), *arguments]
+    async with prepared(folder, *options, environment=environment) as shop:
         await shop.start()
         yield shop

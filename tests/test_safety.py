@@ -50,7 +50,7 @@ def test_sound_settings_are_not_refused() -> None:
         (_with(database_url=None), "set database_url"),
         (_with(unlisted_platforms="open"), "set unlisted_platforms to refused"),
         (_platform(auth="open"), "set auth to api_key or mtls"),
-        (_with(test_hooks=True), "remove test_hooks"),
+        (_with(faults=""), "remove faults"),
         (_with(simulation_secret=Secret("x")), "simulation_secret"),
         (_with(http_port=8080), "set trusted_proxies"),
         (_with(merchant={}), "add a [merchant.<name>] table"),

@@ -220,7 +220,10 @@ class Settings(Table, frozen=True):
     simulation_secret: Annotated[
         Secret | None, Meta(description="What /testing/simulate-shipping asks for; tests only.")
     ] = None
-    test_hooks: Annotated[bool, Meta(description="Switches the fault points on; tests only.")] = False
+    faults: Annotated[
+        str | None,
+        Meta(description="Where the first processes die (doctor --fault-points); tests only."),
+    ] = None
     trusted_proxies: Annotated[
         tuple[str, ...],
         Meta(description="Networks whose Forwarded and Client-Cert headers are believed."),

@@ -70,8 +70,8 @@ def _of_production(settings: Settings) -> Iterator[str]:
     for name, platform in settings.platform.items():
         if platform.auth == "open" and platform.writes:
             yield f"platform.{name} could write without proof: set auth to api_key or mtls."
-    if settings.test_hooks or settings.simulation_secret is not None:
-        yield "Hooks for tests are on: remove test_hooks and simulation_secret."
+    if settings.faults is not None or settings.simulation_secret is not None:
+        yield "Hooks for tests are on: remove faults and simulation_secret."
     if settings.http_port and not settings.trusted_proxies:
         yield "Plain http needs a proxy in front: set trusted_proxies to its network, or http_port to 0."
     if not settings.merchant:

@@ -12,6 +12,7 @@ from tests.conftest import quick_folder
 from tests.serving import prepared
 from ucp_server.cli import COMMANDS, main
 from ucp_server.config import DOTS, Settings
+from ucp_server.engine.faults import FAULT_POINTS
 from ucp_server.postgres.postmaster import read_pid_file
 
 
@@ -100,6 +101,10 @@ def test_doctor_finds_what_is_wrong_and_says_what_to_do(database: str, config: P
         assert any(what in line for line in asked), what
     assert "well     PostgreSQL 18 answers" in result.output
     assert "well     the database's schema is this version's" in result.output
+
+
+def test_doctor_lists_where_a_process_can_be_made_to_die() -> None:
+    assert _run("doctor", "--fault-points").output.split() == list(FAULT_POINTS)
 
 
 def test_doctor_reads_certificates(database: str, config: Path) -> None:

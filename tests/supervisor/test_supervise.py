@@ -13,6 +13,7 @@ import pytest
 
 from tests.conftest import quick_folder
 from tests.serving import Server, prepared, server, until, until_async
+from ucp_server.engine import faults
 from ucp_server.postgres.postmaster import is_alive, read_pid_file
 
 
@@ -246,3 +247,16 @@ async def test_a_process_that_can_never_serve_ends_the_start(database: str, tmp_
         await shop.launch()
         assert await shop.process.wait() == 1
         assert "The public process ended 3 times before it served." in shop.output
+
+
+async def test_a_fault_strikes_the_first_processes_and_not_their_successors(
+    database: str, tmp_path: Path
+) -> None:
+    plan = "create.committed=kill"
+    async with server(database, tmp_path, environment={faults.VARIABLE: plan}) as shop:
+        (armed,) = shop.pids("public")
+        assert f"{faults.VARIABLE}={plan}\0".encode() in _of_process(armed, "environ")
+        os.kill(armed, signal.SIGKILL)
+        await until(lambda: shop.pids("public") not in ([], [armed]))
+        (heir,) = shop.pids("public")
+        assert f"{faults.VARIABLE}=\0".encode() in _of_process(heir, "environ")

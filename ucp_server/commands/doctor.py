@@ -13,6 +13,7 @@ from ucp_server import resources, safety
 from ucp_server.commands.database import connected
 from ucp_server.commands.options import configured_to_listen
 from ucp_server.config import Settings
+from ucp_server.engine.faults import FAULT_POINTS
 from ucp_server.modes import sentences
 from ucp_server.store.migrate import MigrationError, pending
 from ucp_server.supervisor import tls
@@ -33,9 +34,13 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 @click.command()
+@click.option("--fault-points", is_flag=True, help="List where a test can make a process die.")
 @configured_to_listen
-def doctor(settings: Settings) -> None:
+def doctor(settings: Settings, *, fault_points: bool) -> None:
     """Examine settings, certificates and database. Exits with 1 where something is to be done."""
+    if fault_points:
+        click.echo("\n".join(FAULT_POINTS))
+        return
     findings = [
         *examine_settings(settings),
         *examine_files(settings),

@@ -1,8 +1,10 @@
 """One child process as its parent sees it. What it is told and says is in ``serving``."""
 
 import asyncio
+import contextlib
 import os
 import socket
+import subprocess
 import sys
 import time
 
@@ -11,6 +13,7 @@ from ucp_server.supervisor.roles import READY, Role
 
 # Imports take half a second on an idle core; a busy machine may have none idle.
 READY_TIMEOUT_S = 60.0
+POLL_S = 0.02
 
 
 class Child:
@@ -19,7 +22,7 @@ class Child:
     def __init__(
         self,
         role: Role,
-        process: asyncio.subprocess.Process,
+        process: subprocess.Popen[bytes],
         streams: tuple[asyncio.StreamReader, asyncio.StreamWriter],
     ) -> None:
         self.role = role
@@ -37,13 +40,20 @@ class Child:
                     if line == READY:
                         return True
                     self.lines.append(line.decode().rstrip())
-        except (TimeoutError, ConnectionError):
+        except TimeoutError:
             self.kill()
+        except ConnectionError:
+            pass  # it ended before it had read what we sent
         return False
 
     async def wait(self) -> int:
         """The exit code; negative for the signal that ended it."""
-        code = await self._process.wait()
+        # Asked for rather than waited for: asyncio's own watcher loses the code of a process that
+        # ends while it is being signalled.
+        code = self._process.poll()
+        while code is None:
+            await asyncio.sleep(POLL_S)
+            code = self._process.poll()
         self._writer.close()
         return code
 
@@ -53,8 +63,7 @@ class Child:
             self._writer.write_eof()
 
     def kill(self) -> None:
-        if self._process.returncode is None:
-            self._process.kill()
+        self._process.kill()
 
 
 async def start_child(role: Role, settings: bytes, environment: dict[str, str]) -> Child:
@@ -63,22 +72,24 @@ async def start_child(role: Role, settings: bytes, environment: dict[str, str]) 
     Settings of ours in the environment stay behind: a child gets them over its stdin alone.
     """
     ours, theirs = socket.socketpair()
+    with theirs:
+        process = _spawn(role, theirs, environment)
+    reader, writer = await asyncio.open_connection(sock=ours)
+    writer.write(settings + b"\n")
+    with contextlib.suppress(ConnectionError):  # what ended it shows when it is waited for
+        await writer.drain()
+    return Child(role, process, (reader, writer))
+
+
+def _spawn(role: Role, channel: socket.socket, environment: dict[str, str]) -> subprocess.Popen[bytes]:
     inherited = {
         name: value for name, value in os.environ.items() if not name.startswith(ENVIRONMENT_PREFIX)
     }
-    with theirs:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-P",  # a folder named like one of our packages in the current one is not ours
-            "-m",
-            "ucp_server.supervisor.serving",
-            role.value,
-            stdin=theirs.fileno(),
-            env=inherited | environment,
-            # A Ctrl-C in the terminal reaches our group; the drain is ours to order.
-            start_new_session=True,
-        )
-    reader, writer = await asyncio.open_connection(sock=ours)
-    writer.write(settings + b"\n")
-    await writer.drain()
-    return Child(role, process, (reader, writer))
+    return subprocess.Popen(
+        # -P: a folder named like one of our packages in the current one is not ours.
+        [sys.executable, "-P", "-m", "ucp_server.supervisor.serving", role.value],
+        stdin=channel.fileno(),
+        env=inherited | environment,
+        # A Ctrl-C in the terminal reaches our group; the drain is ours to order.
+        start_new_session=True,
+    )

@@ -27,6 +27,9 @@ GRACE_S = 20
 PORT_TRIES_MAX = 30
 PORT_DELAY_S = 0.1
 
+# Read by ``engine.faults``, which this process does not import.
+FAULTS_VARIABLE = "UCP_SERVER_FAULTS"
+
 Start = Callable[[Role], Awaitable[Child]]
 Task = asyncio.Task[None]
 
@@ -86,12 +89,11 @@ class Supervisor:
     async def _serve(self, foundation: Foundation, metrics: Path) -> None:
         settings = foundation.settings
         await _wait_for_ports(settings, self._roles)
-        start = partial(
-            start_child,
-            settings=to_json(settings),
-            environment={"PROMETHEUS_MULTIPROC_DIR": str(metrics)},
-        )
+        environment = {"PROMETHEUS_MULTIPROC_DIR": str(metrics)}
+        start = partial(start_child, settings=to_json(settings), environment=environment)
         await self._prepare(start)
+        if settings.faults is not None:
+            environment[FAULTS_VARIABLE] = settings.faults
         bury = partial(multiprocess.mark_process_dead, path=str(metrics))
         self._slots = [Slot(partial(start, role), role, self._progress.say, bury) for role in self._roles]
         tasks = [asyncio.create_task(slot.keep()) for slot in self._slots]
@@ -101,6 +103,9 @@ class Supervisor:
             with self._progress.phase("processes") as phase:
                 phase.text = announce.processes(self._roles)
                 await self._reach(self._all_serving(), tasks)
+            if settings.faults:
+                # Who takes the place of a process that a test killed is to live and mend.
+                environment[FAULTS_VARIABLE] = ""
             if not self._stop.is_set():
                 announce.ready(settings, self._progress)
                 await self._reach(asyncio.Event().wait(), tasks)
