@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from ucp_server.app import build_public, prepare
-from ucp_server.config import Platform, Secret, Settings
+from ucp_server.config import Link, Platform, Secret, Settings
 from ucp_server.config_sources import read
 from ucp_server.resources import folder
 from ucp_server.ucp.releases import BUYER_CONSENT, CHECKOUT, DISCOUNT, FULFILLMENT, ORDER, WITH_SCHEMAS
@@ -26,6 +26,13 @@ SCHEMAS = Schemas(folder("schemas") / "ucp", WITH_SCHEMAS)
 SHOP = Path(__file__).parent / "shop"
 SIMULATION_SECRET = "let the parcels leave"
 ALL = (CHECKOUT, ORDER, FULFILLMENT, DISCOUNT, BUYER_CONSENT)
+
+MERCHANT: Wire = {
+    "title": "Test shop",
+    "currency": "USD",
+    "home_country": "US",
+    "links": (Link(type="terms_of_service", url="https://shop.test/terms"),),
+}
 
 CARD: Wire = {
     "id": "instr_1",
@@ -84,7 +91,7 @@ class Agent:
 
     async def create(self, body: Wire | None = None, **more: Any) -> Wire:
         """A new checkout of two bouquets, or of ``body``."""
-        reply = await self.ask("POST", "/checkout-sessions", body or {**create_body(), **more})
+        reply = await self.ask("POST", "/checkout-sessions", {**(body or create_body()), **more})
         assert reply.status_code == 201, reply.text
         return reply.json()
 
@@ -165,6 +172,11 @@ class Town:
     def agent(self, name: str = "one", active: tuple[str, ...] = ALL) -> Agent:
         return Agent(self.client, f'profile="{profile_url(name)}"', frozenset(active))
 
+    def at(self, site: str) -> "Town":
+        """The same application under another name."""
+        transport = self.client._transport
+        return Town(httpx2.AsyncClient(transport=transport, base_url=site), self.settings)
+
     def stranger(self, agent: str) -> Agent:
         return Agent(self.client, agent, frozenset(ALL))
 
@@ -187,7 +199,10 @@ def town(database: str, tmp_path: Path) -> Open:
 
     @asynccontextmanager
     async def opened(
-        mode: str = "demo", platforms: dict[str, Platform] | None = None, **merchant: Any
+        mode: str = "demo",
+        platforms: dict[str, Platform] | None = None,
+        others: dict[str, Wire] | None = None,
+        **merchant: Any,
     ) -> AsyncIterator[Town]:
         options = {
             "mode": mode,
@@ -197,12 +212,16 @@ def town(database: str, tmp_path: Path) -> Open:
         }
         settings = read(environment={}, options=options)
         name, table = next(iter(settings.merchant.items()))
+        table = msgspec.structs.replace(table, **{**MERCHANT, **merchant})
         settings = msgspec.structs.replace(
             settings,
             secret=Secret("s" * 32),
             simulation_secret=Secret(SIMULATION_SECRET),
             database_connections=4,
-            merchant={name: msgspec.structs.replace(table, **merchant)},
+            merchant={
+                name: table,
+                **{other: msgspec.structs.replace(table, **more) for other, more in (others or {}).items()},
+            },
             platform=platforms or {name: pinned(tmp_path, name) for name in ("one", "two")},
         )
         await prepare(settings)

@@ -1,7 +1,9 @@
+import msgspec
 import pytest
 from joserfc.jwk import ECKey
 
-from ucp_server.store.database import Pool, statement
+from ucp_server.domain.errors import StoreUnavailable
+from ucp_server.store.database import Pool, open_pool, statement
 from ucp_server.ucp.signing_keys import Seal, SealBrokenError, SigningKeys
 
 SECRET = b"a secret of thirty-two characters"
@@ -78,3 +80,14 @@ async def test_the_private_half_is_nowhere_in_the_clear(keys: SigningKeys, pool:
     private = signer.as_dict(private=True)["d"].encode()
     (stored,) = await keys.stored("demo")
     assert private not in stored.private_sealed + stored.public_jwk
+
+
+async def test_a_store_that_does_not_answer_costs_nothing_that_was_known(database: str):
+    async with open_pool(database, size=2) as pool:
+        keys = SigningKeys(pool, SECRET)
+        await keys.ensure("demo")
+        known = await keys.published("demo")
+    keys._known = {name: msgspec.structs.replace(entry, until_s=0.0) for name, entry in keys._known.items()}
+    assert await keys.published("demo") == known
+    with pytest.raises(StoreUnavailable):
+        await keys.published("other")
