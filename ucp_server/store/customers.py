@@ -12,7 +12,7 @@ import msgspec
 from ucp_server.domain.addresses import content_hash, owner_of
 from ucp_server.domain.fulfillment import Address, Destination, NewAddress
 from ucp_server.ports import Customer
-from ucp_server.store.database import Pool, Read, Tx, read
+from ucp_server.store.database import Pool, Tx, read
 
 # More than a person can choose from; it also bounds what one e-mail address can make us keep.
 ADDRESSES_SHOWN_MAX: Final = 20
@@ -20,20 +20,29 @@ ADDRESSES_KEPT_MAX: Final = 50
 
 _decode_address = msgspec.json.Decoder(Address).decode
 
-FIND: Final = f"""
+
+def customer_rows(*, email: str, owner: str) -> str:
+    """A select of (kind, id, address, place) of merchant $1's customer; the arguments name parameters.
+
+    The merchant's own addresses come first, then those the buyer used, newest first.
+    """
+    return f"""
 with customer as (
-    select c.id from customers c where c.merchant_id = $1 and lower(c.email) = lower($2)
+    select c.id from customers c where c.merchant_id = $1 and lower(c.email) = lower({email})
 )
 select 'customer' as kind, c.id, null::jsonb as address, 0 as place from customer c
 union all
 (select 'address', a.id, a.address,
         row_number() over (order by a.position nulls last, a.created_at desc, a.id) as place
  from addresses a
- where a.merchant_id = $1 and a.customer_id in (select $3 union all select c.id from customer c)
+ where a.merchant_id = $1 and a.customer_id in (select {owner} union all select c.id from customer c)
  order by place
  limit {ADDRESSES_SHOWN_MAX})
 order by place
 """
+
+
+FIND: Final = customer_rows(email="$2", owner="$3")
 
 REMEMBER: Final = f"""
 insert into addresses (merchant_id, customer_id, id, content_hash, address)
@@ -54,13 +63,8 @@ class PostgresCustomers:
 
     async def find(self, merchant_id: str, email: str) -> Customer:
         async with read(self._pool) as db:
-            return await find_customer(db, merchant_id, email)
-
-
-async def find_customer(db: Read, merchant_id: str, email: str) -> Customer:
-    """The merchant's own addresses first, then those the buyer used, newest first."""
-    rows = await db.fetch(FIND, merchant_id, email.strip(), owner_of(email))
-    return customer_of((row["kind"], row["id"], row["address"]) for row in rows)
+            rows = await db.fetch(FIND, merchant_id, email.strip(), owner_of(email))
+        return customer_of((row["kind"], row["id"], row["address"]) for row in rows)
 
 
 def customer_of(rows: Iterable[tuple[str, str, bytes | None]]) -> Customer:

@@ -8,7 +8,7 @@ from asyncpg import Record
 from ucp_server.domain.addresses import owner_of
 from ucp_server.ports import Shelf
 from ucp_server.store.catalog import item_of
-from ucp_server.store.customers import ADDRESSES_SHOWN_MAX, customer_of
+from ucp_server.store.customers import customer_of, customer_rows
 from ucp_server.store.database import Pool, read
 
 _ITEMS = """
@@ -22,19 +22,10 @@ where i.merchant_id = $1 and i.id = any($2::text[])
 LOOK: Final = _ITEMS
 
 LOOK_FOR_CUSTOMER: Final = f"""
-with customer as (
-    select c.id from customers c where c.merchant_id = $1 and lower(c.email) = lower($3)
-)
 {_ITEMS}
 union all
-select 'customer', c.id, null, null, null, null, null, 0 from customer c
-union all
-(select 'address', a.id, null, null, null, a.address, null,
-        row_number() over (order by a.position nulls last, a.created_at desc, a.id) as place
- from addresses a
- where a.merchant_id = $1 and a.customer_id in (select $4 union all select c.id from customer c)
- order by place
- limit {ADDRESSES_SHOWN_MAX})
+select c.kind, c.id, null, null, null, c.address, null, c.place
+from ({customer_rows(email="$3", owner="$4")}) c
 order by place
 """
 
