@@ -233,3 +233,8 @@ async def discounted_checkout(shop: Shop) -> Wire:
     if not shop.inputs.discount_code:
         lacking("a discount code (--discount-code)")
     return await created(shop, discounts={"codes": [shop.inputs.discount_code]})
+
+
+async def escalated_checkout(shop: Shop) -> Wire:
+    item = shop.inputs.escalation_item or lacking("an item that escalates (--escalation-item)")
+    return await created(shop, line_items=[{"item": {"id": item}, "quantity": 1}])

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import Callable
 from typing import Self
 
@@ -14,6 +15,7 @@ from conformance.registry import Wire
 EVENT_LIMIT = 2 * 1024 * 1024
 # Longer than any shop should wait for a profile, shorter than our own patience for its answer.
 SILENCE_S = 15.0
+SETTLE_S = 0.02
 
 # The identities. Each has a profile at /profiles/<name> and a receiver at /hooks/<name>.
 MAIN = "buyer-agent"
@@ -52,6 +54,7 @@ class Platform:
         self.origin = ""
         self._arrived = asyncio.Condition()
         self._closing = asyncio.Event()
+        self._listener = socket.socket()
         self._runner: web.AppRunner | None = None
 
     async def __aenter__(self) -> Self:
@@ -61,16 +64,22 @@ class Platform:
         app.router.add_post("/hooks/{name}", self._receive)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
-        await site.start()
-        _, port, *_ = self._runner.addresses[0]
-        self.origin = f"http://127.0.0.1:{port}"
+        self._listener.bind(("127.0.0.1", 0))
+        self._listener.setblocking(False)
+        await web.SockSite(self._runner, self._listener).start()
+        self.origin = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         return self
 
     async def __aexit__(self, *_: object) -> None:
         self._closing.set()
-        if self._runner is not None:
-            await self._runner.cleanup()
+        if self._runner is None:
+            return
+        # asyncio forgets a connection that it accepts while its server closes, and an event may be
+        # on its way in just now: so accept no more first, and let the accepted ones settle.
+        asyncio.get_running_loop().remove_reader(self._listener)
+        await asyncio.sleep(SETTLE_S)
+        await self._runner.cleanup()
+        await asyncio.sleep(0)
 
     def profile_url(self, name: str) -> str:
         return f"{self.origin}/profiles/{name}"

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 from uuid import uuid4
 
 import msgspec
@@ -13,6 +13,8 @@ from conformance.registry import Broken, Lacking, Wire, lacking
 from conformance.wire import Client, Exchange
 
 SERVICE = "dev.ucp.shopping"
+# To https, to www, to a slash: who sends a client further than that sends it in circles.
+REDIRECTS_MAX = 3
 
 Scene = TypeVar("Scene")
 
@@ -23,7 +25,7 @@ class Unreachable(Exception):
 
 async def discover(client: Client, inputs: Inputs) -> Exchange:
     """The exchange that brought the profile of the wanted release: the root or a leaf profile."""
-    root = await client.send("GET", f"{inputs.url.rstrip('/')}/.well-known/ucp")
+    root = await _followed(client, f"{inputs.url.rstrip('/')}/.well-known/ucp")
     if root.status != 200:
         raise Unreachable(f"{root.url} answered {root.status}")
     ucp = root.document().get("ucp", {})
@@ -36,6 +38,16 @@ async def discover(client: Client, inputs: Inputs) -> Exchange:
     if leaf.status != 200:
         raise Unreachable(f"{leaf.url} answered {leaf.status}")
     return leaf
+
+
+async def _followed(client: Client, url: str) -> Exchange:
+    """The answer at the end of a few redirects; that there are any is a check's business."""
+    reply = await client.send("GET", url)
+    for _ in range(REDIRECTS_MAX):
+        if not 300 <= reply.status < 400:
+            break
+        reply = await client.send("GET", urljoin(reply.url, reply.headers.get("location", "")))
+    return reply
 
 
 class Shop:
@@ -63,8 +75,8 @@ class Shop:
         service = services.get(SERVICE, {}) if isinstance(services, dict) else {}
         rest = service.get("rest", {}) if isinstance(service, dict) else {}
         endpoint = rest.get("endpoint") if isinstance(rest, dict) else None
-        if not isinstance(endpoint, str):
-            lacking("a REST endpoint in the profile")
+        if not isinstance(endpoint, str) or not endpoint.startswith(("http://", "https://")):
+            lacking("an absolute REST endpoint in the profile")
         return endpoint.rstrip("/")
 
     def capabilities(self) -> list[str]:

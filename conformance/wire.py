@@ -1,6 +1,5 @@
 """One request and its reply, and the client that makes them."""
 
-import ssl
 from collections.abc import Mapping
 from typing import Self
 
@@ -75,13 +74,13 @@ class Client:
     def __init__(self, *, insecure: bool, extra_headers: Mapping[str, str]) -> None:
         self.journal: list[Exchange] = []
         self._extra = dict(extra_headers)
-        self._tls: ssl.SSLContext | bool = False if insecure else ssl.create_default_context()
+        self._verify = not insecure
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
             # A server may close a kept connection at any moment; a check must not trip over that.
-            connector=aiohttp.TCPConnector(ssl=self._tls, force_close=True),
+            connector=aiohttp.TCPConnector(ssl=self._verify, force_close=True),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=ANSWER_TIMEOUT_S),
         )

@@ -4,6 +4,7 @@ import contextlib
 
 from conformance.buying import (
     discounted_checkout,
+    escalated_checkout,
     plain_checkout,
     ready_checkout,
     sale,
@@ -15,7 +16,7 @@ from conformance.wire import Exchange
 
 async def _make_scenes(shop: Shop) -> None:
     """A run of one group alone has said little; the scenes bring each kind of reply."""
-    for build in (plain_checkout, ready_checkout, discounted_checkout):
+    for build in (plain_checkout, ready_checkout, discounted_checkout, escalated_checkout):
         with contextlib.suppress(Lacking):
             await shop.scene(build)
     with contextlib.suppress(Lacking):

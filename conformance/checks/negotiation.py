@@ -72,8 +72,9 @@ async def release_is_checked_on_every_request(shop: Shop) -> None:
 @check("overview#Version Negotiation", releases=JANUARY)
 async def older_release_is_processed(shop: Shop) -> None:
     """A platform of an earlier release is served in the shop's own."""
-    checkout = await created(shop, who=OLDER)
-    version = (checkout.get("ucp") or {}).get("version")
+    reply = await shop.create(basket(shop), who=OLDER)
+    expect(reply.succeeded, f"answered {reply.status}")
+    version = (reply.document().get("ucp") or {}).get("version")
     expect(version == shop.inputs.release, f"ucp.version is {version!r}")
 
 

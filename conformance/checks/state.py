@@ -3,7 +3,7 @@
 from datetime import datetime
 from urllib.parse import urlsplit
 
-from conformance.buying import TERMINAL, basket
+from conformance.buying import TERMINAL
 from conformance.checks.lookback import checkouts_seen
 from conformance.registry import EVERY, JANUARY, Wire, check, expect, lacking
 from conformance.shop import Shop
@@ -89,8 +89,6 @@ async def paths_point_into_the_reply(shop: Shop) -> None:
 @check("checkout#Guidelines", releases=EVERY)
 async def escalation_hands_over(shop: Shop) -> None:
     """requires_escalation comes with a continue_url and an error for the buyer."""
-    if shop.inputs.escalation_item:
-        await shop.create(basket(shop, item=shop.inputs.escalation_item))
     seen = [each for each in await checkouts_seen(shop) if each[1].get("status") == "requires_escalation"]
     if not seen:
         lacking("a checkout that escalates (--escalation-item)")

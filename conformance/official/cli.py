@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from conformance.official.environment import PreparationFailed, prepare
 from conformance.official.serving import StartFailed, served
-from conformance.official.suite import Target, TestResult, run_file, test_files
+from conformance.official.suite import Outcome, Target, files_of, run_file
 from conformance.official.table import table
 
 FAILED, NOT_RUN = 1, 2
@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return FAILED if {each.name for each in broken} - set(options.allow) else 0
 
 
-async def _run(options: argparse.Namespace) -> tuple[Target, list[TestResult]]:
+async def _run(options: argparse.Namespace) -> tuple[Target, list[Outcome]]:
     data: Path = options.data.resolve()
     secret = options.simulation_secret or uuid4().hex
     async with contextlib.AsyncExitStack() as stack:
@@ -44,13 +44,13 @@ async def _run(options: argparse.Namespace) -> tuple[Target, list[TestResult]]:
         if options.serve:
             target = await stack.enter_async_context(served(data, secret))
         results = []
-        for file in test_files(options.suite.resolve()):
+        for file in files_of(options.suite.resolve()):
             results += await run_file(python, file, target)
             print(f"{file.name}: {_tally(file.name, results)}", flush=True)
         return target, results
 
 
-def _tally(file: str, results: list[TestResult]) -> str:
+def _tally(file: str, results: list[Outcome]) -> str:
     of_file = [each.verdict for each in results if each.file == file]
     return f"{of_file.count('pass')} of {len(of_file)}"
 

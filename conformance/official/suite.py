@@ -30,10 +30,8 @@ class Target(msgspec.Struct, frozen=True):
     simulation_secret: str
 
 
-class TestResult(msgspec.Struct, frozen=True):
+class Outcome(msgspec.Struct, frozen=True):
     """One test of the suite, as `Class.test_name`."""
-
-    __test__ = False  # not a test of ours
 
     file: str
     name: str
@@ -41,7 +39,7 @@ class TestResult(msgspec.Struct, frozen=True):
     reason: str = ""
 
 
-def test_files(suite: Path) -> list[Path]:
+def files_of(suite: Path) -> list[Path]:
     return sorted(suite.glob("*_test.py"))
 
 
@@ -57,7 +55,7 @@ def declared_tests(file: Path) -> list[str]:
     ]
 
 
-async def run_file(python: Path, file: Path, target: Target) -> list[TestResult]:
+async def run_file(python: Path, file: Path, target: Target) -> list[Outcome]:
     """Run one file as its own program; a test that left no outcome counts as not run."""
     agent_port, webhook_port = free_port(), free_port()
     process = await asyncio.create_subprocess_exec(
@@ -84,18 +82,18 @@ async def run_file(python: Path, file: Path, target: Target) -> list[TestResult]
     return list(read_outcomes(file.name, declared_tests(file), said.decode(errors="replace")))
 
 
-def read_outcomes(file: str, declared: list[str], said: str) -> Iterator[TestResult]:
+def read_outcomes(file: str, declared: list[str], said: str) -> Iterator[Outcome]:
     """One result for each declared test, read from what the test runner printed."""
     outcomes = {name: word for word, name in OUTCOME.findall(said)}
     reasons = {name: _last_error(block) for name, block in BLOCK.findall(said)}
     for name in declared:
         match outcomes.get(name):
             case "OK":
-                yield TestResult(file, name, "pass")
+                yield Outcome(file, name, "pass")
             case "FAILED":
-                yield TestResult(file, name, "fail", reasons.get(name.partition(".")[2], ""))
+                yield Outcome(file, name, "fail", reasons.get(name.partition(".")[2], ""))
             case _:
-                yield TestResult(file, name, "not run", said.strip().rpartition("\n")[2])
+                yield Outcome(file, name, "not run", said.strip().rpartition("\n")[2])
 
 
 def _last_error(block: str) -> str:

@@ -4,13 +4,13 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
 
-from conformance.official.suite import Target, TestResult
+from conformance.official.suite import Outcome, Target
 
 REASON_CHARS = 200
 NAME_WIDTH = 72
 
 
-def table(results: list[TestResult], suite: Path, sdk: Path, target: Target) -> str:
+def table(results: list[Outcome], suite: Path, sdk: Path, target: Target) -> str:
     """Every test with its verdict, file by file, under the commits that were run."""
     passed = sum(each.verdict == "pass" for each in results)
     return "\n".join(
@@ -25,7 +25,7 @@ def table(results: list[TestResult], suite: Path, sdk: Path, target: Target) -> 
     )
 
 
-def _rows(results: Iterable[TestResult], target: Target) -> Iterator[str]:
+def _rows(results: Iterable[Outcome], target: Target) -> Iterator[str]:
     for file, tests in groupby(results, key=lambda each: each.file):
         yield ""
         yield file

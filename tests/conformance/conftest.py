@@ -1,0 +1,25 @@
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def tiny_shop() -> Iterator[str]:
+    """The URL of a tiny shop in a process of its own."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.conformance.tiny_shop"],
+        cwd=REPOSITORY,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        yield f"http://127.0.0.1:{int(process.stdout.readline())}"
+    finally:
+        process.terminate()
+        process.communicate(timeout=10)
