@@ -42,6 +42,7 @@ from ucp_server.letters.sending import MailDeliverer
 from ucp_server.letters.writing import Sender, Writing
 from ucp_server.pages import contexts, links
 from ucp_server.pages import routes as pages
+from ucp_server.pages.pictures import Pictures
 from ucp_server.ports import Credential
 from ucp_server.store.database import Pool, open_pool
 from ucp_server.store.importing import import_shop
@@ -70,7 +71,6 @@ PROFILES_AT_ONCE: Final = 16
 EVENTS_AT_ONCE: Final = 64
 # A whole run of the official suite takes half a minute.
 SUITE_PAUSE_S: Final = 120.0
-_PICTURES: Final = "/pictures/"
 # The pages' forms; everything else speaks JSON.
 _FORMS_UNDER: Final = ("/checkout/",)
 _PINNED_PROFILE: Final = "https://platform.example/profile"
@@ -156,6 +156,7 @@ async def build_public(settings: Settings) -> AsyncIterator[ASGIApp]:
             Route("/healthz", _healthz, methods=["GET"]),
             *binding.routes(),
             *_pages(house, engine, hosts).routes(),
+            *_pictures(house, hosts).routes(),
         ]
         lines = Lines(_STDERR)
         try:
@@ -313,6 +314,14 @@ def _pages(house: House, engine: Engine, hosts: Hosts) -> pages.Pages:
         return next((found for found in offered if found is not None), None)
 
     return pages.Pages(engine=engine, shop_of=shop_of, payments=payment, secret=_secret(house.settings))
+
+
+def _pictures(house: House, hosts: Hosts) -> Pictures:
+    def merchant_of(request: Request) -> str | None:
+        host = hosts.find(request)
+        return host.merchant_id if host else None
+
+    return Pictures(pool=house.pool, merchant_of=merchant_of)
 
 
 # --- jobs ---

@@ -201,8 +201,9 @@ async def test_pictures_come_with_the_shop(pool: Pool, tmp_path: Path) -> None:
         "products.csv",
         "javascript:alert(1).svg",
         "data:image/svg+xml,x",
-        "link.svg",
-        "large.svg",
+        "pictures/link.svg",
+        "pictures/large.svg",
+        "pictures//etc/passwd.svg",
         "pictures",
     ],
 )
@@ -210,8 +211,8 @@ def test_a_picture_is_a_small_file_inside_the_folder(tmp_path: Path, image_url: 
     shop = tmp_path / "shop"
     (shop / "pictures").mkdir(parents=True)
     (tmp_path / "secret.svg").write_bytes(b"secret")
-    (shop / "link.svg").symlink_to(tmp_path / "secret.svg")
-    (shop / "large.svg").write_bytes(b" " * (PICTURE_BYTES_MAX + 1))
+    (shop / "pictures" / "link.svg").symlink_to(tmp_path / "secret.svg")
+    (shop / "pictures" / "large.svg").write_bytes(b" " * (PICTURE_BYTES_MAX + 1))
     reading = read_shop(written(shop, products=f'id,title,price,image_url\ntea,Tea,5,"{image_url}"\n'))
     assert [(row.file, row.line) for row in reading.bad] == [("products.csv", 2)]
     assert reading.tables.pictures == ()

@@ -3,7 +3,6 @@
 Money is in minor units of the merchant's currency. Only ``products.csv`` has to be there.
 """
 
-import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, TypeVar
@@ -17,6 +16,7 @@ from ucp_server.domain.fulfillment import Address
 from ucp_server.domain.taxes import TaxRule
 from ucp_server.store.catalog import ItemDetail
 from ucp_server.store.csv_rows import BadRow, CellError, Cells, CsvFolder
+from ucp_server.store.pictures import PICTURE_PATH
 from ucp_server.store.rules import Category, PickupLocation, ShippingRate
 
 T = TypeVar("T")
@@ -35,8 +35,6 @@ PICTURE_TYPES: Final = {
     ".avif": "image/avif",
 }
 PICTURE_BYTES_MAX: Final = 1024 * 1024
-# Such a path means the same in a folder and in a URL.
-_PATH: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._/-]{0,250}", re.ASCII)
 
 _OPTION: Final = "option:"
 _ADDRESS = (
@@ -159,8 +157,8 @@ class _Pictures:
     def named(self, image_url: str | None) -> str | None:
         if image_url is None or is_absolute(image_url) or image_url in self.found:
             return image_url
-        if not _PATH.fullmatch(image_url):
-            raise CellError(f"image_url is neither a URL nor a plain path: {image_url}")
+        if not PICTURE_PATH.fullmatch(image_url):
+            raise CellError(f"image_url is neither a URL nor a plain path under pictures/: {image_url}")
         path = (self._folder / image_url).resolve()
         media_type = PICTURE_TYPES.get(path.suffix.lower())
         if media_type is None:
