@@ -1,7 +1,7 @@
 import uuid
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.ucp.samples import ID, ORDER_WIRE_ID, WIRE_ID
@@ -14,6 +14,7 @@ def test_an_id_on_the_wire_says_what_it_is_of():
 
 
 @given(st.uuids())
+@settings(deadline=None)
 def test_every_id_comes_back(some: uuid.UUID):
     assert ids.decode_checkout_id(ids.render_checkout_id(str(some))) == str(some)
     assert ids.decode_order_id(ids.render_order_id(str(some))) == str(some)

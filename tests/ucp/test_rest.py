@@ -1,6 +1,7 @@
 """The five operations over REST: a purchase, and everything that can go otherwise."""
 
 import asyncio
+import uuid
 from typing import Any
 
 import msgspec
@@ -17,9 +18,13 @@ from tests.ucp.conftest import (
     Town,
     create_body,
     pinned,
+    profile_url,
     shipping,
     update_body,
 )
+from ucp_server.store.credentials import insert_credential
+from ucp_server.store.database import statement
+from ucp_server.ucp.authentication import new_secret, secret_hash
 from ucp_server.ucp.releases import BUYER_CONSENT, CHECKOUT, DISCOUNT, FULFILLMENT
 
 Wire = dict[str, Any]
@@ -527,3 +532,38 @@ async def test_the_stored_reply_has_no_spaces_of_another_writer(agent: Agent):
     reply = await agent.ask("POST", "/checkout-sessions", create_body(), key="k")
     assert int(reply.headers["content-length"]) == len(reply.content)
     assert msgspec.json.encode(msgspec.json.decode(reply.content)) == reply.content
+
+
+@pytest.mark.parametrize("quantity", [2**53 - 1, 2**52, 10**9])
+async def test_a_quantity_beyond_all_bounds_is_an_answer(agent: Agent, quantity: int):
+    for item in ("voucher", "roses"):
+        reply = await agent.ask("POST", "/checkout-sessions", create_body(item, quantity))
+        assert reply.status_code in (201, 400), reply.text
+
+
+async def test_an_api_key_opens_for_the_platform_that_it_was_issued_to(
+    town: Open, tmp_path: Any, pool: Any
+):
+    platforms = {name: pinned(tmp_path, name, auth="api_key") for name in ("one", "two")}
+    async with town(platforms=platforms) as here:
+        secret = new_secret()
+        async with statement(pool) as tx:
+            await insert_credential(
+                tx,
+                merchant_id="demo",
+                id_=uuid.uuid4(),
+                platform_id=profile_url("one"),
+                secret_hash=secret_hash(secret),
+                label="",
+            )
+        one, two = here.agent("one"), here.agent("two")
+        keyed = {"X-API-Key": secret}
+        assert (
+            await one.ask("POST", "/checkout-sessions", create_body(), headers=keyed)
+        ).status_code == 201
+        without = await one.ask("POST", "/checkout-sessions", create_body())
+        assert (without.status_code, codes(without.json())) == (401, ["unauthorized"])
+        assert "ApiKey" in without.headers["www-authenticate"]
+        foreign = await two.ask("POST", "/checkout-sessions", create_body(), headers=keyed)
+        assert (foreign.status_code, codes(foreign.json())) == (403, ["forbidden"])
+        assert secret not in without.text + foreign.text

@@ -193,24 +193,28 @@ def render(checkout: Checkout, active: Active, around: Surroundings) -> Wire:
     status = _STATUSES[standing_of(checkout.state, problems)]
     wire: Wire = {
         "id": render_checkout_id(checkout.id),
-        "line_items": [render_line(line, around.site) for line in checkout.quote.lines],
         "status": status,
         "currency": checkout.currency,
+        "line_items": [render_line(line, around.site) for line in checkout.quote.lines],
         "totals": [render_total(row) for row in checkout.quote.totals],
-        "links": list(around.links),
-        "expires_at": rfc3339(checkout.expires_at),
-        "payment": {"instruments": render_instruments(checkout.basket.instruments)},
     }
     if problems:
         wire["messages"] = render_messages(problems)
-    if status not in TERMINAL:
-        wire["continue_url"] = around.continue_url
+    wire |= _render_ways_on(checkout, status, around)
     if checkout.basket.buyer is not None:
         wire["buyer"] = _render_buyer(checkout.basket.buyer, active)
     if FULFILLMENT in active and checkout.quote.methods is not None:
         wire["fulfillment"] = render_fulfillment(checkout.quote.methods)
     if DISCOUNT in active:
         wire |= _render_discounts(checkout)
+    return wire | {"payment": {"instruments": render_instruments(checkout.basket.instruments)}}
+
+
+def _render_ways_on(checkout: Checkout, status: str, around: Surroundings) -> Wire:
+    """Where the buyer can go from here, and until when."""
+    wire: Wire = {"expires_at": rfc3339(checkout.expires_at), "links": list(around.links)}
+    if status not in TERMINAL:
+        wire["continue_url"] = around.continue_url
     if checkout.order is not None and around.permalink_url is not None:
         order_id = render_order_id(checkout.order.id)
         wire["order"] = {"id": order_id, "permalink_url": around.permalink_url}

@@ -128,7 +128,8 @@ def _messages(refusal: Refusal, row: Row) -> list[Wire]:
         return render_messages(refusal.problems)
     if isinstance(refusal, refusals.BodyInvalid):
         return [
-            _message(refusal.code, violation.text, row, violation.path) for violation in refusal.violations
+            _message(refusal.code, f"{fault.path} {fault.text}.", row, fault.path)
+            for fault in refusal.violations
         ]
     where = refusal.where if isinstance(refusal, domain.InvalidRequest) else None
     return [_message(refusal.code, refusal.text, row, json_path(where) if where else None)]

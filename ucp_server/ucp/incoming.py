@@ -52,6 +52,10 @@ class Incoming(msgspec.Struct, frozen=True, kw_only=True):
     query: str = ""
     certificate: bytes | None = None
 
+    def __repr__(self) -> str:
+        """Without headers and body: they hold keys and cards."""
+        return f"Incoming({self.operation})"
+
     @property
     def writes(self) -> bool:
         return not self.operation.startswith("get_")
