@@ -327,22 +327,22 @@ class ElsewhereStock:
     async def available(self, merchant_id: str, item_ids: object) -> Mapping[str, int]:
         return {"rose": self.pieces}
 
-    async def reserve(self, merchant_id: str, attempt_id: str, wanted: Mapping[str, int]) -> bool:
+    async def reserve(self, merchant_id: str, hold_id: str, wanted: Mapping[str, int]) -> bool:
         if self.is_down:
             raise ConnectionRefusedError
-        if attempt_id in self.held:
+        if hold_id in self.held:
             return True
         if sum(wanted.values()) > self.pieces:
             return False
         self.pieces -= sum(wanted.values())
-        self.held[attempt_id] = sum(wanted.values())
+        self.held[hold_id] = sum(wanted.values())
         return True
 
-    async def release(self, merchant_id: str, attempt_id: str) -> None:
-        self.pieces += self.held.pop(attempt_id, 0)
+    async def release(self, merchant_id: str, hold_id: str) -> None:
+        self.pieces += self.held.pop(hold_id, 0)
 
-    async def confirm(self, merchant_id: str, attempt_id: str) -> None:
-        self.confirmed.add(attempt_id)
+    async def confirm(self, merchant_id: str, hold_id: str) -> None:
+        self.confirmed.add(hold_id)
 
 
 @pytest.fixture

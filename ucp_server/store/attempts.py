@@ -29,6 +29,7 @@ class AttemptRow:
     platform_id: str
     handler_id: str
     psp_key: str
+    hold_id: str
     amount_minor: int
     currency: str
     operation: str | None
@@ -44,14 +45,15 @@ class AttemptRow:
 
 
 _COLUMNS = """
-a.merchant_id, a.id, a.checkout_id, a.platform_id, a.handler_id, a.psp_key, a.amount_minor, a.currency,
-a.operation, a.key, a.binding, a.terms, a.refusing_problems, a.state, a.reference, a.captured_minor,
-a.refunded_minor, a.epoch
+a.merchant_id, a.id, a.checkout_id, a.platform_id, a.handler_id, a.psp_key, a.hold_id, a.amount_minor,
+a.currency, a.operation, a.key, a.binding, a.terms, a.refusing_problems, a.state, a.reference,
+a.captured_minor, a.refunded_minor, a.epoch
 """
 
 
 def _attempt(row: Record) -> AttemptRow:
-    return AttemptRow(**{**row, "id": str(row["id"]), "checkout_id": str(row["checkout_id"])})
+    ids = {name: str(row[name]) for name in ("id", "checkout_id", "hold_id")}
+    return AttemptRow(**{**row, **ids})
 
 
 LOAD_ATTEMPT: Final = f"select {_COLUMNS} from attempts a where a.merchant_id = $1 and a.id = $2"

@@ -1,0 +1,260 @@
+"""Every fault point, killed with SIGKILL, raised and canceled; after each, nothing is lost or doubled.
+
+A killed one is a process of its own, forked from a server that has imported everything. Afterwards
+the same request is made again and resume runs, in either order, then all jobs are done, and the
+invariants are checked over database, provider's books and receiver's log.
+"""
+
+import asyncio
+import dataclasses
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from multiprocessing.context import ForkServerContext
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from tests.engine.driver import Errand, open_shop, perform, received, run_armed
+from tests.engine.invariants import broken
+from tests.engine.rows import lapse_leases, one
+from tests.engine.world import SCOPE, SHOP, SetClock, call, complete, create, psp_of, put_stock
+from tests.worker.world import make_due
+from ucp_server.domain.errors import AttemptInFlight, KeyInFlight, Refusal
+from ucp_server.domain.lifecycle import State
+from ucp_server.engine.faults import FAULT_POINTS, VARIABLE, armed
+from ucp_server.engine.resume import resume_due
+from ucp_server.engine.runner import Engine
+from ucp_server.store.database import Pool
+from ucp_server.worker.deliver import run_once
+
+START_STOCK = {"rose": 50}
+# A child that has not died by then hangs.
+DIES_WITHIN_S = 30
+ROUNDS_MAX = 20
+
+
+@dataclass(frozen=True)
+class Case:
+    """``work`` that passes ``point``; ``before`` names how far the checkout has come by then."""
+
+    point: str
+    work: str
+    before: str = "open"
+    token: str = "success_token"
+
+    def __str__(self) -> str:
+        return f"{self.point}-{self.work}-{self.token}"
+
+
+def _cases() -> Iterator[Case]:
+    special = {
+        "complete.before_reserve": Case("complete.before_reserve", "foreign"),
+        "complete.reserved": Case("complete.reserved", "foreign"),
+        "complete.before_unknown": Case("complete.before_unknown", "complete", token="lost_after_token"),
+        "complete.unknown": Case("complete.unknown", "complete", token="lost_after_token"),
+        "complete.before_early_answer": Case("complete.before_early_answer", "early"),
+        "complete.early_answer": Case("complete.early_answer", "early"),
+        "resume.before_void": Case("resume.before_void", "resume", "died at complete.before_send"),
+        "resume.voided": Case("resume.voided", "resume", "died at complete.before_send"),
+    }
+    work = {
+        "create": ("create", "nothing"),
+        "update": ("update", "open"),
+        "cancel": ("cancel", "open"),
+        "complete": ("complete", "open"),
+        "resume": ("resume", "died at complete.sent"),
+        "deliver": ("deliver", "placed"),
+        "settle": ("deliver", "placed"),
+        "order": ("ship", "placed"),
+        "expire": ("read", "over"),
+    }
+    for point in FAULT_POINTS:
+        yield special.get(point) or Case(point, *work[point.partition(".")[0]])
+    for point in ("complete.sent", "complete.before_close", "complete.closed"):
+        yield Case(point, "complete", token="fail_token")
+        yield Case(point, "complete", token="challenge_token")
+    for point in ("complete.opened", "complete.sent", "complete.before_close", "complete.closed"):
+        yield Case(point, "foreign")
+    for point in ("complete.before_close", "complete.closed"):
+        yield Case(point, "resume", "died at complete.opened")
+        yield Case(point, "resume", "died at complete.sent")
+
+
+CASES = list(_cases())
+
+
+def test_every_point_has_its_case() -> None:
+    assert {case.point for case in CASES} == set(FAULT_POINTS)
+
+
+@pytest.fixture(scope="module")
+def forks() -> ForkServerContext:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tests.engine.driver"])
+    return context
+
+
+class Scene:
+    """One shop, in which case after case dies and is brought to its end."""
+
+    def __init__(self, database: str, pool: Pool, folder: Path, case: Case) -> None:
+        self.case = case
+        self.database = database
+        self.pool = pool
+        self.folder = folder
+        self.setup, self.delivery = open_shop(pool, folder, case.work)
+        self.engine = Engine(self.setup)
+
+    async def prepare(self, key: str) -> Errand:
+        checkout_id = ""
+        before = self.case.before
+        if before != "nothing":
+            setup = self.setup
+            if before == "over":
+                then = datetime.now(UTC) - timedelta(seconds=SHOP.ttl_s + 60)
+                setup = dataclasses.replace(setup, clock=SetClock(then))
+            answer = await Engine(setup).run(call(), create())
+            assert answer.checkout_id is not None
+            checkout_id = answer.checkout_id
+        if before == "placed":
+            await self.engine.run(call(key), complete(checkout_id))
+        if before.startswith("died at "):
+            point = before.removeprefix("died at ")
+            with armed(f"{point}=cancel"), suppress(asyncio.CancelledError):
+                await self.engine.run(call(key, operation="complete"), complete(checkout_id))
+            await lapse_leases(self.pool)
+        return Errand(
+            database=self.database,
+            folder=str(self.folder),
+            work=self.case.work,
+            checkout_id=checkout_id,
+            key=key,
+            token=self.case.token,
+        )
+
+    async def bring_to_an_end(self, errand: Errand, *, retry_first: bool) -> None:
+        """What callers and workers do after a death; the reply of a key never changes."""
+        await lapse_leases(self.pool)
+        await make_due(self.pool)
+        if not retry_first:
+            await self.work_off()
+        replies = {await self.ask_again(errand) for _ in range(2)}
+        assert len(replies) == 1
+        await self.work_off()
+        replies.add(await self.ask_again(errand))
+        assert len(replies) == 1
+
+    async def ask_again(self, errand: Errand) -> bytes | None:
+        """The same request, until it is answered."""
+        if errand.work in {"resume", "deliver", "ship"}:
+            return None
+        again = msgspec.structs.replace(errand, work=errand.work)
+        for _ in range(ROUNDS_MAX):
+            try:
+                return await perform(again, self.setup, self.delivery)
+            except (AttemptInFlight, KeyInFlight):
+                await lapse_leases(self.pool)
+                await resume_due(self.setup)
+        raise AssertionError("the request was never answered")
+
+    async def work_off(self) -> None:
+        for _ in range(ROUNDS_MAX):
+            await lapse_open_leases(self.pool)
+            done = await resume_due(self.setup)
+            await make_due(self.pool)
+            done += await run_once(self.delivery)
+            if not done:
+                return
+        raise AssertionError("there is no end to the work")
+
+    async def check(self) -> None:
+        with psp_of(self.setup).books() as books:
+            found = await broken(self.pool, books, received(self.folder), start_stock=START_STOCK)
+        assert found == []
+
+
+async def lapse_open_leases(pool: Pool) -> None:
+    """Time passes for dead holders, but a challenge is left to its buyer."""
+    async with pool.connection() as connection:
+        await connection.execute(
+            "update attempts set lease_until = now() where state in ('created', 'sent', 'unknown')"
+        )
+
+
+async def kill(forks: ForkServerContext, errand: Errand, point: str) -> None:
+    child = forks.Process(target=run_armed, args=(errand, f"{point}=kill"))
+    child.start()
+    await asyncio.to_thread(child.join, DIES_WITHIN_S)
+    code = child.exitcode
+    child.close()
+    assert code == -signal.SIGKILL, f"{point} was not hit: {code}"
+
+
+async def strike(scene: Scene, errand: Errand, action: str) -> None:
+    with armed(f"{scene.case.point}={action}") as struck:
+        with suppress(Refusal, asyncio.CancelledError):
+            await perform(errand, scene.setup, scene.delivery)
+        assert struck == [scene.case.point]
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+async def test_nothing_is_lost_or_doubled(
+    database: str, pool: Pool, tmp_path: Path, forks: ForkServerContext, case: Case
+) -> None:
+    await put_stock(pool, **START_STOCK)
+    scene = Scene(database, pool, tmp_path, case)
+    retries_matter = case.work in {"complete", "foreign", "early"}
+    for action in ("kill", "raise", "cancel"):
+        for retry_first in (True, False) if retries_matter else (True,):
+            errand = await scene.prepare(f"{action}-{retry_first}")
+            if action == "kill":
+                await kill(forks, errand, case.point)
+            else:
+                await strike(scene, errand, action)
+            await scene.bring_to_an_end(errand, retry_first=retry_first)
+            await scene.check()
+            await expect(scene, errand)
+
+
+async def expect(scene: Scene, errand: Errand) -> None:
+    """The end that each kind of work has, however often it died on the way."""
+    if errand.work == "create":
+        created = await one(
+            scene.pool, "select count(*) from claims where operation = 'create' and key = $1", errand.key
+        )
+        assert created == 1
+        return
+    state = (await scene.engine.read(SCOPE, errand.checkout_id)).state
+    wanted = {"update": State.OPEN, "cancel": State.CANCELED, "read": State.EXPIRED}
+    paid = State.COMPLETED
+    if scene.case.token in {"fail_token", "challenge_token"}:
+        paid = State.OPEN
+    if scene.case.before in {"died at complete.opened", "died at complete.before_send"}:
+        # Nobody asked again: what was never sent is given back.
+        paid = State.OPEN
+    assert state is wanted.get(errand.work, paid)
+
+
+def test_the_variable_makes_a_process_die(tmp_path: Path) -> None:
+    """By the real way in: a fresh interpreter with the variable set, before anything is connected."""
+    script = (
+        "import asyncio\n"
+        "from ucp_server.engine.faults import fault_point, is_test_build\n"
+        "assert is_test_build()\n"
+        "asyncio.run(fault_point('create.quoted'))\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, VARIABLE: "create.quoted=kill"},
+        check=False,
+        timeout=DIES_WITHIN_S,
+    )
+    assert ended.returncode == -signal.SIGKILL
