@@ -1,6 +1,5 @@
 """The tables of README.md that come from code. ``python -m tests.style.readme`` writes them anew."""
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,17 +13,17 @@ from ucp_server.ucp.releases import RELEASES, SERVED
 README = Path(__file__).resolve().parents[2] / "README.md"
 
 TABLES = (
-    ("Server", config.Settings, ""),
-    ("`[merchant.<name>]`", config.Merchant, "merchant.<name>."),
-    ("`[merchant.<name>.mail]`", config.Mail, "merchant.<name>.mail."),
-    ("`links` of a merchant", config.Link, ""),
-    ("`handlers` of a merchant", config.Handler, ""),
-    ("`[platform.<name>]`", config.Platform, "platform.<name>."),
+    ("Server", config.Settings),
+    ("`[merchant.<name>]`", config.Merchant),
+    ("`[merchant.<name>.mail]`", config.Mail),
+    ("`links` of a merchant", config.Link),
+    ("`handlers` of a merchant", config.Handler),
+    ("`[platform.<name>]`", config.Platform),
 )
 
 
 def settings() -> str:
-    return "\n".join(line for title, table, _ in TABLES for line in _settings_table(title, table))
+    return "\n".join(line for title, table in TABLES for line in _settings_table(title, table))
 
 
 def _settings_table(title: str, table: type[config.Table]) -> Iterator[str]:
@@ -58,10 +57,11 @@ def modes() -> str:
 
 
 def releases() -> str:
-    lines = ["| UCP release | REST |", "| --- | --- |"]
-    for release in RELEASES:
-        lines.append(f"| {release.version} | {'served' if release.version in SERVED else 'not yet'} |")
-    return "\n".join(lines)
+    rows = [
+        f"| {release.version} | {'served' if release.version in SERVED else 'not yet'} |"
+        for release in RELEASES
+    ]
+    return "\n".join(["| UCP release | REST |", "| --- | --- |", *rows])
 
 
 SECTIONS = {"settings": settings, "modes": modes, "releases": releases}
@@ -70,10 +70,12 @@ SECTIONS = {"settings": settings, "modes": modes, "releases": releases}
 def written_anew(text: str) -> str:
     """``text`` with every generated section as the code has it now."""
     for name, make in SECTIONS.items():
-        block = re.compile(rf"(<!-- {name} -->\n).*?(\n<!-- /{name} -->)", re.DOTALL)
-        if not block.search(text):
+        first, last = f"<!-- {name} -->\n", f"<!-- /{name} -->"
+        before, found, rest = text.partition(first)
+        _, closed, after = rest.partition(last)
+        if not found or not closed:
             raise ValueError(f"README.md has no section {name}")
-        text = block.sub(lambda found, made=make(): found[1] + made.strip() + found[2], text)
+        text = before + first + make().strip() + "\n" + last + after
     return text
 
 
