@@ -17,12 +17,14 @@ import uvloop
 
 from ucp_server import app
 from ucp_server.config import Settings, from_json
+from ucp_server.store.importing import BadShop
 from ucp_server.supervisor import http
 from ucp_server.supervisor.log import log_to_stderr
 from ucp_server.supervisor.roles import READY, Role
 
 # What a drain may take beyond the listener's own limit, for closing pools and jobs.
 CLOSING_S = 15
+EXIT_BAD_SHOP = 65
 EXIT_STUCK = 70
 
 
@@ -40,8 +42,12 @@ def main() -> None:
 
 async def _run(role: Role, settings: Settings, channel: socket.socket) -> None:
     if role is Role.PREPARE:
-        for line in await app.prepare(settings):
-            channel.sendall(f"{line}\n".encode())
+        try:
+            lines = await app.prepare(settings)
+        except BadShop as error:
+            channel.sendall(f"Nothing of {settings.import_dir} was loaded:\n{error}\n".encode())
+            raise SystemExit(EXIT_BAD_SHOP) from error
+        channel.sendall("".join(f"{line}\n" for line in lines).encode())
         return
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(_without_handshakes)
