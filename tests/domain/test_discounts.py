@@ -1,5 +1,6 @@
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -192,3 +193,19 @@ def test_what_is_taken_off_is_borne_by_the_lines_and_nobody_pays_less_than_nothi
             assert sum(part.amount_minor for part in discount.allocations) == discount.amount_minor
     rejected = {problem.where for problem in result.problems if problem.kind == "warning"}
     assert len({discount.code for discount in result.applied} - {None}) <= len(codes) - len(rejected)
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {},
+        {"rate_ppm": 1, "amount_minor": 1},
+        {"rate_ppm": 1, "free_shipping": True},
+        {"rate_ppm": -1},
+        {"rate_ppm": 1_000_001},
+        {"amount_minor": -1},
+    ],
+)
+def test_a_discount_takes_off_one_thing_between_nothing_and_all(members: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="Odd"):
+        DiscountRule(title="Odd", **members)

@@ -36,3 +36,9 @@ def test_a_tax_is_never_negative_and_never_more_than_the_whole(
     assert tax is not None
     assert 0 <= tax.minor <= minor
     assert tax.is_included is included
+
+
+@pytest.mark.parametrize("rate", [-1, 1_000_001])
+def test_a_tax_is_between_nothing_and_the_whole(rate: int) -> None:
+    with pytest.raises(ValueError, match="parts per million"):
+        TaxRule(rate_ppm=rate, country="DE")

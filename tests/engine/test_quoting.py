@@ -24,10 +24,11 @@ from tests.engine.quoted import (
 from ucp_server.domain.catalog import Item
 from ucp_server.domain.checkout import Buyer
 from ucp_server.domain.errors import HandlerUnavailable, InvalidRequest, StoreUnavailable
-from ucp_server.domain.fulfillment import Address, WantedDestination, WantedGroup, WantedMethod
+from ucp_server.domain.fulfillment import Address, Option, WantedDestination, WantedGroup, WantedMethod
 from ucp_server.domain.lines import WantedLine
 from ucp_server.domain.merchant import Merchant
 from ucp_server.domain.money import AMOUNT_MAX, Money
+from ucp_server.domain.quote import PricedLine
 from ucp_server.engine import quoting as module
 from ucp_server.engine.commands import Scope, Wanted
 from ucp_server.engine.quoting import Quoting
@@ -530,6 +531,22 @@ async def test_a_refusal_of_a_plug_in_is_passed_on(pool: Pool) -> None:
     customer = elsewhere(pool, Elsewhere(fault=StoreUnavailable()))
     with pytest.raises(StoreUnavailable):
         await customer.wants("tea")
+
+
+class Swindler(PostgresRates):
+    """A delivery service that pays the buyer."""
+
+    async def options(self, merchant_id: str, to: Address, lines: Sequence[PricedLine]) -> list[Option]:
+        return [Option(id="gift", title="Gift", price_minor=-1)]
+
+
+async def test_a_way_that_costs_less_than_nothing_is_no_answer(pool: Pool) -> None:
+    tables = RuleTables(pool)
+    shop = Elsewhere([REPLACE(TEA, ships=True)])
+    quoting = Quoting(PluggedShop(shop, shop), PostgresPricing(tables), Swindler(tables))
+    merchant = Merchant(id="shop", title="Shop", currency="USD", home_country="US", mail_sender="")
+    with pytest.raises(HandlerUnavailable, match="delivery"):
+        await Customer(quoting, pool, merchant).wants("tea", methods=shipping(NEW_YORK))
 
 
 async def test_a_plug_in_that_is_silent_is_not_waited_for(pool: Pool) -> None:

@@ -39,6 +39,13 @@ class DiscountRule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     priority: int = 1
     buyers_only: bool = False  # known customers only
 
+    def __post_init__(self) -> None:
+        ways = (self.rate_ppm is not None) + (self.amount_minor is not None) + self.free_shipping
+        if ways != 1:
+            raise ValueError(f"{self.title} is not one of rate, amount and free shipping")
+        if not 0 <= (self.rate_ppm or 0) <= MILLION or (self.amount_minor or 0) < 0:
+            raise ValueError(f"{self.title} takes off less than nothing or more than all")
+
     @property
     def is_for_lines(self) -> bool:
         return bool(self.item_ids or self.categories)
@@ -204,7 +211,7 @@ def _taken(rule: DiscountRule, lines: Sequence[PricedLine], left: Mapping[str, i
 
 
 def _off(rate_ppm: int, minor: int) -> int:
-    return minor - reduced(minor, min(rate_ppm, MILLION))
+    return minor - reduced(minor, rate_ppm)
 
 
 def _applied(rule: DiscountRule, amount_minor: int, taken: Mapping[str, int]) -> AppliedDiscount:

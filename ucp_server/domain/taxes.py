@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from ucp_server.domain.money import included_share, share
+from ucp_server.domain.money import MILLION, included_share, share
 
 # The tax category of delivery; a rule without a category holds for it too.
 DELIVERY: Final = "shipping"
@@ -22,6 +22,10 @@ class TaxRule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     region: str | None = None
     category: str | None = None
     included: bool | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.rate_ppm <= MILLION:
+            raise ValueError(f"a tax of {self.rate_ppm} parts per million")
 
 
 class Tax(msgspec.Struct, frozen=True):

@@ -262,6 +262,8 @@ class Quoting:
         lines = [line for line in priced.lines if line.line_id in draft.method.line_ids]
         with _asking_rates:
             options = await self._rates.options(merchant_id, destination.address, lines)
+            if any(option.price_minor < 0 for option in options):
+                raise ValueError("a way of delivery that costs less than nothing")
         return _freed(options) if priced.discounted.ships_free else options
 
     async def _tax_method(
