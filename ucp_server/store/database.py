@@ -45,8 +45,12 @@ SERVER_SETTINGS = {
     "statement_timeout": "5s",
     "lock_timeout": "2s",
     "idle_in_transaction_session_timeout": "5s",
-    # Our statements touch few rows; compiling one takes longer than running it.
+    # Our statements touch few rows; compiling one takes longer than running it, and so does planning
+    # one over partitions: a plan is made once and holds for all parameters ...
     "jit": "off",
+    "plan_cache_mode": "force_generic_plan",
+    # ... also when the table that was small while it was made has grown. Every search has an index.
+    "enable_seqscan": "off",
     "TimeZone": "UTC",
 }
 
