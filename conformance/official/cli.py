@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from uuid import uuid4
 
-from conformance.official.environment import PreparationFailed, prepare
+from conformance.official.environment import PreparationFailed, prepare, requirements
 from conformance.official.serving import StartFailed, served
 from conformance.official.suite import Outcome, Target, files_of, run_file
 from conformance.official.table import table
@@ -39,7 +39,8 @@ async def _run(options: argparse.Namespace) -> tuple[Target, list[Outcome]]:
         python: Path | None = options.python
         if python is None:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="ucp-official-"))
-            python = await prepare(options.suite.resolve(), options.sdk.resolve(), Path(folder))
+            wanted = [str(options.sdk.resolve()), *requirements(options.suite)]
+            python = await prepare(Path(folder), wanted)
         target = Target(options.server, data, secret)
         if options.serve:
             target = await stack.enter_async_context(served(data, secret))
