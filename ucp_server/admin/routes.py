@@ -6,6 +6,7 @@ Every answer about an order is the whole order. An error is ``{"code", "content"
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from types import MappingProxyType
 from typing import Final, TypeVar
 from uuid import UUID
@@ -28,6 +29,7 @@ from ucp_server.domain.order import Order, Quantity
 from ucp_server.engine.orders import Orders, Parcel
 from ucp_server.engine.reading import read_order_of_any
 from ucp_server.store.database import Pool, read, statement
+from ucp_server.store.orders import list_unpaid
 from ucp_server.store.outbox import list_waiting, send_again
 
 BINDING: Final = "admin"
@@ -58,6 +60,11 @@ class Refund(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     text: str | None = None
 
 
+class Unpaid(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    placed_at: datetime
+
+
 @dataclass(frozen=True, kw_only=True)
 class Admin:
     """``merchants`` are those that are served; their names lead the paths."""
@@ -73,6 +80,7 @@ class Admin:
         return [
             Route("/readyz", self.readyz, methods=["GET"]),
             Route("/metrics", self.show_metrics, methods=["GET"]),
+            Route("/merchants/{merchant}/orders/unpaid", self._answer(self.unpaid), methods=["GET"]),
             Route(order, self._answer(self.show), methods=["GET"]),
             Route(f"{order}/ship", self._answer(self.ship), methods=["POST"]),
             Route(f"{order}/deliver", self._answer(self.deliver), methods=["POST"]),
@@ -86,6 +94,12 @@ class Admin:
 
     async def show(self, request: Request) -> Reply:
         return _shown(await read_order_of_any(self.orders.setup, *_order(request)))
+
+    async def unpaid(self, request: Request) -> Reply:
+        """Orders whose money could not be taken; oldest first."""
+        async with read(self.pool) as db:
+            found = await list_unpaid(db, request.path_params["merchant"], WAITING_MAX)
+        return json_reply(200, {"orders": [Unpaid(id=id_, placed_at=placed) for id_, placed in found]})
 
     async def ship(self, request: Request) -> Reply:
         return _shown(await self.orders.ship(*_order(request), await _body(request, Parcel)))

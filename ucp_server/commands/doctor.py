@@ -15,7 +15,10 @@ from ucp_server.commands.options import configured_to_listen
 from ucp_server.config import Settings
 from ucp_server.engine.faults import FAULT_POINTS
 from ucp_server.modes import sentences
+from ucp_server.store.database import Read, open_pool, read
 from ucp_server.store.migrate import MigrationError, pending
+from ucp_server.store.orders import list_unpaid
+from ucp_server.store.outbox import list_waiting
 from ucp_server.supervisor import tls
 
 # The oldest server that the tests' statements are known to run on.
@@ -24,6 +27,8 @@ CERTIFICATE_DAYS_MIN = 14
 CONNECT_TIMEOUT_S = 5.0
 # What psql, a backup and a second server during a deployment need beside ours.
 CONNECTIONS_SPARE = 10
+# Enough to see what is the matter; the merchant API lists the rest.
+NAMED_MAX = 20
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -108,8 +113,8 @@ async def examine_database(settings: Settings) -> list[Finding]:
         await connection.close()
     found.append(_version(version.major))
     found.append(_room(room, (settings.workers + 1) * settings.database_connections + CONNECTIONS_SPARE))
-    found.append(await _schema(url))
-    return found
+    schema = await _schema(url)
+    return [*found, schema, *(await _examine_shops(settings) if schema.well else ())]
 
 
 def _version(major: int) -> Finding:
@@ -135,3 +140,31 @@ async def _schema(url: str) -> Finding:
     if missing:
         return Finding(well=False, text=f"{missing} migrations are missing: run ucp-server migrate")
     return Finding(well=True, text="the database's schema is this version's")
+
+
+async def _examine_shops(settings: Settings) -> list[Finding]:
+    """What each merchant's orders wait for."""
+    async with open_pool(settings.postgres_url, size=2, name="doctor") as pool, read(pool) as db:
+        return [finding for merchant in settings.merchant for finding in await _examine_shop(db, merchant)]
+
+
+async def _examine_shop(db: Read, merchant: str) -> list[Finding]:
+    unpaid = await list_unpaid(db, merchant, NAMED_MAX)
+    waiting = await list_waiting(db, merchant, NAMED_MAX)
+    found = [
+        Finding(
+            well=False,
+            text=f"{merchant}: the money for order {order_id} of {placed_at:%Y-%m-%d} could not be taken: "
+            "settle it with the payment provider, or cancel the order",
+        )
+        for order_id, placed_at in unpaid
+    ]
+    found += [
+        Finding(
+            well=False,
+            text=f"{merchant}: {job.kind} {job.id} is {job.state} ({job.last_error}): mend that, then "
+            "resend it by the merchant API",
+        )
+        for job in waiting
+    ]
+    return found or [Finding(well=True, text=f"{merchant}: no order waits for the merchant")]
