@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import msgspec
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
@@ -22,9 +23,11 @@ from starlette.types import ASGIApp
 
 from ucp_server import plugins, resources
 from ucp_server.admin.routes import Admin
+from ucp_server.asgi.facts import request_id_of
 from ucp_server.asgi.guard import forms_under
 from ucp_server.asgi.lines import Lines
 from ucp_server.asgi.metrics import Metrics, route_names
+from ucp_server.asgi.reply import Refuse, plain_refusal
 from ucp_server.asgi.stack import wrap
 from ucp_server.config import Settings
 from ucp_server.domain.checkout import Instrument
@@ -161,7 +164,7 @@ async def build_public(settings: Settings) -> AsyncIterator[ASGIApp]:
         lines = Lines(_STDERR)
         try:
             yield wrap(
-                _application(routes),
+                _application(routes, binding.refuse),
                 lines=lines,
                 metrics=Metrics(),
                 refuse=binding.refuse,
@@ -205,8 +208,23 @@ async def open_orders(settings: Settings) -> AsyncIterator[Orders]:
         yield Orders(house.setup)
 
 
-def _application(routes: list[Route]) -> Starlette:
-    application = Starlette(routes=routes)
+def _application(routes: list[Route], refuse: Refuse = plain_refusal) -> Starlette:
+    """``routes``, with ``refuse`` for the form of what leads to none of them and of what crashed."""
+
+    async def no_route(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        code = error.detail.lower().replace(" ", "_")
+        reply = refuse(error.status_code, code, f"{error.detail}.", request.scope)
+        headers = {**(error.headers or {}), "content-type": "application/json"}
+        return Response(reply.body, reply.status, headers)
+
+    async def crashed(request: Request, _: Exception) -> Response:
+        """In the place of Starlette's own; the boundary around us sees the exception all the same."""
+        text = f"Something failed on our side. Request id: {request_id_of(request.scope)}"
+        reply = refuse(500, "internal_error", text, request.scope)
+        return Response(reply.body, reply.status, {"content-type": "application/json"})
+
+    application = Starlette(routes=routes, exception_handlers={HTTPException: no_route, Exception: crashed})
     # A redirect to the path with or without its slash would be a second address of the same thing,
     # and a profile must not redirect (digest 4.1).
     application.router.redirect_slashes = False
@@ -304,9 +322,13 @@ def _pages(house: House, engine: Engine, hosts: Hosts) -> pages.Pages:
             title=host.merchant.title or host.merchant_id,
             origin=host.site,
             links=tuple(
-                contexts.Link(title=link.title or link.type.replace("_", " "), url=link.url)
+                contexts.Link(
+                    type=link.type, title=link.title or link.type.replace("_", " ").title(), url=link.url
+                )
                 for link in host.merchant.links
             ),
+            required=host.merchant.required_buyer_fields,
+            country=host.merchant.home_country,
         )
 
     def payment(merchant_id: str, total: Money) -> tuple[Instrument, Credential] | None:

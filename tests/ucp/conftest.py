@@ -165,17 +165,17 @@ def shipping(option: str | None = "std-ship", **destination: Any) -> Wire:
 class Town:
     """A running application and the platforms that it knows."""
 
-    def __init__(self, client: httpx2.AsyncClient, settings: Settings) -> None:
-        self.client = client
+    def __init__(self, application: Any, settings: Settings, site: str = SITE) -> None:
+        self.application = application
         self.settings = settings
+        self.client = httpx2.AsyncClient(transport=httpx2.ASGITransport(application), base_url=site)
 
     def agent(self, name: str = "one", active: tuple[str, ...] = ALL) -> Agent:
         return Agent(self.client, f'profile="{profile_url(name)}"', frozenset(active))
 
     def at(self, site: str) -> "Town":
         """The same application under another name."""
-        transport = self.client._transport
-        return Town(httpx2.AsyncClient(transport=transport, base_url=site), self.settings)
+        return Town(self.application, self.settings, site)
 
     def stranger(self, agent: str) -> Agent:
         return Agent(self.client, agent, frozenset(ALL))
@@ -226,9 +226,7 @@ def town(database: str, tmp_path: Path) -> Open:
         )
         await prepare(settings)
         async with build_public(settings) as application:
-            transport = httpx2.ASGITransport(application)
-            async with httpx2.AsyncClient(transport=transport, base_url=SITE) as client:
-                yield Town(client, settings)
+            yield Town(application, settings)
 
     return opened
 

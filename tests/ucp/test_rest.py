@@ -4,6 +4,7 @@ import asyncio
 import uuid
 from typing import Any
 
+import httpx2
 import msgspec
 import pytest
 
@@ -12,6 +13,7 @@ from tests.ucp.conftest import (
     BUYER,
     CARD,
     HOME,
+    SCHEMAS,
     SITE,
     Agent,
     Open,
@@ -505,6 +507,12 @@ async def test_paths_that_lead_nowhere_have_a_body_too(here: Town):
     ):
         reply = await here.client.request(method, path)
         assert reply.status_code == status, (method, path)
+        assert reply.headers["content-type"] == "application/json"
+        if path.startswith("/ucp/2026-01-11"):
+            assert SCHEMAS.checker("2026-01-11", "response", "error").check(reply.json()) == ()
+        else:
+            assert set(reply.json()) == {"code", "content"}
+    assert (await here.client.delete("/ucp/2026-01-11/checkout-sessions")).headers["allow"] == "POST"
 
 
 async def test_an_address_of_a_known_buyer_is_offered(agent: Agent):
@@ -567,3 +575,15 @@ async def test_an_api_key_opens_for_the_platform_that_it_was_issued_to(
         foreign = await two.ask("POST", "/checkout-sessions", create_body(), headers=keyed)
         assert (foreign.status_code, codes(foreign.json())) == (403, ["forbidden"])
         assert secret not in without.text + foreign.text
+
+
+async def test_a_crash_is_told_in_the_form_of_the_release(here: Town, pool: Any):
+    async with pool.connection() as connection:
+        await connection.execute("ALTER TABLE checkouts RENAME TO mislaid")
+    transport = httpx2.ASGITransport(here.application, raise_app_exceptions=False)
+    async with httpx2.AsyncClient(transport=transport, base_url=SITE) as client:
+        agent = Agent(client, 'profile="https://one.example/profile"', frozenset(ALL))
+        reply = await agent.ask("GET", f"/checkout-sessions/chk_{'0' * 32}", headers={"Request-Id": "r-1"})
+    assert (reply.status_code, codes(reply.json())) == (500, ["internal_error"])
+    assert "r-1" in reply.text
+    assert "checkouts" not in reply.text
