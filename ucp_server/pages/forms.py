@@ -1,18 +1,29 @@
-"""The fields of a posted page, and the commands they stand for."""
+"""The fields of a posted page, and what the buyer wants by them."""
 
+import unicodedata
 from typing import Final
 from urllib.parse import parse_qsl
 
 import msgspec
 
-from ucp_server.domain.checkout import Buyer, Checkout
-from ucp_server.domain.fulfillment import Address, Method, WantedDestination, WantedGroup, WantedMethod
+from ucp_server.domain.checkout import Buyer, Checkout, Line
+from ucp_server.domain.fulfillment import (
+    Address,
+    Destination,
+    Method,
+    WantedDestination,
+    WantedGroup,
+    WantedMethod,
+)
 from ucp_server.domain.lines import WantedLine
 from ucp_server.engine.commands import Wanted
 
-# A page has about twenty fields; a street is shorter than this.
-_FIELDS_MAX: Final = 60
+# A quantity for each of 500 lines, and about eight fields for each of 20 ways to the buyer.
+_FIELDS_MAX: Final = 700
+# The longest street, and room for twenty discount codes.
 _TEXT_MAX: Final = 500
+# A thousand and more of one thing are not ordered on this page.
+_QUANTITY_DIGITS: Final = 4
 
 ADDRESS_FIELDS: Final = (
     "street_address",
@@ -22,7 +33,12 @@ ADDRESS_FIELDS: Final = (
     "region",
     "country",
 )
-BUYER_FIELDS: Final = ("first_name", "last_name", "email", "phone_number")
+BUYER_FIELDS: Final = ("first_name", "last_name", "full_name", "email", "phone_number")
+
+# The value of the last choice among places: the address is the one written below.
+WRITTEN: Final = "written"
+# The id of the address that a buyer wrote on the page; writing another one replaces it.
+_WRITTEN_ID: Final = "buyer"
 
 Fields = dict[str, str]
 
@@ -45,26 +61,71 @@ def read_form(body: bytes) -> Fields:
     except ValueError as error:
         raise BadFormError("unreadable form") from error
     fields = {name: text.strip() for name, text in pairs}
-    if any(len(text) > _TEXT_MAX or "\0" in text for text in fields.values()):
-        raise BadFormError("a field is too long")
+    if not all(map(_is_one_line, fields.values())):
+        raise BadFormError("a field is too long, or not one line")
     return fields
 
 
+def _is_one_line(text: str) -> bool:
+    return len(text) <= _TEXT_MAX and not any(unicodedata.category(letter) == "Cc" for letter in text)
+
+
 def wanted_from(checkout: Checkout, fields: Fields) -> Wanted:
-    """The basket as the buyer left it: what the page shows may change, the rest stays."""
+    """The basket as the buyer left it: what the page shows may change, the rest stays.
+
+    Without fields it is the basket as it was. Raises `BadFormError`.
+    """
     basket = checkout.basket
     return Wanted(
-        lines=tuple(
-            WantedLine(id=line.id, item_id=line.item_id, quantity=line.quantity, parent_id=line.parent_id)
-            for line in basket.lines
-        ),
+        lines=tuple(line for line in (_line(line, fields) for line in basket.lines) if line.quantity),
         buyer=_buyer(basket.buyer, fields),
-        methods=_methods(checkout.quote.methods, fields),
+        methods=_methods(checkout, fields),
         discount_codes=_codes(basket.discount_codes, fields),
         instruments=basket.instruments,
         context=basket.context,
         attribution=basket.attribution,
     )
+
+
+def is_changed(checkout: Checkout, wanted: Wanted) -> bool:
+    """Whether ``wanted`` differs from what the checkout holds already."""
+    return wanted != wanted_from(checkout, {})
+
+
+# --- names of fields ---
+
+
+def quantity_name(line: Line) -> str:
+    return f"quantity.{line.id}"
+
+
+def method_name(index: int) -> str:
+    """Leads the names of all fields of one way to the buyer."""
+    return f"m{index}"
+
+
+def place_name(index: int) -> str:
+    return f"{method_name(index)}.place"
+
+
+def option_name(index: int, group_id: str) -> str:
+    return f"{method_name(index)}.option.{group_id}"
+
+
+# --- parts ---
+
+
+def _line(line: Line, fields: Fields) -> WantedLine:
+    quantity = _quantity(fields.get(quantity_name(line)), line.quantity)
+    return WantedLine(id=line.id, item_id=line.item_id, quantity=quantity, parent_id=line.parent_id)
+
+
+def _quantity(text: str | None, before: int) -> int:
+    if not text:
+        return before
+    if not (text.isascii() and text.isdecimal() and len(text) <= _QUANTITY_DIGITS):
+        raise BadFormError("a quantity is no small number")
+    return int(text)
 
 
 def _buyer(before: Buyer | None, fields: Fields) -> Buyer | None:
@@ -77,51 +138,72 @@ def _buyer(before: Buyer | None, fields: Fields) -> Buyer | None:
 def _codes(before: tuple[str, ...] | None, fields: Fields) -> tuple[str, ...] | None:
     if "codes" not in fields:
         return before
-    return tuple(fields["codes"].replace(",", " ").split())
+    codes = tuple(fields["codes"].replace(",", " ").split())
+    return codes or (before and ())
 
 
-def _methods(before: tuple[Method, ...] | None, fields: Fields) -> tuple[WantedMethod, ...] | None:
-    if before is None:
+def _methods(checkout: Checkout, fields: Fields) -> tuple[WantedMethod, ...] | None:
+    methods = checkout.quote.methods or ()
+    wanted = tuple(_method(checkout, index, method, fields) for index, method in enumerate(methods))
+    if checkout.basket.methods is None and not any(map(_says_something, wanted)):
+        # The page merely suggested a way, and the buyer left it open.
         return None
-    return tuple(_method(method, f"m{index}", fields) for index, method in enumerate(before))
+    return wanted
 
 
-def _method(method: Method, prefix: str, fields: Fields) -> WantedMethod:
-    address = _address(prefix, fields)
-    chosen = fields.get(f"{prefix}.destination", method.selected_destination_id)
+def _says_something(method: WantedMethod) -> bool:
+    return method.selected_destination_id is not None or any(g.selected_option_id for g in method.groups)
+
+
+def _method(checkout: Checkout, index: int, method: Method, fields: Fields) -> WantedMethod:
+    place = fields.get(place_name(index), None if method.destinations else WRITTEN)
+    written = _address(method_name(index), fields) if place == WRITTEN else None
+    chosen = method.selected_destination_id if place in (None, WRITTEN) else place
     return WantedMethod(
         id=method.id,
         type=method.type,
         line_ids=method.line_ids,
-        destinations=_destinations(method, address),
-        selected_destination_id="buyer" if address else chosen,
+        destinations=_with_written(checkout, index, written) if written else None,
+        selected_destination_id=_WRITTEN_ID if written else chosen,
         groups=tuple(
             WantedGroup(
                 id=group.id,
-                selected_option_id=fields.get(f"{prefix}.option.{group.id}", group.selected_option_id),
+                selected_option_id=fields.get(option_name(index, group.id), group.selected_option_id),
             )
             for group in method.groups
         ),
     )
 
 
-def _destinations(method: Method, address: Address | None) -> tuple[WantedDestination, ...] | None:
-    if address is not None:
-        return (WantedDestination(id="buyer", address=address),)
-    if method.type != "shipping" or method.destinations is None:
-        return None
-    return tuple(WantedDestination(id=d.id, address=d.address) for d in method.destinations)
+def _with_written(checkout: Checkout, index: int, written: Address) -> tuple[WantedDestination, ...]:
+    """The addresses that were there, and the written one instead of the one that does not do."""
+    method = (checkout.quote.methods or ())[index]
+    bad = bad_destination(checkout, index)
+    kept = [d for d in method.destinations or () if d != bad and d.id != _WRITTEN_ID]
+    return (
+        *(WantedDestination(id=d.id, address=d.address) for d in kept),
+        WantedDestination(id=_WRITTEN_ID, address=written),
+    )
+
+
+def bad_destination(checkout: Checkout, index: int) -> Destination | None:
+    """The chosen destination of a method if something is wrong with it: it has to be written anew."""
+    method = (checkout.quote.methods or ())[index]
+    where = f"methods[{index}].destinations["
+    is_bad = any((problem.where or "").startswith(where) for problem in checkout.quote.problems)
+    return method.destination if is_bad else None
 
 
 def _address(prefix: str, fields: Fields) -> Address | None:
-    """The address that was typed, or None when the buyer kept the one that was chosen."""
-    typed = {name: fields.get(f"{prefix}.{name}") or None for name in ADDRESS_FIELDS}
-    if not any(typed.values()):
+    """The address that was written; a country alone, which the page may suggest, is none."""
+    told = {name: fields.get(f"{prefix}.{name}") or None for name in ADDRESS_FIELDS}
+    country = told.pop("country")
+    if not any(told.values()):
         return None
-    country = typed["country"]
-    typed["country"] = country.upper() if country else None
     return Address(
-        **typed,
+        **told,
+        country=country.upper() if country else None,
         first_name=fields.get("first_name") or None,
         last_name=fields.get("last_name") or None,
+        full_name=fields.get("full_name") or None,
     )

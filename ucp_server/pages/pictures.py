@@ -10,6 +10,7 @@ from starlette.routing import Route
 
 from ucp_server.asgi.facts import facts_of
 from ucp_server.asgi.reply import Header, Reply
+from ucp_server.domain.errors import StoreUnavailable
 from ucp_server.store.database import Pool, read
 from ucp_server.store.pictures import load_picture
 
@@ -23,7 +24,12 @@ _HEADERS: Final[tuple[Header, ...]] = (
     # An import may replace a picture under its name; an hour later everybody has seen it.
     (b"cache-control", b"public, max-age=3600"),
 )
-_UNKNOWN: Final = Reply(status=404, body=b"not found", headers=((b"content-type", b"text/plain"),))
+_TEXT: Final = ((b"content-type", b"text/plain; charset=utf-8"),)
+_UNKNOWN: Final = Reply(status=404, body=b"There is no such picture.\n", headers=_TEXT)
+_NO_SHOP: Final = Reply(status=421, body=b"No shop is served under this name.\n", headers=_TEXT)
+_UNREACHABLE: Final = Reply(
+    status=503, body=b"Please try again in a moment.\n", headers=(*_TEXT, (b"retry-after", b"5"))
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,10 +45,13 @@ class Pictures:
     async def show_picture(self, request: Request) -> Reply:
         merchant_id = self.merchant_of(request)
         if merchant_id is None:
-            return Reply(status=421)
+            return _NO_SHOP
         facts_of(request.scope).update(protocol="pages", operation="show_picture", merchant=merchant_id)
-        async with read(self.pool) as db:
-            picture = await load_picture(db, merchant_id, f"pictures/{request.path_params['name']}")
+        try:
+            async with read(self.pool) as db:
+                picture = await load_picture(db, merchant_id, f"pictures/{request.path_params['name']}")
+        except StoreUnavailable:
+            return _UNREACHABLE
         if picture is None:
             return _UNKNOWN
         etag = f'"{sha256(picture.content).hexdigest()[:32]}"'.encode()

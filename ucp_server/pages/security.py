@@ -13,14 +13,18 @@ _POLICY: Final = (
 )
 
 # The link in the address bar is a key: nobody keeps it, nobody is told of it, nobody indexes it.
-PAGE_HEADERS: Final = (
-    (b"content-type", b"text/html; charset=utf-8"),
-    (b"content-security-policy", _POLICY),
+_PRIVATE: Final = (
     (b"cache-control", b"no-store"),
     (b"referrer-policy", b"no-referrer"),
     (b"x-content-type-options", b"nosniff"),
-    (b"x-robots-tag", b"noindex"),
+    (b"x-robots-tag", b"noindex, nofollow"),
+)
+PAGE_HEADERS: Final = (
+    (b"content-type", b"text/html; charset=utf-8"),
+    (b"content-security-policy", _POLICY),
+    *_PRIVATE,
     (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
 )
 
 
@@ -31,15 +35,7 @@ def page(html: str, status: int = 200) -> Reply:
 
 def see_other(path: str) -> Reply:
     """303 to one of our own paths, after a form was dealt with."""
-    return Reply(
-        status=303,
-        body=b"",
-        headers=(
-            (b"location", path.encode("ascii")),
-            (b"cache-control", b"no-store"),
-            (b"referrer-policy", b"no-referrer"),
-        ),
-    )
+    return Reply(status=303, headers=((b"location", path.encode("ascii")), *_PRIVATE))
 
 
 def form_token(secret: bytes, page_id: str, link_token: str) -> str:
@@ -51,13 +47,14 @@ def form_token(secret: bytes, page_id: str, link_token: str) -> str:
 def is_our_form(
     token: str, expected: str, *, origin: str | None, fetch_site: str | None, ours: str
 ) -> bool:
-    """Whether a POST came from our own page: its token and, where the browser names it, its origin.
+    """Whether a POST came from our own page: it carries the token, and no other site sent it.
 
-    A no-referrer page posts ``Origin: null`` in some browsers; they name the site of the request
-    in ``Sec-Fetch-Site`` instead, which a script cannot forge.
+    Browsers name the site in ``Sec-Fetch-Site``, which no script can forge. Those that do not yet
+    (Safari before 16.4) name its ``Origin``, and write ``null`` there for a form on a page of
+    ``no-referrer``, as ours are: then the token alone decides. A form without either is nobody's.
     """
     if not hmac.compare_digest(token.encode(), expected.encode()):
         return False
     if fetch_site is not None:
         return fetch_site == "same-origin"
-    return origin == ours
+    return origin == "null" or origin == ours.lower()

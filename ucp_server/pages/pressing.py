@@ -1,0 +1,163 @@
+"""What a posted form does: change the checkout, or change it and pay, by the engine's own commands."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Final
+
+from ucp_server.asgi.reply import Reply
+from ucp_server.domain.checkout import Checkout, Instrument
+from ucp_server.domain.errors import (
+    AttemptInFlight,
+    KeyInFlight,
+    ProblemRefused,
+    Refusal,
+    ReplyExpired,
+    WrongState,
+)
+from ucp_server.domain.money import Money
+from ucp_server.engine.commands import (
+    Call,
+    Command,
+    CompleteCheckout,
+    Key,
+    Rendering,
+    Scope,
+    UpdateCheckout,
+    Wanted,
+)
+from ucp_server.engine.runner import Engine
+from ucp_server.pages import forms, links, security, words
+from ucp_server.ports import Credential
+
+BINDING: Final = "pages"
+PAY: Final = "pay"
+
+# After these the checkout is being paid or settled, and its page says so by itself.
+_TOLD_BY_THE_PAGE: Final = (WrongState, AttemptInFlight, KeyInFlight, ReplyExpired)
+
+# The buyer's agreement to pay: the instrument and credential for one merchant and total, if any.
+PagePayments = Callable[[str, Money], tuple[Instrument, Credential] | None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pressing:
+    """Buttons of the hand-off page over one engine. Every answer is a redirect to a page of ours."""
+
+    engine: Engine
+    payments: PagePayments
+
+    def payment(self, checkout: Checkout) -> tuple[Instrument, Credential] | None:
+        total = Money(checkout.quote.total_minor, checkout.quote.currency)
+        return self.payments(checkout.merchant_id, total)
+
+    async def press(self, checkout: Checkout, fields: forms.Fields) -> Reply:
+        """Raises `BadFormError` and, where the checkout is gone, `CheckoutNotFound`."""
+        wanted = forms.wanted_from(checkout, fields)
+        try:
+            if fields.get("action") == PAY:
+                return await self._pay(checkout, fields, wanted)
+            return await self._update(checkout, wanted)
+        except Refusal as refusal:
+            return Reply.unpack(refused(path_of(checkout), refusal))
+
+    async def _update(self, checkout: Checkout, wanted: Wanted) -> Reply:
+        if not forms.is_changed(checkout, wanted):
+            return security.see_other(path_of(checkout))
+        command = UpdateCheckout(checkout_id=checkout.id, wanted=wanted, subscriber=checkout.subscriber)
+        return await self._run(checkout, command, None)
+
+    async def _pay(self, checkout: Checkout, fields: forms.Fields, wanted: Wanted) -> Reply:
+        """Pay what was shown, or show what is to be paid now.
+
+        The same press twice is one payment, whenever the second arrives. What the buyer typed is
+        taken over first; if that, or somebody else meanwhile, changed what is bought or its total,
+        the buyer sees the new order before anything is charged.
+        """
+        key = _key(checkout, fields)
+        kept = await self.engine.replay(_scope(checkout), key)
+        if kept is not None:
+            return Reply.unpack(kept.reply)
+        is_as_shown = fields.get("revision") == str(checkout.revision)
+        if forms.is_changed(checkout, wanted):
+            await self._update(checkout, wanted)
+            checkout = await self._again(checkout)
+        if not is_as_shown:
+            return _saying(path_of(checkout), "changed")
+        if fields.get("total") != str(checkout.quote.total_minor):
+            return _saying(path_of(checkout), "new_total")
+        payment = self.payment(checkout)
+        if payment is None:
+            return security.see_other(path_of(checkout))
+        instrument, credential = payment
+        command = CompleteCheckout(
+            checkout_id=checkout.id,
+            instrument=instrument,
+            credential=credential,
+            by_buyer=True,
+            expected_total_minor=checkout.quote.total_minor,
+        )
+        return await self._run(checkout, command, key)
+
+    async def _again(self, checkout: Checkout) -> Checkout:
+        return await self.engine.read_by_link(checkout.merchant_id, checkout.id, checkout.link_token)
+
+    async def _run(self, checkout: Checkout, command: Command, key: Key | None) -> Reply:
+        path = path_of(checkout)
+        call = Call(
+            scope=_scope(checkout),
+            render=after,
+            render_refusal=lambda refusal: refused(path, refusal),
+            rendering=Rendering(binding=BINDING, terms=path.encode()),
+            key=key,
+            refusing_problems=frozenset({"payment_failed"}),
+        )
+        return Reply.unpack((await self.engine.run(call, command)).reply)
+
+
+class PageRenderer:
+    """Writes a page's answer when its request is gone (see `engine.commands.Rendering`)."""
+
+    def render(self, terms: bytes, checkout: Checkout) -> bytes:
+        del terms
+        return after(checkout)
+
+    def render_refusal(self, terms: bytes, refusal: Refusal) -> bytes:
+        return refused(terms.decode(), refusal)
+
+
+def after(checkout: Checkout) -> bytes:
+    """Where the browser goes once a command ran: the order's page, or the checkout's again."""
+    return security.see_other(order_url_of(checkout) or path_of(checkout)).pack()
+
+
+def refused(path: str, refusal: Refusal) -> bytes:
+    """Back to the page at ``path``, which says why."""
+    if isinstance(refusal, _TOLD_BY_THE_PAGE):
+        return security.see_other(path).pack()
+    code = refusal.problem.code if isinstance(refusal, ProblemRefused) else refusal.code
+    return _saying(path, code).pack()
+
+
+def _saying(path: str, code: str) -> Reply:
+    return security.see_other(f"{path}?said={words.refusal_code(code)}")
+
+
+def path_of(checkout: Checkout) -> str:
+    return links.checkout_path(checkout.id, checkout.link_token)
+
+
+def order_url_of(checkout: Checkout) -> str:
+    """The path of its order's page, or "" before there is one."""
+    order = checkout.order
+    return links.order_path(order.id, order.permalink_token) if order else ""
+
+
+def _scope(checkout: Checkout) -> Scope:
+    return Scope(merchant_id=checkout.merchant_id, platform_id=checkout.platform_id)
+
+
+def _key(checkout: Checkout, fields: forms.Fields) -> Key:
+    """One press of one shown page: a page that is shown again has another revision."""
+    press = f"page-{checkout.id}-{fields.get('revision', '')[:20]}"
+    return Key(operation="pages.pay", key=press, fingerprint=sha256(press.encode()).digest())
