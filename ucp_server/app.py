@@ -19,7 +19,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Scope
 
 from ucp_server import plugins, resources
 from ucp_server.admin.routes import Admin
@@ -27,7 +27,7 @@ from ucp_server.asgi.facts import request_id_of
 from ucp_server.asgi.guard import forms_under
 from ucp_server.asgi.lines import Lines
 from ucp_server.asgi.metrics import Metrics, route_names
-from ucp_server.asgi.reply import Refuse, plain_refusal
+from ucp_server.asgi.reply import Refuse, Reply, plain_refusal
 from ucp_server.asgi.stack import wrap
 from ucp_server.config import Settings
 from ucp_server.domain.checkout import Instrument
@@ -154,20 +154,21 @@ async def build_public(settings: Settings) -> AsyncIterator[ASGIApp]:
     async with _house(settings, "public", PROFILES_AT_ONCE) as house:
         engine = Engine(house.setup)
         hosts = Hosts(settings)
-        binding = _binding(house, engine, hosts)
+        binding, people = _binding(house, engine, hosts), _pages(house, engine, hosts)
         routes = [
             Route("/healthz", _healthz, methods=["GET"]),
             *binding.routes(),
-            *_pages(house, engine, hosts).routes(),
+            *people.routes(),
             *_pictures(house, hosts).routes(),
         ]
+        refuse = _refusing(binding, people)
         lines = Lines(_STDERR)
         try:
             yield wrap(
-                _application(routes, binding.refuse),
+                _application(routes, refuse),
                 lines=lines,
                 metrics=Metrics(),
-                refuse=binding.refuse,
+                refuse=refuse,
                 accepts=forms_under(*_FORMS_UNDER),
                 route_name=route_names(routes),
             )
@@ -215,20 +216,36 @@ def _application(routes: list[Route], refuse: Refuse = plain_refusal) -> Starlet
         assert isinstance(error, HTTPException)
         code = error.detail.lower().replace(" ", "_")
         reply = refuse(error.status_code, code, f"{error.detail}.", request.scope)
-        headers = {**(error.headers or {}), "content-type": "application/json"}
-        return Response(reply.body, reply.status, headers)
+        extra = (error.headers or {}).items()
+        return _response(reply.adding(*((name.lower().encode(), text.encode()) for name, text in extra)))
 
     async def crashed(request: Request, _: Exception) -> Response:
         """In the place of Starlette's own; the boundary around us sees the exception all the same."""
         text = f"Something failed on our side. Request id: {request_id_of(request.scope)}"
-        reply = refuse(500, "internal_error", text, request.scope)
-        return Response(reply.body, reply.status, {"content-type": "application/json"})
+        return _response(refuse(500, "internal_error", text, request.scope))
 
     application = Starlette(routes=routes, exception_handlers={HTTPException: no_route, Exception: crashed})
     # A redirect to the path with or without its slash would be a second address of the same thing,
     # and a profile must not redirect (digest 4.1).
     application.router.redirect_slashes = False
     return application
+
+
+def _response(reply: Reply) -> Response:
+    """For Starlette's handlers, which want one of its own."""
+    response = Response(reply.body, reply.status)
+    response.raw_headers = reply.wire_headers()
+    return response
+
+
+def _refusing(binding: Binding, people: pages.Pages) -> Refuse:
+    """Errors of the layers: a page where a person asked, else the form of the binding."""
+
+    def refuse(status: int, code: str, text: str, scope: Scope) -> Reply:
+        asked_by_person = scope["path"].startswith(pages.PATHS)
+        return (people if asked_by_person else binding).refuse(status, code, text, scope)
+
+    return refuse
 
 
 # --- bindings ---
