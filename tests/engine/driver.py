@@ -29,8 +29,7 @@ from ucp_server.store.stock import OwnStock
 from ucp_server.worker.deliver import Delivery, run_once
 
 POOL = 3
-# Long enough that the early answer is written while the provider still thinks.
-THINKS_S = 0.1
+DRAINS_WITHIN_S = 10.0
 
 
 class Errand(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,13 +90,15 @@ async def perform(errand: Errand, setup: Setup, delivery: Delivery) -> bytes | N
         case "complete" | "foreign":
             return (await engine.run(named, complete(id_, errand.token))).reply
         case "early":
-            psp_of(setup).thinks_s = THINKS_S
+            psp_of(setup).hold = hold = asyncio.Event()
             patient_until = asyncio.get_running_loop().time() - setup.timings.answer_within_s
             hurried = call(errand.key, operation=errand.work, arrived_s=patient_until)
             try:
                 return (await engine.run(hurried, complete(id_))).reply
             finally:
-                await engine.drain(THINKS_S * 50)
+                hold.set()
+                psp_of(setup).hold = None
+                await engine.drain(DRAINS_WITHIN_S)
         case "resume":
             await resume_due(setup)
         case "deliver":

@@ -92,7 +92,8 @@ async def test_without_a_key_a_checkout_is_completed_once(engine: Engine, setup:
     outcomes = await asyncio.gather(
         *(engine.run(call(), complete(checkout_id)) for _ in range(4)), return_exceptions=True
     )
-    assert [type(o) for o in outcomes if isinstance(o, BaseException)].count(AttemptInFlight) == 3
+    refusals = [o for o in outcomes if isinstance(o, AttemptInFlight | WrongState)]
+    assert len(refusals) == 3
     assert ledger(setup) == [("authorised", 1200)]
     with pytest.raises(WrongState):
         await engine.run(call(), complete(checkout_id))
@@ -285,6 +286,27 @@ async def test_nothing_to_pay_asks_no_provider(engine: Engine, setup: Setup) -> 
     assert seen(answer.reply)["standing"] == "completed"
     assert ledger(setup) == []
     assert await attempts(setup.pool) == ["captured"]
+
+
+async def test_what_changed_while_it_was_priced_is_priced_again(engine: Engine, setup: Setup) -> None:
+    checkout_id = await new_checkout(engine)
+    prices = prices_of(setup)
+    price_as_usual = prices.quote
+
+    async def quote_late(*args: object, **how: object) -> object:
+        quoted = await price_as_usual(*args, **how)
+        if how["wanted"] is None:
+            prices.quote = price_as_usual
+            await engine.run(call(), update(checkout_id, rose=3))
+        return quoted
+
+    prices.quote = quote_late
+    shown = await engine.run(call("k1"), complete(checkout_id, expected_total_minor=1200))
+    assert seen(shown.reply)["problems"] == ["totals_changed"]
+    assert ledger(setup) == []
+    paid = await engine.run(call("k2"), complete(checkout_id))
+    assert seen(paid.reply)["total"] == 3600
+    assert ledger(setup) == [("authorised", 3600)]
 
 
 # --- stock ---

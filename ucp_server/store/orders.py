@@ -9,6 +9,7 @@ from ucp_server.domain.order import Order
 from ucp_server.store.database import Read, Tx
 from ucp_server.store.documents import decode_order, encode
 from ucp_server.store.outbox import encode_jobs, queueing
+from ucp_server.store.violations import violations
 
 LOAD_ORDER: Final = """
 select document from orders where merchant_id = $1 and id = $2 and ($3::text is null or platform_id = $3)
@@ -68,8 +69,9 @@ where merchant_id = $1 and id = $2 and state = 'authorised'
 
 
 async def mark_captured(tx: Tx, merchant_id: str, attempt_id: str, amount_minor: int) -> None:
-    """Safe to repeat."""
-    await tx.execute(MARK_CAPTURED, merchant_id, attempt_id, amount_minor)
+    """Safe to repeat. Raises AmountExceeded."""
+    with violations():
+        await tx.execute(MARK_CAPTURED, merchant_id, attempt_id, amount_minor)
 
 
 # The job's end and the sum are one statement, so that a repeated job cannot count twice.
@@ -85,7 +87,8 @@ from done d where a.merchant_id = d.merchant_id and a.id = $3
 
 async def mark_refunded(tx: Tx, merchant_id: str, job_id: str, attempt_id: str, amount_minor: int) -> None:
     """End a refund's job and count it. Safe to repeat. Raises AmountExceeded."""
-    await tx.execute(MARK_REFUNDED, merchant_id, job_id, attempt_id, amount_minor)
+    with violations():
+        await tx.execute(MARK_REFUNDED, merchant_id, job_id, attempt_id, amount_minor)
 
 
 LIST_UNPAID: Final = """
