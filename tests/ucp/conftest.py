@@ -202,6 +202,7 @@ def town(database: str, tmp_path: Path) -> Open:
         mode: str = "demo",
         platforms: dict[str, Platform] | None = None,
         others: dict[str, Wire] | None = None,
+        server: Wire | None = None,
         **merchant: Any,
     ) -> AsyncIterator[Town]:
         options = {
@@ -223,6 +224,7 @@ def town(database: str, tmp_path: Path) -> Open:
                 **{other: msgspec.structs.replace(table, **more) for other, more in (others or {}).items()},
             },
             platform=platforms or {name: pinned(tmp_path, name) for name in ("one", "two")},
+            **(server or {}),
         )
         await prepare(settings)
         async with build_public(settings) as application:

@@ -1,6 +1,8 @@
 """The five operations over REST: a purchase, and everything that can go otherwise."""
 
 import asyncio
+import base64
+import hashlib
 import uuid
 from typing import Any
 
@@ -24,6 +26,7 @@ from tests.ucp.conftest import (
     shipping,
     update_body,
 )
+from tests.ucp.test_authentication import DER
 from ucp_server.store.credentials import insert_credential
 from ucp_server.store.database import statement
 from ucp_server.ucp.authentication import new_secret, secret_hash
@@ -572,6 +575,18 @@ async def test_an_api_key_opens_for_the_platform_that_it_was_issued_to(
         foreign = await two.ask("POST", "/checkout-sessions", create_body(), headers=keyed)
         assert (foreign.status_code, codes(foreign.json())) == (403, ["forbidden"])
         assert secret not in without.text + foreign.text
+
+
+async def test_a_certificate_that_a_trusted_proxy_passes_on_opens(town: Open, tmp_path: Any):
+    fingerprint = hashlib.sha256(DER).hexdigest()
+    platforms = {"one": pinned(tmp_path, "one", auth="mtls", client_certificate_sha256=fingerprint)}
+    shown = {"Client-Cert": f":{base64.b64encode(DER).decode()}:"}
+    for proxies, status in ((("127.0.0.1/32",), 201), (("10.0.0.0/8",), 401), ((), 401)):
+        async with town(platforms=platforms, server={"trusted_proxies": proxies}) as here:
+            agent = here.agent()
+            reply = await agent.ask("POST", "/checkout-sessions", create_body(), headers=shown)
+            assert reply.status_code == status, proxies
+            assert (await agent.ask("POST", "/checkout-sessions", create_body())).status_code == 401
 
 
 async def test_a_crash_is_told_in_the_form_of_the_release(here: Town, pool: Any):

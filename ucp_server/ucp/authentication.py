@@ -6,12 +6,12 @@ The principal that is proven has to be the platform whose profile ``UCP-Agent`` 
 import hashlib
 import ipaddress
 import secrets
+import ssl
 from collections.abc import Iterable, Mapping
 from typing import Final
 
 import http_sf
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
 from starlette.types import Scope
 
 from ucp_server.store.credentials import load_platform
@@ -101,7 +101,7 @@ def client_certificate(
     """
     chain = scope.get("extensions", {}).get("tls", {}).get("client_cert_chain") or ()
     if chain:
-        return x509.load_pem_x509_certificate(chain[0].encode()).public_bytes(Encoding.DER)
+        return ssl.PEM_cert_to_DER_cert(chain[0])
     field = headers.get("client-cert")
     if field is None or not comes_from(scope, trusted):
         return None

@@ -70,7 +70,7 @@ class Replies:
         document: Wire = {"ucp": envelope, **body}
         put_handlers(release, document, self._listings(checkout))
         downgrade_checkout(release, document)
-        self._check(release, terms.operation, terms.active, document)
+        self.check(release, terms.operation, terms.active, document)
         return json_reply(201 if terms.operation == "create_checkout" else 200, document)
 
     def order(self, release: Release, site: str, order: Order) -> Wire:
@@ -83,7 +83,7 @@ class Replies:
 
     def order_reply(self, release: Release, site: str, order: Order) -> Reply:
         document = self.order(release, site, order)
-        self._check(release, "get_order", frozenset(), document)
+        self.check(release, "get_order", frozenset(), document)
         return json_reply(200, document)
 
     def refusal(self, release: Release, refusal: Refusal) -> Reply:
@@ -111,7 +111,8 @@ class Replies:
             if listing is not None and listing.id == handler_id:
                 yield listing
 
-    def _check(self, release: Release, operation: str, active: frozenset[str], document: Wire) -> None:
+    def check(self, release: Release, operation: str, active: frozenset[str], document: Wire) -> None:
+        """Tell `on_fault` where a document of ours is not of its form; it goes out all the same."""
         violations = self.schemas.checker(release.version, "response", operation, active).check(document)
         if violations:
             self.on_fault(release.version, operation, violations)

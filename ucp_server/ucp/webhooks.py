@@ -57,6 +57,7 @@ class OrderEvents:
         document = self.replies.order(release, terms.site, notice.order)
         if release.events_name_themselves:
             document |= {"event_id": job.id, "created_time": rfc3339(job.created_at)}
+        self.replies.check(release, "order_event", frozenset(), document)
         if self.detailed:
             document |= _suite_members(notice, document)
         return msgspec.json.encode(document)
