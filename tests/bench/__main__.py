@@ -1,0 +1,58 @@
+"""python -m tests.bench [--sample DIR] [--seconds N] [--buyers 1,16,64] [--workers N] [--rounds N]"""
+
+import argparse
+import asyncio
+import os
+import tempfile
+from pathlib import Path
+
+from tests.bench.measures import Cell
+from tests.bench.rivals import Rival, running
+from tests.bench.table import lines
+
+WARM_UP_S = 1.0
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.bench", description="Buying lifecycles per second."
+    )
+    parser.add_argument("--sample", type=Path, help="a checkout of the official samples, measured in turn")
+    parser.add_argument("--seconds", type=float, default=3.0, help="of each measurement")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--buyers", default="1,16,64")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    return parser.parse_args()
+
+
+async def bench(given: argparse.Namespace) -> None:
+    buyers = [int(count) for count in given.buyers.split(",")]
+    cells: dict[tuple[str, int], list[Cell]] = {}
+    with tempfile.TemporaryDirectory(prefix="ucp-bench-") as name:
+        # The account that root lends to Postgres has to get through.
+        os.chmod(name, 0o755)  # noqa: PTH101  Path.chmod is refused in an async function, this is not
+        async with running(Path(name), given.workers, given.sample) as rivals:
+            for rival in rivals:
+                await rival.run(max(buyers), WARM_UP_S)
+            for _ in range(given.rounds):
+                for count in buyers:
+                    for rival in rivals:
+                        cells.setdefault((rival.name, count), []).append(
+                            await _measured(rival, count, given.seconds)
+                        )
+    print(
+        f"{os.cpu_count()} processors, {given.workers} workers, TLS 1.3, fsync on; "
+        f"{given.rounds} rounds in turn of {given.seconds:g} s, medians"
+    )
+    for line in lines(cells, buyers):
+        print(line)
+
+
+async def _measured(rival: Rival, buyers: int, seconds: float) -> Cell:
+    before = rival.cpu_s()
+    result = await rival.run(buyers, seconds)
+    return Cell(result, rival.cpu_s() - before)
+
+
+if __name__ == "__main__":
+    asyncio.run(bench(arguments()))

@@ -1,0 +1,241 @@
+"""Who is measured in turn: the server as deployed, an empty application, the bare engine, the sample."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Protocol
+
+import asyncpg
+import msgspec
+
+from tests.bench import client, direct, empty, process, sample_server
+from tests.bench.client import Job, Result
+from tests.load.shops import CURRENCY, write_shop
+from tests.serving import Server, prepared, reserved_ports, until, until_async
+from tests.simulators import profiles
+from tests.simulators.running import Receiver, receiver
+from ucp_server.postgres import Cluster, open_cluster
+from ucp_server.store.database import open_pool
+from ucp_server.store.importing import import_shop
+from ucp_server.store.migrate import migrate
+
+MERCHANT = "load"
+RELEASE = "2026-01-11"
+# So many that buyers meet at the same one as seldom as in a shop.
+ITEMS = 200
+PIECES = 10_000_000
+# Every order's event has to be out this long after its round, or it is not being delivered.
+DELIVERED_S = 60.0
+
+_CONFIG = f"""
+[merchant.{MERCHANT}]
+title = "Load"
+currency = "{CURRENCY}"
+remembers_addresses = true
+"""
+
+
+class Rival(Protocol):
+    """``run`` is one measurement; ``cpu_s`` what its server has cost so far."""
+
+    name: str
+
+    async def run(self, buyers: int, seconds: float) -> Result: ...
+
+    def cpu_s(self) -> float: ...
+
+
+class Ours:
+    """The server as deployed; a measurement ends when its events are delivered."""
+
+    name = "server"
+
+    def __init__(self, shop: Server, cluster: Cluster, platform: Receiver) -> None:
+        self._shop = shop
+        self._cluster = cluster
+        self._platform = platform
+        self._orders = self._events = self._read = 0
+
+    async def run(self, buyers: int, seconds: float) -> Result:
+        url = f"{self._shop.https}/ucp/{RELEASE}"
+        result = await _ask(client, _lifecycles(url, self._platform.profile_url, buyers, seconds))
+        self._orders += result.lifecycles
+        await until(self._all_delivered, within_s=DELIVERED_S)
+        return result
+
+    def cpu_s(self) -> float:
+        assert self._cluster.pid is not None
+        return process.cpu_s([self._shop.process.pid, self._cluster.pid])
+
+    def _all_delivered(self) -> bool:
+        """Whether the platform has logged as many events as there were orders."""
+        log = self._platform.folder / "received.jsonl"
+        if log.exists():
+            with log.open("rb") as file:
+                file.seek(self._read)
+                new = file.read()
+            whole = new[: new.rfind(b"\n") + 1]
+            self._read += len(whole)
+            self._events += whole.count(b'"path": "/hooks/orders"')
+        return self._events >= self._orders
+
+
+class Empty:
+    """Processes of ``empty``; what they cost includes nothing else."""
+
+    name = "empty POST"
+
+    def __init__(self, url: str, pids: Sequence[int]) -> None:
+        self._url = url
+        self._pids = pids
+
+    async def run(self, buyers: int, seconds: float) -> Result:
+        return await _ask(client, Job(what="empty", url=self._url, buyers=buyers, seconds=seconds))
+
+    def cpu_s(self) -> float:
+        return process.cpu_s(self._pids)
+
+
+class Direct:
+    """The engine in a process of its own, on a database of its own beside the server's."""
+
+    name = "engine"
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._used_s = 0.0
+
+    async def run(self, buyers: int, seconds: float) -> Result:
+        job = Job(what="lifecycle", url="", buyers=buyers, seconds=seconds, items=ITEMS)
+        url = self._cluster.url("direct")
+        result = await _ask(direct, direct.Question(job=job, database_url=url, merchant_id=MERCHANT))
+        self._used_s += result.client_cpu
+        return result
+
+    def cpu_s(self) -> float:
+        assert self._cluster.pid is not None
+        return self._used_s + process.cpu_s([self._cluster.pid])
+
+
+class Sample:
+    """The official Python sample, over plain http as it comes. Its events are tried once, and no longer."""
+
+    name = "sample"
+
+    def __init__(self, running: sample_server.Sample, profile_url: str) -> None:
+        self._running = running
+        self._profile_url = profile_url
+
+    async def run(self, buyers: int, seconds: float) -> Result:
+        return await _ask(client, _lifecycles(self._running.url, self._profile_url, buyers, seconds))
+
+    def cpu_s(self) -> float:
+        return process.cpu_s([self._running.pid])
+
+
+def _lifecycles(url: str, profile_url: str, buyers: int, seconds: float) -> Job:
+    return Job(
+        what="lifecycle", url=url, profile_url=profile_url, buyers=buyers, seconds=seconds, items=ITEMS
+    )
+
+
+async def _ask(module: ModuleType, question: msgspec.Struct) -> Result:
+    answer = await process.ask(module.__name__, msgspec.json.encode(question))
+    return msgspec.json.decode(answer, type=Result)
+
+
+# --- starting them ---
+
+
+@asynccontextmanager
+async def running(folder: Path, workers: int, sample: Path | None = None) -> AsyncIterator[list[Rival]]:
+    """Ours, the empty application and the engine, on one Postgres with fsync on; and the ``sample``."""
+    shop = write_shop(folder / "shop", items=ITEMS, pieces=PIECES)
+    cluster = await open_cluster(folder / "database")
+    await cluster.start()
+    try:
+        await _fill(cluster, shop)
+        async with AsyncExitStack() as stack:
+            platform = await stack.enter_async_context(receiver(folder / "platform"))
+            server = await stack.enter_async_context(_served(folder, cluster, shop, workers))
+            rivals: list[Rival] = [
+                Ours(server, cluster, platform),
+                await stack.enter_async_context(_empty(folder, workers)),
+                Direct(cluster),
+            ]
+            if sample is not None:
+                rivals.append(await stack.enter_async_context(_sample(folder, sample, shop, platform)))
+            yield rivals
+    finally:
+        await cluster.stop()
+
+
+@asynccontextmanager
+async def _served(folder: Path, cluster: Cluster, shop: Path, workers: int) -> AsyncIterator[Server]:
+    config = folder / "config.toml"
+    config.write_text(_CONFIG)
+    options = {
+        "--mode": "demo",
+        "--config": config,
+        "--database-url": cluster.url(),
+        "--data-dir": folder / "data",
+        "--import": shop,
+        "--workers": workers,
+    }
+    arguments = [str(part) for option in options.items() for part in option]
+    async with prepared(folder, *arguments) as server:
+        await server.start()
+        yield server
+
+
+async def _fill(cluster: Cluster, shop: Path) -> None:
+    """The engine's own database."""
+    connection = await asyncpg.connect(cluster.url())
+    try:
+        await connection.execute("CREATE DATABASE direct")
+    finally:
+        await connection.close()
+    await migrate(cluster.url("direct"))
+    async with open_pool(cluster.url("direct"), size=2) as pool:
+        await import_shop(pool, MERCHANT, CURRENCY, shop)
+
+
+@asynccontextmanager
+async def _sample(folder: Path, sample: Path, shop: Path, platform: Receiver) -> AsyncIterator[Sample]:
+    """Its events go where they are not taken for ours."""
+    (folder / "sample").mkdir()
+    profile = profiles.good(f"{platform.url}/hooks/sample")
+    async with sample_server.start(sample, shop, folder / "sample") as running:
+        yield Sample(running, await platform.serve_profile("sample", profile))
+
+
+@asynccontextmanager
+async def _empty(folder: Path, workers: int) -> AsyncIterator[Empty]:
+    """As many processes as the server has, with its certificate."""
+    metrics = folder / "empty-metrics"
+    metrics.mkdir()
+    environment = {"PROMETHEUS_MULTIPROC_DIR": str(metrics)}
+    files = (str(folder / "data" / name) for name in ("certificate.pem", "certificate-key.pem"))
+    async with AsyncExitStack() as stack:
+        (port,) = stack.enter_context(reserved_ports(1))
+        arguments = (str(port), *files)
+        processes = [
+            await stack.enter_async_context(
+                process.spawned(
+                    empty.__name__, *arguments, log=folder / "empty.log", environment=environment
+                )
+            )
+            for _ in range(workers)
+        ]
+        url = f"https://127.0.0.1:{port}/"
+        await until_async(lambda: _answers(url))
+        yield Empty(url, [each.pid for each in processes])
+
+
+async def _answers(url: str) -> bool:
+    try:
+        await _ask(client, Job(what="empty", url=url, buyers=8, seconds=0.05))
+    except RuntimeError:
+        return False
+    return True
