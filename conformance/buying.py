@@ -175,7 +175,8 @@ def payment(shop: Shop, checkout: Wire, token: str) -> Wire:
             "type": "card",
             "brand": "Visa",
             "last_digits": "4242",
-            "credential": {"type": "token", "token": token},
+            # The second member is known to nobody: whoever shows it shows credentials.
+            "credential": {"type": "token", "token": token, "reference": shop.canary},
         },
         "risk_signals": {},
     }

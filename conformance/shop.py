@@ -61,6 +61,7 @@ class Shop:
         self.discovery = discovery
         self.profile: Wire = discovery.document()
         self._platform = platform
+        self.canary = f"canary-{uuid4().hex}"
         self._scenes: dict[Any, Any] = {}
 
     @property

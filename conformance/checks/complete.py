@@ -164,14 +164,14 @@ async def payment_is_required(shop: Shop) -> None:
 async def credentials_do_not_come_back(shop: Shop) -> None:
     """The credential of an instrument is in no reply, neither at once nor when read later."""
     done = await shop.scene(sale)
-    token = success_token(shop)
-    if not any(token in each.sent.decode("utf-8", "replace") for each in shop.client.journal):
-        lacking("a credential that was sent")
-    if len(token) < 6:
-        lacking("a token long enough to be looked for")
     await shop.get(done.checkout_id)
+    looked_for = [shop.canary, success_token(shop)]
+    if looked_for[1].encode() in shop.discovery.body:
+        # A test token that the shop itself tells everybody.
+        looked_for.pop()
     for exchange in shop.client.journal:
-        expect(token.encode() not in exchange.body, "a reply holds the token", exchange)
+        found = [each for each in looked_for if each.encode() in exchange.body]
+        expect(not found, "a reply holds it", exchange)
 
 
 @check("checkout#Guidelines", releases=EVERY)

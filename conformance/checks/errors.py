@@ -16,7 +16,6 @@ MALFORMED = (
     b"null",
     b'"line_items"',
     b'{"line_items": 7}',
-    b'{"line_items": []}',
     b'{"line_items": [{}]}',
     b'{"line_items": [{"item": "x", "quantity": 1}]}',
     b'{"line_items": [{"item": {"id": 7}, "quantity": 1}]}',
@@ -39,7 +38,7 @@ async def _some_refusals(shop: Shop) -> list[Exchange]:
     return [
         await shop.get(str(uuid4())),
         await shop.send("POST", "/checkout-sessions", b"{", shop.headers()),
-        await shop.send("POST", "/checkout-sessions", b'{"line_items": []}', shop.headers()),
+        await shop.send("POST", "/checkout-sessions", b'{"line_items": 7}', shop.headers()),
         await shop.create(basket(shop, quantity=2), key=key),
         await shop.cancel(checkout_id),
     ]

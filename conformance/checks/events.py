@@ -132,6 +132,14 @@ async def event_is_json(shop: Shop) -> None:
     expect(kind.partition(";")[0].strip() == "application/json", f"it came as {kind}")
 
 
+@check("overview#Credential Flow & PCI Scope", releases=EVERY)
+async def credentials_are_not_told(shop: Shop) -> None:
+    """No event holds the credential that paid."""
+    await shop.scene(_heard)
+    told = [each for each in shop.platform.deliveries if shop.canary.encode() in each.body]
+    expect(not told, "an event holds it")
+
+
 @check("order#Guidelines", releases=EVERY)
 async def events_reach_their_own_platform(shop: Shop) -> None:
     """The event of one platform's order reaches its webhook and nobody else's."""

@@ -31,7 +31,8 @@ def _rows(results: Iterable[Outcome], target: Target) -> Iterator[str]:
         yield file
         for test in tests:
             reason = test.reason.replace(target.server_url, "SERVER")[:REASON_CHARS]
-            yield f"  {test.verdict:<7} {test.name}".ljust(NAME_WIDTH if reason else 0) + reason
+            row = f"  {test.verdict:<7} {test.name}"
+            yield f"{row:<{NAME_WIDTH}} {reason}" if reason else row
 
 
 def commit(checkout: Path) -> str:

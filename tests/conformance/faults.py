@@ -219,6 +219,7 @@ FAULTS: dict[str, tuple[str, ...]] = {
     "takes items_discount off nowhere": ("totals.items_discount_is_the_sum_of_the_lines",),
     "takes odd quantities": ("authority.odd_quantities_are_refused",),
     "takes the client's id": ("authority.create_never_touches_another_checkout",),
+    "tells credentials": ("events.credentials_are_not_told",),
     "tells everybody": ("events.events_reach_their_own_platform",),
     "tells foreign from unknown": (
         "identity.foreign_get_answers_like_unknown",
