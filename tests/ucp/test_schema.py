@@ -332,3 +332,9 @@ def _example(text: str) -> Any:
     if text not in _examples:
         _examples[text] = examples(normal(json.loads(text)))[0]
     return _examples[text]
+
+
+def test_a_member_whose_name_is_digits_is_no_index(schemas: Schemas):
+    checker = schemas.checker("2026-08-25", "request", "create_checkout")
+    body = {"line_items": [], "attribution": {"4111111111111111": 1}}
+    assert [fault.path for fault in checker.check(body)] == ["$.attribution[*]"]

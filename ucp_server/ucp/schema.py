@@ -116,7 +116,7 @@ class Checker:
         if self._validator.is_valid(document):
             return ()
         errors = islice(self._validator.iter_errors(document), VIOLATIONS_MAX)
-        return tuple(dict.fromkeys(_violation(error, self._names) for error in errors))
+        return tuple(dict.fromkeys(_violation(error, self._names, document) for error in errors))
 
 
 class Schemas:
@@ -209,13 +209,13 @@ def _member_names(schema: Any) -> Iterator[str]:
             yield from _member_names(value)
 
 
-def _violation(error: jsonschema_rs.ValidationError, names: frozenset[str]) -> Violation:
+def _violation(error: jsonschema_rs.ValidationError, names: frozenset[str], document: object) -> Violation:
     error = _innermost(error)
     facts = error.kind.as_dict()
     missing = [facts["property"]] if error.kind.name == "required" else []
     filled = {fact: _words(value) for fact, value in facts.items()}
     return Violation(
-        path=_json_path([*error.instance_path, *missing], names),
+        path=_json_path([*error.instance_path, *missing], names, document),
         keyword=error.kind.name,
         text=TEXTS[error.kind.name].format(**filled),
     )
@@ -241,16 +241,28 @@ def _words(value: object) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def _json_path(steps: Sequence[str | int], names: frozenset[str]) -> str:
-    return "$" + "".join(_json_path_step(step, names) for step in steps)
+def _json_path(steps: Sequence[str | int], names: frozenset[str], document: object) -> str:
+    """The path of ``steps`` through ``document``.
+
+    The engine gives a member whose name is made of digits as a number too, so that only the
+    document tells an index from what a caller wrote.
+    """
+    path = "$"
+    value: Any = document
+    for step in steps:
+        if isinstance(value, list):
+            path += f"[{step}]"
+            value = value[int(step)]
+        else:
+            path += _member(str(step), names)
+            value = value.get(str(step)) if isinstance(value, dict) else None
+    return path
 
 
-def _json_path_step(step: str | int, names: frozenset[str]) -> str:
-    if isinstance(step, int):
-        return f"[{step}]"
-    if step not in names:
+def _member(name: str, names: frozenset[str]) -> str:
+    if name not in names:
         return "[*]"
-    if IDENTIFIER.fullmatch(step):
-        return f".{step}"
-    quoted = step.replace("\\", "\\\\").replace("'", "\\'")
+    if IDENTIFIER.fullmatch(name):
+        return f".{name}"
+    quoted = name.replace("\\", "\\\\").replace("'", "\\'")
     return f"['{quoted}']"
