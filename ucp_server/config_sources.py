@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from ucp_server import resources
-from ucp_server.config import ConfigError, Merchant, Name, Platform, Secret, Settings, Table, as_is
+from ucp_server.config import ConfigError, Link, Merchant, Name, Platform, Secret, Settings, Table, as_is
 from ucp_server.modes import Mode
 
 ENVIRONMENT_PREFIX = "UCP_SERVER_"
@@ -31,6 +31,10 @@ _MODE_DEFAULTS: dict[Mode, dict[str, object]] = {
 LOCAL_MERCHANTS = {
     Mode.DEMO: Merchant(
         title="Kiosk & Kettle",
+        links=(
+            Link(type="privacy_policy", title="Privacy", url="https://kiosk-and-kettle.example/privacy"),
+            Link(type="terms_of_service", title="Terms", url="https://kiosk-and-kettle.example/terms"),
+        ),
         currency="EUR",
         tax="included",
         home_country="DE",
