@@ -10,12 +10,13 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 
 from ucp_server.agent.listening import Event, Listening
-from ucp_server.agent.shop import CARD, Offer, Shop, ShopError, Wire
+from ucp_server.agent.shop import Offer, Shop, ShopError, Wire, card
 from ucp_server.domain.money import Money, decimal_text
 
 Say = Callable[[str, str], None]
 
 _EVENT_WAIT_S: Final = 10.0
+_PAYMENT_WAIT_S: Final = 60.0
 _POLL_S: Final = 2.0
 _UPDATES_MAX: Final = 3  # an address, an option, and one more for a shop that asks twice
 
@@ -30,9 +31,10 @@ ADDRESS: Final = {
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """What to buy: ``wait_s`` is how long to wait for the buyer when the shop asks for one."""
+    """What to buy, and how: ``wait_s`` is for the buyer when the shop asks for one."""
 
     item_id: str
+    token: str
     quantity: int = 1
     code: str | None = None
     wait_s: float = 0.0
@@ -48,9 +50,12 @@ async def purchase(shop: Shop, plan: Plan, say: Say, listening: Listening | None
     say("create", f"{checkout['id']} is {checkout['status']}")
     _tell_bill(checkout, say)
     checkout = await _fill(shop, offer, plan, checkout, say)
+    if checkout["status"] != "requires_escalation":
+        checkout = await _complete(shop, offer, plan, checkout, say)
     if checkout["status"] == "requires_escalation":
         return await _hand_over(shop, offer, plan, checkout, say)
-    checkout = await _complete(shop, offer, checkout, say)
+    if checkout["status"] != "completed":
+        raise ShopError("The order was not placed: " + (_messages(checkout) or checkout["status"]))
     _tell_order(checkout, say)
     if listening is not None:
         await _follow(offer, listening, say)
@@ -117,18 +122,20 @@ def _price(option: Wire) -> int:
     return next((t["amount"] for t in option.get("totals", ()) if t["type"] == "total"), 0)
 
 
-async def _complete(shop: Shop, offer: Offer, checkout: Wire, say: Say) -> Wire:
+async def _complete(shop: Shop, offer: Offer, plan: Plan, checkout: Wire, say: Say) -> Wire:
+    """The checkout after an attempt to pay, whatever became of it."""
     handlers = [entry["id"] for entry in checkout.get("payment", {}).get("handlers", ())]
     if not handlers:
         raise ShopError("The shop offers no way to pay for this cart.")
     handler = next((h for h in handlers if "mock" in h), handlers[0])
-    body = {"payment_data": CARD | {"handler_id": handler}}
+    body = {"payment_data": card(handler, plan.token)}
     done = await shop.complete(offer, checkout["id"], body)
     say("complete", f"paid with {handler}: {done['status']}")
     if done["status"] == "complete_in_progress":
-        done = await _until(shop, offer, done, 60.0, lambda c: c["status"] != "complete_in_progress")
-    if done["status"] != "completed":
-        raise ShopError("The order was not placed: " + (_messages(done) or done["status"]))
+        done = await _until(
+            shop, offer, done, _PAYMENT_WAIT_S, lambda c: c["status"] != "complete_in_progress"
+        )
+        say("", f"after a while: {done['status']}")
     return done
 
 

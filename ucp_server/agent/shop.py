@@ -14,13 +14,17 @@ _TIMEOUT: Final = aiohttp.ClientTimeout(total=30)  # complete may take 10 s and 
 _REPLY_BYTES_MAX: Final = 4 * 1024 * 1024
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
-CARD: Final = {
-    "id": "instr_agent",
-    "type": "card",
-    "brand": "visa",
-    "last_digits": "4242",
-    "credential": {"type": "token", "token": "success_token"},
-}
+
+def card(handler_id: str, token: str) -> Wire:
+    """The agent's one way to pay, as ``handler_id`` takes it."""
+    return {
+        "id": "instr_agent",
+        "handler_id": handler_id,
+        "type": "card",
+        "brand": "visa",
+        "last_digits": "4242",
+        "credential": {"type": "token", "token": token},
+    }
 
 
 class ShopError(Exception):

@@ -9,13 +9,18 @@ from ucp_server.agent.purchase import Plan, purchase
 from ucp_server.agent.shop import Shop, ShopError, Wire
 
 RELEASES = ("2026-01-11",)
+# What the shop that `make serve` starts always has, and sends without an address.
+DEMO_ITEM = "gift-card-25"
 
 
 @click.command()
 @click.argument("url")
-@click.option("--item", "item_id", required=True, help="What to buy: an item id of the shop.")
+@click.option(
+    "--item", "item_id", default=DEMO_ITEM, show_default=True, help="What to buy: an item id of the shop."
+)
 @click.option("--quantity", default=1, show_default=True, type=click.IntRange(1, 99))
 @click.option("--code", help="A discount code to try.")
+@click.option("--token", default="success_token", show_default=True, help="What a test shop is paid with.")
 @click.option("--release", type=click.Choice(RELEASES), default=RELEASES[0], show_default=True)
 @click.option("--transport", type=click.Choice(["rest"]), default="rest", show_default=True)
 @click.option("--profile", "profile_url", help="The agent's profile; its own on loopback if left out.")
@@ -26,15 +31,19 @@ def buy(
     item_id: str,
     quantity: int,
     code: str | None,
+    token: str,
     release: str,
     transport: str,
     profile_url: str | None,
     api_key: str | None,
     wait_s: float,
 ) -> None:
-    """Buy one item from the shop at URL, and tell every step."""
+    """Buy one item from the shop at URL, and tell every step.
+
+    Exits with 3 where the buyer has to go on, with 1 where the shop says no.
+    """
     del transport  # one to choose from so far
-    plan = Plan(item_id=item_id, quantity=quantity, code=code, wait_s=wait_s)
+    plan = Plan(item_id=item_id, quantity=quantity, code=code, token=token, wait_s=wait_s)
     try:
         done = asyncio.run(_buy(url, plan, release, profile_url, api_key))
     except ShopError as error:
