@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from ucp_server.commands.database import connected
+from ucp_server.commands.merchants import chosen, of_merchant
 from ucp_server.commands.options import configured
 from ucp_server.config import Settings
 from ucp_server.domain.errors import StoreUnavailable
@@ -18,13 +19,13 @@ POOL_SIZE = 2
 
 @click.command("import")
 @click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
-@click.option("--merchant", "merchant_id", help="Whose shop it is; needed where there are several.")
+@of_merchant
 @configured
 def import_command(settings: Settings, folder: Path, merchant_id: str | None) -> None:
     """Replace a merchant's shop by the CSV files in FOLDER."""
-    chosen = _merchant(settings, merchant_id)
+    merchant = chosen(settings, merchant_id)
     try:
-        imported = asyncio.run(_import(settings, chosen, folder))
+        imported = asyncio.run(_import(settings, merchant, folder))
     except BadShop as error:
         raise click.ClickException(f"nothing was loaded.\n{error}") from error
     except StoreUnavailable as error:
@@ -33,15 +34,6 @@ def import_command(settings: Settings, folder: Path, merchant_id: str | None) ->
         click.echo(f"{count:>7} {table}")
     for column in imported.ignored:
         click.echo(f"ignored {column}: a column that means nothing here")
-
-
-def _merchant(settings: Settings, merchant_id: str | None) -> str:
-    names = list(settings.merchant)
-    if merchant_id is None and len(names) == 1:
-        return names[0]
-    if merchant_id not in names:
-        raise click.UsageError(f"--merchant is one of {', '.join(names)}")
-    return merchant_id
 
 
 async def _import(settings: Settings, merchant_id: str, folder: Path) -> Imported:
