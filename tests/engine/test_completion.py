@@ -21,6 +21,7 @@ from tests.engine.world import (
     seen,
     update,
 )
+from tests.worker.world import Receiver, make_delivery
 from ucp_server.domain import problems
 from ucp_server.domain.checkout import Instrument
 from ucp_server.domain.errors import (
@@ -37,6 +38,7 @@ from ucp_server.domain.lifecycle import State
 from ucp_server.engine.runner import Engine
 from ucp_server.engine.setup import Setup
 from ucp_server.store.database import recorded_statements
+from ucp_server.worker.deliver import run_once
 
 
 async def new_checkout(engine: Engine, **quantities: int) -> str:
@@ -412,6 +414,23 @@ async def test_a_stock_kept_elsewhere_that_is_down_ends_the_attempt(
     elsewhere.is_down = False
     paid = await remote.run(call("k2"), complete(checkout_id))
     assert seen(paid.reply)["standing"] == "completed"
+
+
+async def test_a_late_release_does_not_touch_the_next_hold(
+    remote: Engine, elsewhere: ElsewhereStock
+) -> None:
+    elsewhere.pieces = 2
+    checkout_id = await new_checkout(remote)
+    with pytest.raises(HandlerUnavailable):
+        await remote.run(call("k1"), complete(checkout_id, "not_sent_token"))
+    paid = await remote.run(call("k1"), complete(checkout_id))
+    assert seen(paid.reply)["standing"] == "completed"
+    assert len(elsewhere.held) == 2
+    delivery = make_delivery(remote.setup, Receiver())
+    while await run_once(delivery):
+        pass
+    assert (elsewhere.pieces, len(elsewhere.held)) == (1, 1)
+    assert elsewhere.confirmed == set(elsewhere.held)
 
 
 async def test_money_held_from_a_challenge_is_voided_when_the_stock_is_gone(
