@@ -144,6 +144,7 @@ class FilePsp:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.hold: asyncio.Event | None = None
+        self.takes_s = 0.0
         self.arrived = asyncio.Event()
         self.is_deaf = False
         self.is_settling = False
@@ -180,6 +181,7 @@ class FilePsp:
                 off = 1 if token == "off_by_one_token" else 0
                 books.write(known, event, attempt.amount.minor + off)
         self.arrived.set()
+        await asyncio.sleep(self.takes_s)
         if self.hold is not None:
             await self.hold.wait()
         if token == "lost_after_token":
