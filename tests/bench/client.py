@@ -115,7 +115,7 @@ class Buyers:
             self.shed += 1
             await asyncio.sleep(float(reply.headers["Retry-After"]))
         self.times.setdefault(operation, []).append(time.perf_counter() - started)
-        _check(reply.status == status, raw)
+        _check(reply.status == status, f"{method} {url}: {reply.status} {raw.decode(errors='replace')}")
         document: bodies.Wire = _decode(raw)
         return document
 

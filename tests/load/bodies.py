@@ -20,7 +20,6 @@ _HANDLER = {
     "config": {},
 }
 _ADDRESS = {
-    "id": "home",
     "full_name": "Robin Tester",
     "street_address": "12 Harbour Lane",
     "address_locality": "Springfield",
@@ -56,10 +55,12 @@ def update(checkout: Wire, *, quantity: int = 1, name: str = "Robin", option: st
         {"id": line["id"], "item": {"id": line["item"]["id"], "title": ""}, "quantity": quantity}
         for line in checkout["line_items"]
     ]
+    # An id per buyer: some servers keep addresses under the ids that callers give them.
+    home = {"id": f"home-{name.lower()}", **_ADDRESS}
     method = {
         "type": "shipping",
-        "destinations": [_ADDRESS],
-        "selected_destination_id": _ADDRESS["id"],
+        "destinations": [home],
+        "selected_destination_id": home["id"],
         "groups": [{"selected_option_id": option}],
     }
     return {
