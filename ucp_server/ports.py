@@ -41,23 +41,23 @@ class Stock(Protocol):
     """How many there are. A merchant who keeps its own stock elsewhere plugs that in here.
 
     Our own stock (``store/stock.py``) is reserved by the statement that opens the attempt, so its
-    ``reserve`` is never called; for all others it is called before the payment, with the attempt's
-    id as the idempotency key.
+    ``reserve`` is never called; for all others it is called before the payment. ``hold_id`` is the
+    idempotency key: a new one each time that a payment begins, the same in every repeat.
     """
 
     async def available(self, merchant_id: str, item_ids: Sequence[str]) -> Mapping[str, int]:
         """Pieces that can be sold now, by id; one that is missing is not limited."""
         ...
 
-    async def reserve(self, merchant_id: str, attempt_id: str, wanted: Mapping[str, int]) -> bool:
+    async def reserve(self, merchant_id: str, hold_id: str, wanted: Mapping[str, int]) -> bool:
         """Hold all pieces or none; False when there are too few. Safe to repeat."""
         ...
 
-    async def release(self, merchant_id: str, attempt_id: str) -> None:
-        """Give back what the attempt holds, if anything. Safe to repeat."""
+    async def release(self, merchant_id: str, hold_id: str) -> None:
+        """Give back what is held under ``hold_id``, if anything. Safe to repeat."""
         ...
 
-    async def confirm(self, merchant_id: str, attempt_id: str) -> None:
+    async def confirm(self, merchant_id: str, hold_id: str) -> None:
         """The held pieces are sold. Safe to repeat."""
         ...
 

@@ -59,9 +59,9 @@ class MoneyMove(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class StockMove(msgspec.Struct, frozen=True, kw_only=True):
-    """The attempt whose pieces a stock kept elsewhere releases or confirms."""
+    """The hold that a stock kept elsewhere is to release or confirm."""
 
-    attempt_id: str
+    hold_id: str
 
 
 # --- how a delivery ended ---

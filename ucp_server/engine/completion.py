@@ -113,7 +113,7 @@ class Completion:
         await fault_point("complete.before_reserve")
         try:
             async with asyncio.timeout(self._setup.timings.ask_within_s):
-                is_held = await stock.reserve(attempt.merchant_id, attempt.id, wanted)
+                is_held = await stock.reserve(attempt.merchant_id, attempt.hold_id, wanted)
         except Exception as error:  # noqa: BLE001  a plug-in may raise anything; the attempt must end
             log.warning("the stock of %s raised %s", attempt.merchant_id, type(error).__name__)
             is_held = False

@@ -73,6 +73,7 @@ class _Fault:
 
 
 _armed: dict[str, _Fault] = {}
+_struck: list[str] = []
 
 
 async def fault_point(name: str) -> None:
@@ -93,6 +94,7 @@ async def _strike(name: str) -> None:
     fault.on_hit -= 1
     if fault.on_hit != 0:
         return
+    _struck.append(name)
     match fault.action:
         case "kill":
             os.kill(os.getpid(), signal.SIGKILL)
@@ -117,15 +119,14 @@ def _parse(plan: str) -> Mapping[str, _Fault]:
 
 
 @contextmanager
-def armed(plan: str) -> Iterator[None]:
-    """Arm ``plan`` in this process, for tests that go on living."""
-    before = dict(_armed)
+def armed(plan: str) -> Iterator[list[str]]:
+    """Arm ``plan`` in this process, for tests that go on living; gives the names that struck."""
     _armed.update(_parse(plan))
     try:
-        yield
+        yield _struck
     finally:
         _armed.clear()
-        _armed.update(before)
+        _struck.clear()
 
 
 _armed.update(_parse(os.environ.get(VARIABLE, "")))

@@ -146,6 +146,7 @@ class Opener:
             platform_id=checkout.platform_id,
             handler_id=handler_id,
             psp_key=fresh_id,
+            hold_id=new_id(),
             amount_minor=quote.total_minor,
             currency=quote.currency,
             operation=call.key.operation if call.key else None,

@@ -115,8 +115,8 @@ def move_stock(kind: JobKind, attempt: AttemptRow, *, at: datetime) -> Job:
         id=new_id(),
         merchant_id=attempt.merchant_id,
         kind=kind,
-        stream=f"stock:{attempt.id}",
-        sequence=attempt.epoch,
-        payload=encode(StockMove(attempt_id=attempt.id)),
+        stream=f"stock:{attempt.hold_id}",
+        sequence=1,
+        payload=encode(StockMove(hold_id=attempt.hold_id)),
         created_at=at,
     )

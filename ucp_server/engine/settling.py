@@ -104,11 +104,11 @@ class StockDeliverer:
         stock = self.setup.stocks.get(job.merchant_id)
         if stock is None:
             return Retry("The merchant's stock is not configured.")
-        attempt_id = decode_stock_move(job.payload).attempt_id
+        hold_id = decode_stock_move(job.payload).hold_id
         tell = stock.confirm if job.kind is JobKind.CONFIRM else stock.release
         try:
             async with asyncio.timeout(self.setup.timings.ask_within_s):
-                await tell(job.merchant_id, attempt_id)
+                await tell(job.merchant_id, hold_id)
         except Exception as error:  # noqa: BLE001  a plug-in may raise anything
             log.warning("the stock of %s raised %s", job.merchant_id, type(error).__name__)
             return Retry("The stock does not answer.")

@@ -48,12 +48,13 @@ with opened as (
     select merchant_id, platform_id, $6, $7, $8, id from opened where $7::text is not null
 ), attempted as (
     insert into attempts (merchant_id, id, checkout_id, platform_id, handler_id, psp_key, amount_minor,
-        currency, operation, key, binding, terms, refusing_problems, state, lease_until)
+        currency, operation, key, binding, terms, refusing_problems, state, lease_until, hold_id)
     select merchant_id, $9::uuid, id, platform_id, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
-        now() + make_interval(secs => $20)
+        now() + make_interval(secs => $20), $23
     from opened
     on conflict (merchant_id, id) do update set
         state = excluded.state, epoch = attempts.epoch + 1, lease_until = excluded.lease_until,
+        hold_id = excluded.hold_id,
         operation = excluded.operation, key = excluded.key, binding = excluded.binding,
         terms = excluded.terms, refusing_problems = excluded.refusing_problems, updated_at = now()
         where attempts.state in ('released', 'action_needed')
@@ -96,6 +97,7 @@ async def open_attempt(tx: Tx, opening: Opening) -> int | None:
             opening.lease_s,
             list(opening.pieces),
             list(opening.pieces.values()),
+            attempt.hold_id,
         )
     return epoch if isinstance(epoch, int) else None
 

@@ -82,19 +82,19 @@ class OwnStock:
         async with read(self._pool) as db:
             return dict(await db.fetch(LOAD_AVAILABLE, merchant_id, list(item_ids)))
 
-    async def reserve(self, merchant_id: str, attempt_id: str, wanted: Mapping[str, int]) -> bool:
+    async def reserve(self, merchant_id: str, hold_id: str, wanted: Mapping[str, int]) -> bool:
         try:
             async with statement(self._pool) as tx:
                 with violations():
-                    await tx.execute(RESERVE, merchant_id, attempt_id, list(wanted), list(wanted.values()))
+                    await tx.execute(RESERVE, merchant_id, hold_id, list(wanted), list(wanted.values()))
         except StockShort:
             return False
         return True
 
-    async def release(self, merchant_id: str, attempt_id: str) -> None:
+    async def release(self, merchant_id: str, hold_id: str) -> None:
         async with statement(self._pool) as tx:
-            await tx.execute(RELEASE, merchant_id, attempt_id)
+            await tx.execute(RELEASE, merchant_id, hold_id)
 
-    async def confirm(self, merchant_id: str, attempt_id: str) -> None:
+    async def confirm(self, merchant_id: str, hold_id: str) -> None:
         async with statement(self._pool) as tx:
-            await tx.execute(CONFIRM, merchant_id, attempt_id)
+            await tx.execute(CONFIRM, merchant_id, hold_id)

@@ -151,6 +151,8 @@ create table attempts (
     handler_id text not null,
     -- the provider's idempotency key, made by us before anything is sent
     psp_key text not null,
+    -- the idempotency key at a stock kept elsewhere; a new one whenever the attempt is opened again
+    hold_id uuid not null,
     amount_minor bigint not null check (amount_minor between 0 and 9007199254740991),
     currency text not null,
     -- created: nothing sent yet; sent: the provider may have it; unknown: it did not say;
