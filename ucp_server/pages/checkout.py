@@ -198,7 +198,7 @@ def _method(checkout: Checkout, shop: Shop, index: int, untold: _Untold) -> Meth
     )
     problems = untold.take(where, *_unless_last(checkout, index))
     bad = forms.bad_destination(checkout, index)
-    places = _places(method, bad)
+    places = _places(method, forms.offered_places(checkout, index))
     address = bad.address if bad else None
     return MethodForm(
         anchor=forms.method_name(index),
@@ -217,7 +217,7 @@ def _unless_last(checkout: Checkout, index: int) -> tuple[str, ...]:
     return ("methods",) if index == len(checkout.quote.methods or ()) - 1 else ()
 
 
-def _places(method: Method, bad: Destination | None) -> tuple[Choice, ...]:
+def _places(method: Method, offered: Iterable[Destination]) -> tuple[Choice, ...]:
     return tuple(
         Choice(
             value=place.id,
@@ -225,8 +225,7 @@ def _places(method: Method, bad: Destination | None) -> tuple[Choice, ...]:
             detail=address_line(place.address) if place.name else "",
             is_chosen=place.id == method.selected_destination_id,
         )
-        for place in method.destinations or ()
-        if place != bad
+        for place in offered
     )
 
 

@@ -156,7 +156,7 @@ def _says_something(method: WantedMethod) -> bool:
 
 
 def _method(checkout: Checkout, index: int, method: Method, fields: Fields) -> WantedMethod:
-    place = fields.get(place_name(index), None if method.destinations else WRITTEN)
+    place = fields.get(place_name(index), None if offered_places(checkout, index) else WRITTEN)
     written = _address(method_name(index), fields) if place == WRITTEN else None
     chosen = method.selected_destination_id if place in (None, WRITTEN) else place
     return WantedMethod(
@@ -177,9 +177,7 @@ def _method(checkout: Checkout, index: int, method: Method, fields: Fields) -> W
 
 def _with_written(checkout: Checkout, index: int, written: Address) -> tuple[WantedDestination, ...]:
     """The addresses that were there, and the written one instead of the one that does not do."""
-    method = (checkout.quote.methods or ())[index]
-    bad = bad_destination(checkout, index)
-    kept = [d for d in method.destinations or () if d != bad and d.id != _WRITTEN_ID]
+    kept = [d for d in offered_places(checkout, index) if d.id != _WRITTEN_ID]
     return (
         *(WantedDestination(id=d.id, address=d.address) for d in kept),
         WantedDestination(id=_WRITTEN_ID, address=written),
@@ -192,6 +190,12 @@ def bad_destination(checkout: Checkout, index: int) -> Destination | None:
     where = f"methods[{index}].destinations["
     is_bad = any((problem.where or "").startswith(where) for problem in checkout.quote.problems)
     return method.destination if is_bad else None
+
+
+def offered_places(checkout: Checkout, index: int) -> list[Destination]:
+    """What can be chosen as it is."""
+    method, bad = (checkout.quote.methods or ())[index], bad_destination(checkout, index)
+    return [destination for destination in method.destinations or () if destination != bad]
 
 
 def _address(prefix: str, fields: Fields) -> Address | None:

@@ -1,0 +1,205 @@
+"""What a press of a button does when others press too, prices move, or the payment is refused."""
+
+import asyncio
+
+import httpx2
+
+from tests.pages.browser import Buyer
+from tests.pages.conftest import Counted, Sql, Till
+from tests.ucp.conftest import BUYER, Agent, shipping
+
+
+def where(reply: httpx2.Response) -> str:
+    assert reply.status_code == 303
+    return reply.headers["location"]
+
+
+async def test_the_same_press_twice_is_one_payment(agent: Agent, buyer: Buyer):
+    checkout = await agent.ready()
+    page = await buyer.open(checkout["continue_url"])
+    first = await buyer.post(page, "pay")
+    second = await buyer.post(page, "pay")
+    assert where(first) == where(second)
+    assert first.headers["location"].startswith("/order/")
+
+
+async def test_presses_at_the_same_moment_are_one_payment(agent: Agent, buyer: Buyer, counted: Counted):
+    checkout = await agent.ready()
+    page = await buyer.open(checkout["continue_url"])
+    replies = await asyncio.gather(*(buyer.post(page, "pay") for _ in range(8)))
+    assert len({where(reply) for reply in replies}) == 1
+    assert await counted("attempts") == 1
+    assert await counted("orders") == 1
+
+
+async def test_presses_that_bring_data_along_are_one_payment(agent: Agent, buyer: Buyer, counted: Counted):
+    checkout = await agent.ready()
+    page = await buyer.open(checkout["continue_url"])
+    typed = {"first_name": "Grace", "phone_number": "+1 650 555 0100"}
+    await asyncio.gather(*(buyer.post(page, "pay", **typed) for _ in range(4)))
+    last = await buyer.follow(await buyer.post(page, "pay", **typed))
+    assert await counted("attempts") == await counted("orders") == 1
+    done = await agent.get(checkout)
+    assert (done["status"], done["buyer"]["first_name"]) == ("completed", "Grace")
+    assert last.title in ("Thank you for your order", "Your order is placed")
+
+
+async def test_a_price_that_rose_is_shown_before_it_is_paid(agent: Agent, buyer: Buyer, sql: Sql):
+    checkout = await agent.ready()
+    page = await buyer.open(checkout["continue_url"])
+    await sql("update items set price_minor = 3600 where id = 'roses'")
+    page = await buyer.press(page, "pay")
+    assert page.texts("notice") == ["A price changed a moment ago. Please look at the new total."]
+    (total,) = [row["amount"] for row in (await agent.get(checkout))["totals"] if row["type"] == "total"]
+    assert total > checkout["totals"][-1]["amount"]
+    assert f"Order and pay {total / 100:.2f} USD" in page.text
+    page = await buyer.press(page, "pay")
+    assert page.title == "Thank you for your order"
+    assert f"{total / 100:.2f} USD" in page.text
+
+
+async def test_what_the_buyer_typed_may_change_the_total_but_not_unseen(
+    agent: Agent, buyer: Buyer, counted: Counted
+):
+    checkout = await agent.ready()
+    page = await buyer.open(checkout["continue_url"])
+    page = await buyer.press(page, "pay", codes="10OFF")
+    assert "With what you entered the total is a new one." in page.text
+    assert await counted("attempts") == 0
+    page = await buyer.press(page, "pay")
+    assert page.title == "Thank you for your order"
+
+
+async def test_an_order_that_others_changed_is_shown_before_it_is_paid(
+    agent: Agent, buyer: Buyer, counted: Counted
+):
+    """Even where the total is the same: the buyer agreed to something else."""
+    checkout = await agent.ready()
+    page = await buyer.open(checkout["continue_url"])
+    moved = shipping(street_address="99 Other Street")
+    await agent.update(checkout, buyer=BUYER, fulfillment=moved)
+    page = await buyer.press(page, "pay")
+    assert "This order changed while you were looking at it." in page.text
+    assert "99 Other Street" in page.text
+    assert await counted("attempts") == 0
+
+
+async def test_what_was_typed_survives_a_change_by_others(agent: Agent, buyer: Buyer):
+    checkout = await agent.ready()
+    page = await buyer.open(checkout["continue_url"])
+    await agent.update(checkout, buyer=BUYER, fulfillment=shipping(), discounts={"codes": []})
+    page = await buyer.press(page, "pay", first_name="Grace")
+    assert page.fields()["first_name"] == "Grace"
+
+
+async def test_a_press_after_a_cancellation_charges_nothing(agent: Agent, buyer: Buyer, counted: Counted):
+    checkout = await agent.ready()
+    page = await buyer.open(checkout["continue_url"])
+    await agent.cancel(checkout)
+    for action in ("update", "pay"):
+        assert (await buyer.press(page, action, first_name="Grace")).title == "This order was canceled"
+    assert await counted("attempts") == 0
+
+
+async def test_a_press_after_the_end_charges_nothing(
+    agent: Agent, buyer: Buyer, sql: Sql, counted: Counted
+):
+    checkout = await agent.ready()
+    page = await buyer.open(checkout["continue_url"])
+    await sql("update checkouts set expires_at = now()")
+    assert (await buyer.press(page, "pay")).title == "This offer has ended"
+    assert await counted("attempts") == 0
+
+
+async def test_a_press_after_the_agent_paid_shows_the_order(agent: Agent, buyer: Buyer, counted: Counted):
+    checkout = await agent.ready()
+    page = await buyer.open(checkout["continue_url"])
+    await agent.complete(checkout)
+    assert (await buyer.press(page, "pay")).title == "Your order is placed"
+    assert await counted("orders") == 1
+
+
+# --- payments that do not go through ---
+
+
+async def test_a_declined_payment_can_be_tried_again(agent: Agent, tills: Till, counted: Counted):
+    checkout = await agent.ready()
+    broke, rich = tills("fail_token"), tills("success_token")
+    page = await broke.press(await broke.open(checkout["continue_url"]), "pay")
+    assert page.texts("notice") == ["The payment was declined."]
+    assert page.texts("lead") == ["Nothing was charged. Please check your order, then try again."]
+    assert (await agent.get(checkout))["status"] == "incomplete"
+    page = await rich.press(page, "pay")
+    assert page.title == "Thank you for your order"
+    assert await counted("attempts") == 2
+
+
+async def test_a_declined_press_stays_declined_when_it_is_repeated(
+    agent: Agent, tills: Till, counted: Counted
+):
+    checkout = await agent.ready()
+    broke, rich = tills("fail_token"), tills("success_token")
+    page = await broke.open(checkout["continue_url"])
+    first = await broke.post(page, "pay")
+    assert where(await rich.post(page, "pay")) == where(first)
+    assert await counted("attempts") == 1
+
+
+async def test_an_unknown_outcome_is_waited_for(agent: Agent, tills: Till, counted: Counted):
+    checkout = await agent.ready()
+    slow = tills("pending_token")
+    page = await slow.open(checkout["continue_url"])
+    waiting = await slow.press(page, "pay")
+    assert waiting.title == "Your payment is being worked on"
+    assert (await slow.press(page, "pay")).title == "Your payment is being worked on"
+    assert (await agent.get(checkout))["status"] == "complete_in_progress"
+    assert await counted("attempts") == 1
+
+
+async def test_a_page_that_cannot_pay_sends_back_to_the_assistant(agent: Agent, tills: Till):
+    checkout = await agent.ready()
+    page = await tills(None).open(checkout["continue_url"])
+    assert "pay" not in page.buttons()
+    assert "please go back there" in page.text
+    fields = page.fields() | {"action": "pay"}
+    reply = await tills(None).send(page.url, fields)
+    assert where(reply).startswith("/checkout/")
+    assert (await agent.get(checkout))["status"] == "ready_for_complete"
+
+
+async def test_a_challenge_is_passed_elsewhere_and_finished_here(agent: Agent, tills: Till, sql: Sql):
+    checkout = await agent.ready()
+    await agent.complete(checkout, credential={"type": "token", "token": "step_up_token"})
+    await sql(
+        "update checkouts set document = jsonb_set(document, '{challenge_url}', $1::jsonb)",
+        '"https://bank.example/challenge?id=1&x=%3C"',
+    )
+    till = tills("success_token")
+    page = await till.open(checkout["continue_url"])
+    assert "https://bank.example/challenge?id=1&x=%3C" in page.links()
+    assert "bank.example asks you to confirm the payment." in page.text
+    assert (await till.press(page, "pay")).title == "Thank you for your order"
+
+
+# --- smaller things ---
+
+
+async def test_nothing_changed_writes_nothing(agent: Agent, buyer: Buyer):
+    checkout = await agent.ready()
+    page = await buyer.open(checkout["continue_url"])
+    again = await buyer.press(page, "update")
+    assert again.fields()["revision"] == page.fields()["revision"]
+    assert await agent.get(checkout) == checkout
+
+
+async def test_the_first_button_of_the_form_never_pays(agent: Agent, buyer: Buyer):
+    """It is the one that the Enter key presses."""
+    page = await buyer.open((await agent.ready())["continue_url"])
+    assert page.buttons()[0] == "update"
+    assert page.buttons().count("pay") == 1
+
+
+async def test_a_foreign_word_for_what_was_said_is_not_repeated(agent: Agent, buyer: Buyer):
+    checkout = await agent.ready()
+    page = await buyer.open(checkout["continue_url"] + "?said=<b>Call+0900</b>")
+    assert page.texts("notice") == ["That was not possible; please look at your order again."]

@@ -1,0 +1,137 @@
+"""Templates and contexts belong together: each name in a template is a member, each member is shown."""
+
+import types
+import typing
+from collections.abc import Iterator
+
+import jinja2
+import msgspec
+import pytest
+from jinja2 import nodes
+
+from ucp_server.pages.rendering import STYLE, STYLE_PATH, TEMPLATE_OF, TEMPLATES
+
+Used = set[tuple[type, str]]
+Scope = dict[str, type]
+
+
+def inner(kind: object) -> type | None:
+    """The struct, or the element of a tuple, that an annotation is about."""
+    if typing.get_origin(kind) is tuple:
+        return typing.get_args(kind)[0]
+    if isinstance(kind, types.UnionType):
+        return next(part for part in typing.get_args(kind) if part is not types.NoneType)
+    return kind if isinstance(kind, type) else None
+
+
+class Reader:
+    """Follows a template through its parents and includes, and notes which members it reads."""
+
+    def __init__(self) -> None:
+        self.used: Used = set()
+
+    def template(self, name: str, scope: Scope) -> None:
+        source, _, _ = TEMPLATES.loader.get_source(TEMPLATES, name)
+        self.walk(TEMPLATES.parse(source), scope)
+
+    def walk(self, node: nodes.Node, scope: Scope) -> None:
+        match node:
+            case (
+                nodes.Extends(template=nodes.Const(value=name))
+                | nodes.Include(template=nodes.Const(value=name))
+            ):
+                self.template(name, scope)
+            case nodes.For(target=nodes.Name(name=target), iter=listed, body=body, else_=other):
+                within = scope | {target: self.type_of(listed, scope)}
+                for child in (*body, *other):
+                    self.walk(child, within)
+            case nodes.Getattr() | nodes.Name():
+                self.type_of(node, scope)
+            case _:
+                for child in node.iter_child_nodes():
+                    self.walk(child, scope)
+
+    def type_of(self, node: nodes.Node, scope: Scope) -> type:
+        if isinstance(node, nodes.Name):
+            assert node.name in scope, f"nobody hands in {node.name}"
+            return scope[node.name]
+        assert isinstance(node, nodes.Getattr), f"too clever to be followed: {node}"
+        owner = self.type_of(node.node, scope)
+        hints = typing.get_type_hints(owner)
+        assert node.attr in hints, f"{owner.__name__} has no {node.attr}"
+        self.used.add((owner, node.attr))
+        found = inner(hints[node.attr])
+        assert found is not None
+        return found
+
+
+def members(kind: type, seen: set[type]) -> Iterator[tuple[type, str]]:
+    if kind in seen or not issubclass(kind, msgspec.Struct):
+        return
+    seen.add(kind)
+    for name, hint in typing.get_type_hints(kind).items():
+        yield kind, name
+        part = inner(hint)
+        if part is not None:
+            yield from members(part, seen)
+
+
+# What pages know and do not show: by whom a request is answered, and what orders the links.
+UNSHOWN = {
+    ("Shop", "merchant_id"),
+    ("Shop", "origin"),
+    ("Shop", "required"),
+    ("Shop", "country"),
+    ("Link", "type"),
+}
+
+
+@pytest.mark.parametrize(("page", "template"), TEMPLATE_OF.items(), ids=str)
+def test_a_template_shows_its_context_and_nothing_else(page: type, template: str):
+    reader = Reader()
+    reader.template(template, {"page": page})
+    unused = {(kind.__name__, name) for kind, name in members(page, set())} - {
+        (kind.__name__, name) for kind, name in reader.used
+    }
+    assert unused == UNSHOWN
+
+
+def test_no_template_is_without_a_use():
+    reader = Reader()
+    loaded = []
+    real = reader.template
+
+    def noting(name: str, scope: Scope) -> None:
+        loaded.append(name)
+        real(name, scope)
+
+    reader.template = noting
+    for page, name in TEMPLATE_OF.items():
+        reader.template(name, {"page": page})
+    assert set(TEMPLATES.list_templates()) == set(loaded)
+
+
+def test_everything_is_escaped_and_nothing_is_forgotten():
+    assert TEMPLATES.autoescape is True
+    assert TEMPLATES.undefined is jinja2.StrictUndefined
+    for name in TEMPLATES.list_templates():
+        source, _, _ = TEMPLATES.loader.get_source(TEMPLATES, name)
+        tree = TEMPLATES.parse(source)
+        used = {node.name for node in tree.find_all(nodes.Filter)}
+        assert not used & {"safe", "forceescape"}, name
+        assert not list(tree.find_all(nodes.MarkSafe)), name
+
+
+@pytest.mark.parametrize("word", ["<script", "style=", " onclick", "javascript:", "http://", "https://"])
+def test_no_template_carries_what_the_policy_forbids(word: str):
+    for name in TEMPLATES.list_templates():
+        source, _, _ = TEMPLATES.loader.get_source(TEMPLATES, name)
+        assert word not in source.lower(), name
+
+
+def test_the_style_sheet_is_small_and_named_by_its_content():
+    assert len(STYLE.body) < 15_000
+    assert b"url(" not in STYLE.body
+    assert b"@import" not in STYLE.body
+    assert STYLE_PATH.startswith("/assets/style.")
+    assert STYLE.header(b"cache-control") == b"public, max-age=31536000, immutable"

@@ -1,0 +1,155 @@
+"""Headers of every page, and the forms that are believed."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.pages.browser import Buyer
+from tests.pages.conftest import Counted
+from tests.ucp.conftest import Agent
+from ucp_server.pages.security import form_token, is_our_form
+
+OURS = "https://shop.example"
+TOKEN = form_token(b"secret", "page", "link")
+
+
+@pytest.mark.parametrize(
+    ("fetch_site", "origin", "believed"),
+    [
+        ("same-origin", OURS, True),
+        ("same-origin", "null", True),
+        ("same-origin", None, True),
+        ("same-site", "https://evil.shop.example", False),
+        ("same-site", OURS, False),
+        ("cross-site", "https://evil.example", False),
+        ("cross-site", "null", False),
+        ("cross-site", OURS, False),
+        ("none", None, False),
+        ("", OURS, False),
+        ("SAME-ORIGIN", OURS, False),
+        # browsers that do not name the site of a request
+        (None, OURS, True),
+        (None, "null", True),
+        (None, None, False),
+        (None, "", False),
+        (None, "http://shop.example", False),
+        (None, "https://shop.example:8443", False),
+        (None, "https://shop.example.evil.example", False),
+        (None, "https://evil.example", False),
+    ],
+)
+@pytest.mark.parametrize("token", [TOKEN, "", "0" * 32, TOKEN[:-1], TOKEN.upper(), "é"])
+def test_a_form_is_ours_by_its_token_and_by_its_site(
+    fetch_site: str | None, origin: str | None, believed: bool, token: str
+):
+    found = is_our_form(token, TOKEN, origin=origin, fetch_site=fetch_site, ours=OURS)
+    assert found == (believed and token == TOKEN)
+
+
+@given(st.binary(min_size=1), st.text(), st.text(), st.text())
+def test_a_token_is_of_one_page_one_link_and_one_server(secret: bytes, page: str, link: str, other: str):
+    token = form_token(secret, page, link)
+    assert token == form_token(secret, page, link)
+    assert len(token) == 32
+    assert token != form_token(secret + b"x", page, link)
+    if other not in (page, link):
+        assert token not in (form_token(secret, other, link), form_token(secret, page, other))
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Sec-Fetch-Site": "none"},
+        {"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"},
+    ],
+)
+async def test_a_form_from_elsewhere_changes_nothing(
+    agent: Agent, buyer: Buyer, headers: dict[str, str], counted: Counted
+):
+    checkout = await agent.ready()
+    page = await buyer.open(checkout["continue_url"])
+    for action in ("pay", "update"):
+        fields = page.fields() | {"action": action, "first_name": "Mallory"}
+        reply = await buyer.send(page.url, fields, headers)
+        assert reply.status_code == 403
+        assert "We did not send this form" in reply.text
+    assert await agent.get(checkout) == checkout
+    assert await counted("attempts") == 0
+
+
+async def test_a_form_needs_the_token_of_its_own_page(agent: Agent, buyer: Buyer):
+    mine, yours = await agent.ready(), await agent.ready()
+    page, other = await buyer.open(mine["continue_url"]), await buyer.open(yours["continue_url"])
+    for token in ("", other.fields()["form_token"]):
+        fields = page.fields() | {"action": "pay", "form_token": token}
+        assert (await buyer.send(page.url, fields)).status_code == 403
+    assert (await agent.get(mine))["status"] == "ready_for_complete"
+
+
+ON_EVERY_PAGE = {
+    "cache-control": "no-store",
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+    "x-robots-tag": "noindex, nofollow",
+}
+ON_HTML = {
+    "content-type": "text/html; charset=utf-8",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+}
+POLICY = {
+    "default-src": "'none'",
+    "style-src": "'self'",
+    "img-src": "'self' https:",
+    "form-action": "'self'",
+    "base-uri": "'none'",
+    "frame-ancestors": "'none'",
+}
+
+
+async def test_every_page_keeps_its_link_to_itself(agent: Agent, buyer: Buyer):
+    open_, placed, gone = await agent.ready(), await agent.bought(), await agent.ready()
+    await agent.cancel(gone)
+    page = await buyer.open(open_["continue_url"])
+    answers: list[Any] = [
+        page.reply,
+        (await buyer.open(placed["order"]["permalink_url"])).reply,
+        (await buyer.open(gone["continue_url"])).reply,
+        (await buyer.open("/checkout/x/y")).reply,
+        (await buyer.open("/order/x")).reply,
+        await buyer.send(page.url, {"action": "pay"}),
+        await buyer.send(page.url, {"action": "pay", "form_token": "x" * 1000}),
+        await buyer.client.put(page.url),
+        await buyer.client.head(page.url),
+        await buyer.post(page, "update", first_name="Grace"),
+        await buyer.post(page, "pay"),
+    ]
+    assert [reply.status_code for reply in answers] == [
+        *(200, 200, 200, 404, 404, 403, 400, 405, 200, 303, 303)
+    ]
+    for reply in answers:
+        headers = reply.headers
+        assert {name: headers.get(name) for name in ON_EVERY_PAGE} == ON_EVERY_PAGE, reply.url
+        assert "set-cookie" not in headers
+        assert "access-control-allow-origin" not in headers
+        if reply.status_code == 303:
+            assert not reply.content
+            continue
+        assert {name: headers.get(name) for name in ON_HTML} == ON_HTML
+        parts = (part.strip().partition(" ") for part in headers["content-security-policy"].split(";"))
+        assert {name: value for name, _, value in parts} == POLICY
+
+
+async def test_a_page_shows_its_style_sheet_and_no_secret(agent: Agent, buyer: Buyer):
+    checkout = await agent.ready()
+    page = await buyer.open(checkout["continue_url"])
+    (sheet,) = (given["href"] for tag, given in page.tags if tag == "link")
+    style = await buyer.client.get(sheet)
+    assert (style.status_code, style.headers["content-type"]) == (200, "text/css; charset=utf-8")
+    token = checkout["continue_url"].rpartition("/")[2]
+    assert token not in page.reply.text
+    assert checkout["id"] not in page.reply.text
