@@ -232,6 +232,33 @@ async def test_what_was_never_sent_is_not_repeated_for_another_amount(engine: En
     assert [tuple(row.values()) for row in found] == [("released", 1200), ("authorised", 2400)]
 
 
+async def test_of_twins_that_go_on_one_pays_and_the_other_gets_its_reply(
+    engine: Engine, setup: Setup
+) -> None:
+    checkout_id = await new_checkout(engine)
+    with pytest.raises(HandlerUnavailable):
+        await engine.run(call("k1"), complete(checkout_id, "not_sent_token"))
+    prices = prices_of(setup)
+    price_as_usual = prices.quote
+    first = []
+
+    async def quote_late(*args: object, **how: object) -> object:
+        # The second look of the slow twin, which knows by now that nobody runs the key.
+        prices.quote = price_while_the_other_pays
+        return await price_as_usual(*args, **how)
+
+    async def price_while_the_other_pays(*args: object, **how: object) -> object:
+        prices.quote = price_as_usual
+        first.append(await engine.run(call("k1"), complete(checkout_id, "fail_token")))
+        return await price_as_usual(*args, **how)
+
+    prices.quote = quote_late
+    second = await engine.run(call("k1"), complete(checkout_id, "fail_token"))
+    assert [second.reply] == [answer.reply for answer in first]
+    assert second.replayed
+    assert ledger(setup) == [("declined", 1200)]
+
+
 async def test_a_request_that_goes_on_is_shown_a_price_that_rose(engine: Engine, setup: Setup) -> None:
     checkout_id = await new_checkout(engine)
     with pytest.raises(HandlerUnavailable):

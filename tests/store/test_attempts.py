@@ -78,7 +78,7 @@ async def opened(pool: Pool, *, lease_s: float = LONG_S, claim: Claim | None = C
     attempt = attempt_for(checkout, claim)
     async with statement(pool) as tx:
         epoch = await open_attempt(
-            tx, Opening(checkout=completing, attempt=attempt, new_claim=claim, lease_s=lease_s)
+            tx, Opening(checkout=completing, attempt=attempt, claim=claim, lease_s=lease_s)
         )
     assert epoch == 1
     return attempt
@@ -127,7 +127,7 @@ async def test_a_lost_revision_opens_nothing(pool: Pool) -> None:
         stored = await load_checkout_of_any(db, "shop", attempt.checkout_id)
     assert stored is not None
     other = attempt_for(stored.checkout, None)
-    stale = Opening(checkout=stored.checkout, attempt=other, new_claim=None, lease_s=LONG_S)
+    stale = Opening(checkout=stored.checkout, attempt=other, claim=None, lease_s=LONG_S)
     async with statement(pool) as tx:
         assert await open_attempt(tx, stale) is None
         assert await load_attempt(tx, "shop", other.id) is None
@@ -150,7 +150,7 @@ async def test_the_schema_itself_allows_one_open_attempt(pool: Pool) -> None:
         stored = await load_checkout_of_any(db, "shop", attempt.checkout_id)
     assert stored is not None
     again = replace(stored.checkout, revision=3)
-    opening = Opening(checkout=again, attempt=attempt_for(again, None), new_claim=None, lease_s=LONG_S)
+    opening = Opening(checkout=again, attempt=attempt_for(again, None), claim=None, lease_s=LONG_S)
     with pytest.raises(AttemptOpen):
         async with statement(pool) as tx:
             await open_attempt(tx, opening)

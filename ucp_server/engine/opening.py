@@ -108,7 +108,8 @@ class Opener:
         opening = Opening(
             checkout=completing,
             attempt=attempt,
-            new_claim=None if self._goes_on else self._claim,
+            claim=self._claim,
+            goes_on=self._goes_on,
             lease_s=self._setup.timings.lease_s,
             pieces=pieces_of(completing) if own_stock else {},
         )
@@ -236,20 +237,16 @@ class Opener:
     async def _show(self, shown: Checkout) -> Answer | None:
         """Answer with the checkout as it is now; None when others changed it meanwhile."""
         reply = self._call.render(shown)
-        if not self._goes_on:
-            if not await commit_change(self._setup, Write(shown, reply, self._claim)):
-                return None
-        elif not await self._show_under_old_claim(shown, reply):
+        new_claim = None if self._goes_on else self._claim
+        if not await commit_change(self._setup, Write(shown, reply, new_claim)):
             return None
-        return Answer(reply=reply, checkout_id=shown.id)
-
-    async def _show_under_old_claim(self, shown: Checkout, reply: bytes) -> bool:
-        if not await commit_change(self._setup, Write(shown, reply)):
-            return False
-        if self._claim is not None:
+        if self._goes_on and self._claim is not None:
             async with statement(self._setup.pool) as tx:
-                await keep_reply(tx, self._claim, reply)
-        return True
+                is_kept = await keep_reply(tx, self._claim, reply)
+            if not is_kept:
+                # A twin that went on, too, was answered first.
+                return await self._twins.reply_of(self._claim)
+        return Answer(reply=reply, checkout_id=shown.id)
 
 
 def _asks_the_same(earlier: AttemptRow, now: AttemptRow) -> bool:

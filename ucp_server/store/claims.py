@@ -36,27 +36,50 @@ class FoundClaim:
     is_held: bool
 
 
+# Most keys are new: the usual question costs one look into one partition, the rest is asked for
+# only where it is needed.
 LOAD_CLAIM: Final = """
-select c.fingerprint, c.checkout_id, c.replied_at is not null, r.reply,
-       c.replied_at is null and exists (
-           select from attempts a
-           where a.merchant_id = c.merchant_id and a.checkout_id = c.checkout_id
-             and a.operation = c.operation and a.key = c.key
-             and a.state in ('created', 'sent', 'unknown') and a.lease_until > now())
+select fingerprint, checkout_id, replied_at from claims
+where merchant_id = $1 and platform_id = $2 and operation = $3 and key = $4
+"""
+
+LOAD_REPLY: Final = """
+select reply from replies
+where merchant_id = $1 and platform_id = $2 and operation = $3 and key = $4 and replied_at = $5
+"""
+
+# Both in one statement: an attempt that closes in between would look like one that nobody runs.
+LOAD_HOLDER: Final = """
+select c.replied_at, exists (
+    select from attempts a
+    where a.merchant_id = c.merchant_id and a.checkout_id = c.checkout_id
+      and a.operation = c.operation and a.key = c.key
+      and a.state in ('created', 'sent', 'unknown') and a.lease_until > now()) as is_held
 from claims c
-left join replies r
-    on r.merchant_id = $1 and r.platform_id = $2 and r.operation = $3 and r.key = $4
-    and r.replied_at = c.replied_at
 where c.merchant_id = $1 and c.platform_id = $2 and c.operation = $3 and c.key = $4
 """
 
 
 async def load_claim(db: Read, claim: Claim) -> FoundClaim | None:
-    row = await db.fetchrow(LOAD_CLAIM, claim.merchant_id, claim.platform_id, claim.operation, claim.key)
+    scope = (claim.merchant_id, claim.platform_id, claim.operation, claim.key)
+    row = await db.fetchrow(LOAD_CLAIM, *scope)
     if row is None:
         return None
-    fingerprint, checkout_id, is_replied, reply, is_held = row
-    return FoundClaim(fingerprint, str(checkout_id), is_replied, reply, is_held)
+    fingerprint, checkout_id, replied_at = row
+    is_held = False
+    if replied_at is None:
+        holder = await db.fetchrow(LOAD_HOLDER, *scope)
+        if holder is None:
+            return None
+        replied_at, is_held = holder
+    reply = None if replied_at is None else await db.fetchval(LOAD_REPLY, *scope, replied_at)
+    return FoundClaim(
+        fingerprint,
+        str(checkout_id),
+        is_replied=replied_at is not None,
+        reply=reply if isinstance(reply, bytes) else None,
+        is_held=is_held,
+    )
 
 
 # For a request that answers before its payment is decided. Whoever closes the attempt finds the

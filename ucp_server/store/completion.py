@@ -23,14 +23,15 @@ from ucp_server.store.violations import violations
 class Opening:
     """``checkout`` is the completing one, one revision after the open one that was read.
 
-    ``new_claim`` is None without a key, and when the attempt goes on under a claim that is there.
+    ``claim`` is None without a key. With ``goes_on`` it is there already, and is to have no reply.
     ``pieces`` are held in our own stock.
     """
 
     checkout: Checkout
     attempt: AttemptRow
-    new_claim: Claim | None
+    claim: Claim | None
     lease_s: float
+    goes_on: bool = False
     pieces: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -42,10 +43,14 @@ with opened as (
     update checkouts set state = 'completing', revision = $4, document = $5
     where merchant_id = $1 and id = $2 and platform_id = $3
       and revision = $4 - 1 and state = 'open' and expires_at > now()
+      and (not $24::boolean or exists (
+          select from claims where merchant_id = $1 and platform_id = $3 and operation = $6
+            and key = $7 and replied_at is null))
     returning merchant_id, id, platform_id
 ), claimed as (
     insert into claims (merchant_id, platform_id, operation, key, fingerprint, checkout_id)
-    select merchant_id, platform_id, $6, $7, $8, id from opened where $7::text is not null
+    select merchant_id, platform_id, $6, $7, $8, id from opened
+    where $7::text is not null and not $24::boolean
 ), attempted as (
     insert into attempts (merchant_id, id, checkout_id, platform_id, handler_id, psp_key, amount_minor,
         currency, operation, key, binding, terms, refusing_problems, state, lease_until, hold_id)
@@ -69,11 +74,13 @@ select epoch from attempted
 
 
 async def open_attempt(tx: Tx, opening: Opening) -> int | None:
-    """Write all of ``opening`` and return the attempt's epoch; None when the revision is gone.
+    """Write all of ``opening`` and return the attempt's epoch.
+
+    None when the revision is gone, or the claim to go on with has been replied.
 
     Raises KeyTaken, StockShort, AttemptOpen, and RowExists when this very attempt is open already.
     """
-    checkout, attempt, claim = opening.checkout, opening.attempt, opening.new_claim
+    checkout, attempt, claim = opening.checkout, opening.attempt, opening.claim
     with violations():
         epoch = await tx.fetchval(
             OPEN_ATTEMPT,
@@ -98,6 +105,7 @@ async def open_attempt(tx: Tx, opening: Opening) -> int | None:
             list(opening.pieces),
             list(opening.pieces.values()),
             attempt.hold_id,
+            opening.goes_on,
         )
     return epoch if isinstance(epoch, int) else None
 
