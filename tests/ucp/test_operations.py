@@ -143,6 +143,17 @@ def test_a_body_with_anything_anywhere_is_a_command_or_a_refusal(operation: str,
             assert isinstance(command(operation, document, active), COMMANDS[operation])
 
 
+@given(
+    st.sampled_from(sorted(FULL)),
+    st.dictionaries(st.sampled_from(["ucp", *FULL["update_checkout"], *FULL["complete_checkout"]]), junk),
+)
+@settings(deadline=None)
+def test_what_belongs_to_another_operation_may_hold_anything(operation: str, more: Wire):
+    document = more | FULL[operation]
+    for active in (frozenset(ALL), frozenset({CHECKOUT})):
+        assert command(operation, document, active) == command(operation, FULL[operation], active)
+
+
 @given(st.sampled_from(sorted(FULL)), st.dictionaries(st.text(LETTERS, max_size=12), junk, max_size=3))
 @settings(deadline=None)
 def test_members_that_nobody_knows_change_nothing(operation: str, more: Wire):

@@ -142,8 +142,8 @@ class Operations:
     def _accepted(self, incoming: Incoming, negotiated: Negotiated) -> Wire:
         """The body as far as this request may mean it, in the newest form.
 
-        Raises `BodyUnreadable` and `BodyInvalid`. What no negotiated capability brings is dropped,
-        whatever it holds.
+        Raises `BodyUnreadable` and `BodyInvalid`. What belongs to another operation, or to no
+        negotiated capability, is dropped: the schema did not look at it, so it may hold anything.
         """
         release, active = negotiated.release, negotiated.active
         try:
@@ -157,7 +157,7 @@ class Operations:
         ).check(document)
         if violations:
             raise BodyInvalid(violations)
-        members = release.request_members | {member for name, member in _ADDED if name in active}
+        members = _members(release, incoming.operation, active)
         document = {member: value for member, value in document.items() if member in members}
         if BUYER_CONSENT not in active:
             document.get("buyer", {}).pop("consent", None)
@@ -177,6 +177,13 @@ class Operations:
         kept = _KEPT if self.relaxed.put_keeps_absent else frozenset[str]()
         updated = decode_update(document, active, checkout_id, kept)
         return msgspec.structs.replace(updated, subscriber=subscriber)
+
+
+def _members(release: Release, operation: str, active: frozenset[str]) -> frozenset[str]:
+    """The members that ``operation`` reads; the schema of the operation has looked at all of them."""
+    if operation == "complete_checkout":
+        return release.complete_members
+    return release.request_members | {member for name, member in _ADDED if name in active}
 
 
 def _target(incoming: Incoming) -> str:

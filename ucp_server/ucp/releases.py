@@ -38,7 +38,8 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     """One dated release.
 
     ``requests`` lead from it to the next newer release, ``checkouts`` and ``orders`` from there to
-    it. ``request_members`` are the members that a checkout request can have without an extension.
+    it. ``request_members`` are what a create or update can have without an extension,
+    ``complete_members`` all that a complete can have.
     ``refusing_problems`` are, by operation, the problem codes that it answers as a refusal.
     """
 
@@ -47,6 +48,7 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     service_spec: str
     rest_schema: str
     request_members: frozenset[str]
+    complete_members: frozenset[str]
     requests: tuple[Step, ...] = ()
     checkouts: tuple[Step, ...] = ()
     orders: tuple[Step, ...] = ()
@@ -82,9 +84,10 @@ def _capabilities(site: str) -> tuple[Capability, ...]:
     )
 
 
-_MEMBERS_01_11: Final = frozenset({"id", "line_items", "buyer", "payment", "payment_data", "currency"})
+_MEMBERS_01_11: Final = frozenset({"id", "line_items", "buyer", "payment", "currency"})
 _MEMBERS_01_23: Final = frozenset({"id", "line_items", "buyer", "payment", "context"})
 _MEMBERS_LATER: Final = frozenset({"line_items", "buyer", "payment", "context", "attribution"})
+_PAYMENT: Final = frozenset({"payment"})
 
 # 01-xx answers these as errors (digest 6.6); later releases show them in the checkout.
 _UNSELLABLE: Final = frozenset({"out_of_stock", "item_unavailable"})
@@ -102,6 +105,7 @@ R_2026_01_11: Final = Release(
     service_spec="https://ucp.dev/specification/overview",
     rest_schema="https://ucp.dev/services/shopping/rest.openapi.json",
     request_members=_MEMBERS_01_11,
+    complete_members=frozenset({"payment_data"}),
     requests=to_2026_01_11.REQUESTS,
     checkouts=to_2026_01_11.CHECKOUTS,
     orders=to_2026_01_11.ORDERS,
@@ -124,6 +128,7 @@ R_2026_01_23: Final = Release(
     service_spec="https://ucp.dev/specification/overview",
     rest_schema="https://ucp.dev/services/shopping/rest.openapi.json",
     request_members=_MEMBERS_01_23,
+    complete_members=_PAYMENT,
     requests=to_2026_01_23.REQUESTS,
     checkouts=to_2026_01_23.CHECKOUTS,
     orders=to_2026_01_23.ORDERS,
@@ -143,6 +148,7 @@ R_2026_04_08: Final = Release(
     service_spec="https://ucp.dev/2026-04-08/specification/overview",
     rest_schema="https://ucp.dev/2026-04-08/services/shopping/rest.openapi.json",
     request_members=_MEMBERS_LATER,
+    complete_members=_PAYMENT,
     requests=to_2026_04_08.REQUESTS,
     checkouts=to_2026_04_08.CHECKOUTS,
     orders=to_2026_04_08.ORDERS,
@@ -154,6 +160,7 @@ R_2026_08_25: Final = Release(
     service_spec="https://ucp.dev/2026-08-25/specification/overview",
     rest_schema="https://ucp.dev/2026-08-25/services/shopping/rest.openapi.json",
     request_members=_MEMBERS_LATER,
+    complete_members=_PAYMENT,
 )
 
 # Oldest first: the order of the chain of steps.

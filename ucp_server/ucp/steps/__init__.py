@@ -15,7 +15,8 @@ Step = Callable[[Wire], None]
 def objects_in(value: Any, member: str) -> Iterator[Wire]:
     """The objects of ``value[member]``, where that is a list; what is not an object is passed over."""
     entries = value.get(member) if isinstance(value, dict) else None
-    yield from (entry for entry in entries or () if isinstance(entry, dict))
+    listed = entries if isinstance(entries, list) else ()
+    yield from (entry for entry in listed if isinstance(entry, dict))
 
 
 def totals_in(document: Wire) -> Iterator[Wire]:
