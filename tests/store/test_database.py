@@ -9,6 +9,7 @@ import pytest_asyncio
 from tests.serving import until
 from ucp_server.domain.errors import StoreUnavailable
 from ucp_server.store import database as db
+from ucp_server.store import pool as lending
 from ucp_server.store.database import Pool, Read, Tx, open_pool, read, retrying, statement, transaction
 
 
@@ -86,8 +87,8 @@ async def test_a_reader_gets_through_when_writers_hold_all_their_connections(poo
 
 
 async def test_the_queue_for_a_connection_is_bounded(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(db, "WAITING_MAX", 1)
-    monkeypatch.setattr(db, "ACQUIRE_TIMEOUT_S", 30)
+    monkeypatch.setattr(lending, "WAITING_MAX", 1)
+    monkeypatch.setattr(lending, "ACQUIRE_TIMEOUT_S", 30)
     async with read(pool), read(pool), read(pool), read(pool):
         waiting = asyncio.create_task(read(pool).__aenter__())
         await until(lambda: pool._waiting == 1)

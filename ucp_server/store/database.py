@@ -1,4 +1,4 @@
-"""The pool, and the two kinds of connection that everything else is handed.
+"""The two kinds of connection that everything else is handed, out of one `Pool`.
 
 ``Read`` may only look. ``Tx`` may also write, and comes in two shapes: ``transaction()`` for several
 statements that stand or fall together, and ``statement()`` for the usual case here, one statement
@@ -20,23 +20,28 @@ import asyncpg
 from asyncpg import Record
 
 from ucp_server.domain.errors import StoreUnavailable
+from ucp_server.store.pool import RESERVED_FOR_READS, Loan, Pool
+
+__all__ = (
+    "Pool",
+    "Read",
+    "Tx",
+    "open_pool",
+    "outcome_is_unknown",
+    "read",
+    "recorded_statements",
+    "retrying",
+    "statement",
+    "transaction",
+)
 
 T = TypeVar("T")
 
 # Eight connections keep two cores busy (more only wait for each other there); slow disks want more.
 POOL_SIZE = 8
-# One connection is kept from writers, so that a GET and the readiness check get through a flood.
-RESERVED_FOR_READS = 1
-# A caller would rather hear 503 and try again than wait in a queue that does not move.
-ACQUIRE_TIMEOUT_S = 0.25
-# At 2,000 short statements a second a queue this long is gone within half of that time.
-WAITING_MAX = 256
 CONNECT_TIMEOUT_S = 5.0
 # Above every limit that the server keeps by itself, so that it only ends a silent connection.
 COMMAND_TIMEOUT_S = 8.0
-CLOSE_TIMEOUT_S = 10.0
-# A backend's caches grow with what it has seen; a new one now and then costs 5 ms.
-QUERIES_PER_CONNECTION = 1_000_000
 # Deadlocks and lost serialisations are over within milliseconds or not at all.
 TRIES_MAX = 5
 RETRY_DELAY_S = 0.01
@@ -83,7 +88,7 @@ def outcome_is_unknown(error: StoreUnavailable) -> bool:
 def _says_connection_is_gone(error: BaseException | None) -> bool:
     """The driver has no class of its own for the use of a connection that broke a moment ago."""
     return isinstance(error, asyncpg.InterfaceError) and any(
-        phrase in str(error) for phrase in ("is closed", "released back to the pool", "is closing")
+        phrase in str(error) for phrase in ("is closed", "is closing")
     )
 
 
@@ -176,44 +181,6 @@ def recorded_statements() -> Iterator[list[str]]:
         _recording.reset(token)
 
 
-class Pool:
-    """Connections to one database, with a bounded queue and one of them kept for readers."""
-
-    def __init__(self, connections: asyncpg.Pool, size: int) -> None:
-        self._connections = connections
-        self._writers = asyncio.Semaphore(size - RESERVED_FOR_READS)
-        self._waiting = 0
-
-    @contextlib.asynccontextmanager
-    async def connection(self) -> AsyncIterator[asyncpg.Connection]:
-        connection = await self._in_time(self._connections.acquire)
-        try:
-            yield connection
-        finally:
-            with _driver_errors_are_refusals:
-                await self._connections.release(connection)
-
-    @contextlib.asynccontextmanager
-    async def writing_connection(self) -> AsyncIterator[asyncpg.Connection]:
-        await self._in_time(self._writers.acquire)
-        try:
-            async with self.connection() as connection:
-                yield connection
-        finally:
-            self._writers.release()
-
-    async def _in_time(self, acquire: Callable[[], Awaitable[T]]) -> T:
-        if self._waiting >= WAITING_MAX:
-            raise StoreUnavailable
-        self._waiting += 1
-        try:
-            with _driver_errors_are_refusals:
-                async with asyncio.timeout(ACQUIRE_TIMEOUT_S):
-                    return await acquire()
-        finally:
-            self._waiting -= 1
-
-
 @contextlib.asynccontextmanager
 async def open_pool(url: str, *, size: int = POOL_SIZE, name: str = "") -> AsyncIterator[Pool]:
     """Connect to ``url`` and close on leaving; ``name`` shows in pg_stat_activity.
@@ -222,35 +189,32 @@ async def open_pool(url: str, *, size: int = POOL_SIZE, name: str = "") -> Async
     """
     if size <= RESERVED_FOR_READS:
         raise ValueError(f"a pool needs at least {RESERVED_FOR_READS + 1} connections, not {size}")
-    with _driver_errors_are_refusals:
-        connections = await asyncpg.create_pool(
-            url,
-            min_size=size,
-            max_size=size,
-            max_queries=QUERIES_PER_CONNECTION,
-            max_inactive_connection_lifetime=0,
-            max_cached_statement_lifetime=0,
-            timeout=CONNECT_TIMEOUT_S,
-            command_timeout=COMMAND_TIMEOUT_S,
-            init=_prepare_connection,
-            reset=_leave_as_is,
-            server_settings=SERVER_SETTINGS | {"application_name": f"ucp-server {name}".strip()},
-        )
+
+    async def connect() -> asyncpg.Connection:
+        with _driver_errors_are_refusals:
+            connection = await asyncpg.connect(
+                url,
+                timeout=CONNECT_TIMEOUT_S,
+                command_timeout=COMMAND_TIMEOUT_S,
+                max_cached_statement_lifetime=0,
+                server_settings=SERVER_SETTINGS | {"application_name": f"ucp-server {name}".strip()},
+            )
+            try:
+                await _prepare(connection)
+            except BaseException:
+                connection.terminate()
+                raise
+        return connection
+
+    pool = Pool(connect, size)
     try:
-        yield Pool(connections, size)
+        await pool.fill()
+        yield pool
     finally:
-        await _close(connections)
+        await pool.close()
 
 
-async def _close(connections: asyncpg.Pool) -> None:
-    try:
-        async with asyncio.timeout(CLOSE_TIMEOUT_S):
-            await connections.close()
-    except TimeoutError:
-        connections.terminate()
-
-
-async def _prepare_connection(connection: asyncpg.Connection) -> None:
+async def _prepare(connection: asyncpg.Connection) -> None:
     # A jsonb value travels as a version byte and the text; parsing it here would cost 20 us.
     await connection.set_type_codec(
         "jsonb",
@@ -261,22 +225,14 @@ async def _prepare_connection(connection: asyncpg.Connection) -> None:
     )
 
 
-async def _leave_as_is(connection: asyncpg.Connection) -> None:
-    """Skip the reset that asyncpg would send: one round trip less, as we leave no session state."""
-
-
-@contextlib.asynccontextmanager
-async def read(pool: Pool) -> AsyncIterator[Read]:
+def read(pool: Pool) -> Loan[Read]:
     """Look at committed rows, each statement for itself."""
-    async with pool.connection() as connection:
-        yield Read(connection)
+    return pool.lend(Read)
 
 
-@contextlib.asynccontextmanager
-async def statement(pool: Pool) -> AsyncIterator[Tx]:
+def statement(pool: Pool) -> Loan[Tx]:
     """A connection for one statement that is its own transaction."""
-    async with pool.writing_connection() as connection:
-        yield Tx(connection)
+    return pool.lend(Tx, writes=True)
 
 
 @contextlib.asynccontextmanager
@@ -300,9 +256,7 @@ async def _roll_back(connection: asyncpg.Connection, bracket: asyncpg.transactio
     try:
         await bracket.rollback()
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-        # A connection that is lost already cannot be ended once more.
-        with contextlib.suppress(asyncpg.InterfaceError):
-            connection.terminate()
+        connection.terminate()
 
 
 async def retrying(attempt: Callable[[], Awaitable[T]]) -> T:
