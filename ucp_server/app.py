@@ -282,7 +282,6 @@ def _binding(house: House, engine: Engine, hosts: Hosts) -> Binding:
         authentication=Authentication(house.pool),
         replies=house.replies,
         keys=house.keys,
-        payments=house.payments,
         currencies={name: merchant.currency for name, merchant in settings.merchant.items()},
         shop_of=shop_of,
         relaxed=settings.relaxed,

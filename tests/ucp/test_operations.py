@@ -13,6 +13,7 @@ from tests.ucp import samples
 from tests.ucp.conftest import ALL, BUYER, CARD, SCHEMAS, create_body, shipping
 from tests.ucp.test_negotiation import incoming
 from ucp_server.domain.errors import CheckoutNotFound, Refusal
+from ucp_server.domain.money import Money
 from ucp_server.engine.commands import CompleteCheckout, CreateCheckout, UpdateCheckout
 from ucp_server.modes import RELAXATIONS, Mode
 from ucp_server.ports import HandlerListing
@@ -232,6 +233,8 @@ def test_a_created_checkout_is_201():
 def test_a_handler_is_listed_under_its_own_name_and_a_broken_one_not_at_all():
     document = msgspec.json.decode(replies().checkout(terms(), samples.checkout()).body)
     assert [entry["id"] for entry in document["payment"]["handlers"]] == ["mock"]
+    # and so in the profile, which a broken plug-in must not take down
+    assert replies().listings("demo", Money(0, "USD"), ()) == [LISTING]
 
 
 def test_a_reply_that_is_not_of_its_form_is_told_and_sent():

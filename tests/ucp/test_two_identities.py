@@ -33,7 +33,6 @@ def routes_with_an_id() -> list[tuple[str, str]]:
         authentication=nothing,
         replies=nothing,
         keys=nothing,
-        payments={},
         currencies={},
         shop_of=lambda _: None,
         relaxed=RELAXATIONS[Mode.SUITE],

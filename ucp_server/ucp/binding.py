@@ -16,7 +16,7 @@ from ucp_server.domain.money import Money
 from ucp_server.engine.orders import Orders
 from ucp_server.engine.runner import Engine
 from ucp_server.modes import Relaxations
-from ucp_server.ports import HandlerListing, Payment
+from ucp_server.ports import HandlerListing
 from ucp_server.ucp.authentication import Authentication, Network
 from ucp_server.ucp.errors import render_error
 from ucp_server.ucp.incoming import Incoming, Shop
@@ -25,7 +25,7 @@ from ucp_server.ucp.operations import Operations
 from ucp_server.ucp.profile import profile_reply, render_profile
 from ucp_server.ucp.releases import SERVED, Release, newest_served, served
 from ucp_server.ucp.replies import Replies
-from ucp_server.ucp.rest import Endpoint, checkout_routes, read_incoming
+from ucp_server.ucp.rest import Endpoint, checkout_routes, read_incoming, route
 from ucp_server.ucp.signing_keys import SigningKeys
 from ucp_server.ucp.suite_orders import SuiteOrders
 
@@ -39,8 +39,8 @@ class Binding:
     """UCP over one engine.
 
     ``shop_of`` finds the merchant that a request is for, None where its Host leads to nobody;
-    ``payments`` are by merchant and handler id, ``currencies`` by merchant; ``trusted`` proxies may
-    pass client certificates on; ``secret`` keys the fingerprints.
+    ``currencies`` are by merchant; ``trusted`` proxies may pass client certificates on; ``secret``
+    keys the fingerprints.
     """
 
     engine: Engine
@@ -49,7 +49,6 @@ class Binding:
     authentication: Authentication
     replies: Replies
     keys: SigningKeys
-    payments: Mapping[str, Mapping[str, Payment]]
     currencies: Mapping[str, str]
     shop_of: Callable[[Request], Shop | None]
     relaxed: Relaxations
@@ -111,8 +110,8 @@ class Binding:
         perform = self.suite_orders.perform
         if self.relaxed.orders_over_http:
             path = f"{site}/orders/{{id}}"
-            yield Route(path, self._endpoint("get_order", release, perform), methods=["GET"])
-            yield Route(path, self._endpoint("update_order", release, perform), methods=["PUT"])
+            operations = {"GET": "get_order", "PUT": "update_order"}
+            yield route(path, {m: self._endpoint(name, release, perform) for m, name in operations.items()})
         if self.relaxed.shipping_simulated:
             path = f"{site}/testing/simulate-shipping/{{id}}"
             yield Route(path, self._endpoint("simulate_shipping", release, perform), methods=["POST"])
@@ -153,11 +152,7 @@ class Binding:
     def _listings(self, shop: Shop) -> list[HandlerListing]:
         """How one can pay in this shop at all: as for a cart of nothing."""
         nothing = Money(0, self.currencies[shop.merchant_id])
-        described = {
-            handler_id: payment.describe(shop.merchant_id, nothing, ())
-            for handler_id, payment in self.payments.get(shop.merchant_id, {}).items()
-        }
-        return [entry for name, entry in described.items() if entry is not None and entry.id == name]
+        return self.replies.listings(shop.merchant_id, nothing, ())
 
     def _misdirected(self, request: Request) -> Reply:
         """RFC 9110 15.5.20: this server is not who the Host says."""

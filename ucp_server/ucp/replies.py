@@ -3,7 +3,7 @@
 The same functions write for a request that waits and, from its `Terms`, for one that is gone.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -68,7 +68,9 @@ class Replies:
         body = checkouts.render(checkout, terms.active, self._around(terms, checkout))
         envelope = render_envelope(release, relevant(release, terms.active, CHECKOUT))
         document: Wire = {"ucp": envelope, **body}
-        put_handlers(release, document, self._listings(checkout))
+        total = Money(checkout.quote.total_minor, checkout.currency)
+        item_ids = [line.item_id for line in checkout.quote.lines]
+        put_handlers(release, document, self.listings(checkout.merchant_id, total, item_ids))
         downgrade_checkout(release, document)
         self.check(release, terms.operation, terms.active, document)
         return json_reply(201 if terms.operation == "create_checkout" else 200, document)
@@ -99,17 +101,17 @@ class Replies:
             links=self.links.get(terms.merchant_id, ()),
         )
 
-    def _listings(self, checkout: Checkout) -> Iterator[HandlerListing]:
-        """How this very cart can be paid (D/overview#Payment Handlers, "Dynamic Filtering")."""
-        total = Money(checkout.quote.total_minor, checkout.currency)
-        items = [line.item_id for line in checkout.quote.lines]
-        for handler_id, payment in self.payments.get(checkout.merchant_id, {}).items():
+    def listings(self, merchant_id: str, total: Money, item_ids: Sequence[str]) -> list[HandlerListing]:
+        """How a cart can be paid (D/overview#Payment Handlers, "Dynamic Filtering")."""
+        listed = []
+        for handler_id, payment in self.payments.get(merchant_id, {}).items():
             listing = None
             with suppress(Exception):  # a broken plug-in is not offered; the reply must go out
-                listing = payment.describe(checkout.merchant_id, total, items)
+                listing = payment.describe(merchant_id, total, item_ids)
             # Under another id than its own a handler is accepted, not advertised.
             if listing is not None and listing.id == handler_id:
-                yield listing
+                listed.append(listing)
+        return listed
 
     def check(self, release: Release, operation: str, active: frozenset[str], document: Wire) -> None:
         """Tell `on_fault` where a document of ours is not of its form; it goes out all the same."""

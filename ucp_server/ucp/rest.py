@@ -1,7 +1,9 @@
 """REST: routes that turn a request into an `Incoming` and send the `Reply` (D/checkout-rest)."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from itertools import groupby
+from operator import itemgetter
 from typing import Final
 
 from starlette.datastructures import Headers
@@ -18,7 +20,7 @@ Endpoint = Callable[[Request], Awaitable[Reply]]
 # What a route leads to: operation and the release of its path (None: the shop's root release).
 EndpointFor = Callable[[str, Release], Endpoint]
 
-# Path below a release's endpoint, method, operation (V/openapi.json).
+# Path below a release's endpoint, method, operation (V/openapi.json); those of one path stand together.
 CHECKOUT_ROUTES: Final = (
     ("/checkout-sessions", "POST", "create_checkout"),
     ("/checkout-sessions/{id}", "GET", "get_checkout"),
@@ -30,8 +32,19 @@ CHECKOUT_ROUTES: Final = (
 
 def checkout_routes(release: Release, endpoint_for: EndpointFor) -> Iterable[Route]:
     """The operations on checkouts under the endpoint of ``release``."""
-    for path, method, operation in CHECKOUT_ROUTES:
-        yield Route(f"/ucp/{release.version}{path}", endpoint_for(operation, release), methods=[method])
+    for path, rows in groupby(CHECKOUT_ROUTES, key=itemgetter(0)):
+        endpoints = {method: endpoint_for(operation, release) for _, method, operation in rows}
+        yield route(f"/ucp/{release.version}{path}", endpoints)
+
+
+def route(path: str, endpoints: Mapping[str, Endpoint]) -> Route:
+    """All methods of one path: as routes of their own a 405 would name but the first's in Allow."""
+
+    async def answer(request: Request) -> Reply:
+        method = "GET" if request.method == "HEAD" else request.method
+        return await endpoints[method](request)
+
+    return Route(path, answer, methods=list(endpoints))
 
 
 async def read_incoming(
