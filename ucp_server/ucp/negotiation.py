@@ -48,7 +48,6 @@ ROOTS: Final = MappingProxyType(
         "cancel_checkout": CHECKOUT,
         "get_order": ORDER,
         "update_order": ORDER,
-        "simulate_shipping": ORDER,
     }
 )
 

@@ -15,7 +15,6 @@ from ucp_server.ucp.steps import Step, apply, to_2026_01_11, to_2026_01_23, to_2
 
 Wire = dict[str, Any]
 ErrorForm = Literal["messages", "transport"]
-EventForm = Literal["detached_jws", "http_signature"]
 
 CHECKOUT: Final = "dev.ucp.shopping.checkout"
 ORDER: Final = "dev.ucp.shopping.order"
@@ -64,7 +63,6 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     serves_older_platforms: bool = False
     nulls_are_absent: bool = False
     errors: ErrorForm = "transport"
-    events: EventForm = "http_signature"
     events_name_themselves: bool = False
 
 
@@ -119,7 +117,6 @@ R_2026_01_11: Final = Release(
     serves_older_platforms=True,
     nulls_are_absent=True,
     errors="messages",
-    events="detached_jws",
     events_name_themselves=True,
 )
 R_2026_01_23: Final = Release(
@@ -139,7 +136,6 @@ R_2026_01_23: Final = Release(
     serves_older_platforms=True,
     nulls_are_absent=True,
     errors="messages",
-    events="detached_jws",
     events_name_themselves=True,
 )
 R_2026_04_08: Final = Release(

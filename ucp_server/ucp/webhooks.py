@@ -21,7 +21,6 @@ from ucp_server.domain.events import (
     Retry,
 )
 from ucp_server.ports import Fetch, Fetched, FetchRefused
-from ucp_server.ucp.ids import render_checkout_id
 from ucp_server.ucp.releases import RELEASES
 from ucp_server.ucp.replies import Replies
 from ucp_server.ucp.signing_keys import SigningKeys
@@ -98,7 +97,6 @@ def _suite_members(notice: Notice, document: Wire) -> Wire:
     """What the official suite's receiver reads, beside the order itself (digest 11.C, C10)."""
     return {
         "event_type": f"order_{notice.what}",
-        "checkout_id": render_checkout_id(notice.order.id),
         "order": dict(document),
     }
 
