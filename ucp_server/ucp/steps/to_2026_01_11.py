@@ -81,5 +81,6 @@ REQUESTS: Final[tuple[Step, ...]] = (
     selection_moves_into_the_instruments,
     card_facts_move_into_display,
 )
-CHECKOUTS: Final[tuple[Step, ...]] = (selection_moves_out_of_the_instruments, cards_become_flat)
+# In this order, so that no id is named as selected whose instrument was left out.
+CHECKOUTS: Final[tuple[Step, ...]] = (cards_become_flat, selection_moves_out_of_the_instruments)
 ORDERS: Final[tuple[Step, ...]] = ()
