@@ -10,6 +10,7 @@ from ucp_server.domain.lifecycle import (
     Standing,
     State,
     advance,
+    is_over,
     standing_of,
 )
 from ucp_server.domain.problems import Kind, Problem, Severity, error, info, warning
@@ -36,6 +37,10 @@ def test_only_the_ways_of_the_table_can_be_gone(now: State, to: State) -> None:
     else:
         with pytest.raises(IllegalTransitionError):
             advance(now, to)
+
+
+def test_three_states_are_the_end() -> None:
+    assert {state for state in State if is_over(state)} == {State.COMPLETED, State.CANCELED, State.EXPIRED}
 
 
 def test_every_state_has_a_row_and_can_be_reached() -> None:

@@ -265,6 +265,13 @@ def test_what_is_over_leads_nowhere(state: State):
     assert "continue_url" not in checkouts.render(samples.checkout(state=state), ALL, AROUND)
 
 
+@pytest.mark.parametrize("state", [State.COMPLETED, State.CANCELED, State.EXPIRED])
+def test_what_is_over_asks_for_nothing(state: State):
+    stale = samples.with_problems(problems.out_of_stock("Roses", 0, "lines[0]"))
+    over = checkouts.render(msgspec.structs.replace(stale, state=state), ALL, AROUND)
+    assert all(message["type"] != "error" for message in over.get("messages", ()))
+
+
 @pytest.mark.parametrize(
     ("checkout", "status"),
     [
@@ -299,6 +306,22 @@ def test_a_platform_without_fulfillment_sends_the_buyer_to_us_for_it():
         "requires_buyer_input",
     )
     assert "path" not in theirs["messages"][0]
+
+
+def test_a_code_that_the_buyer_typed_has_no_place_for_a_platform_without_discounts():
+    rejected = problems.discount_rejected("NOPE", "invalid", "This code is not known here.", 0)
+    wire = checkouts.render(samples.with_problems(rejected), PLAIN, AROUND)
+    (message,) = wire["messages"]
+    assert (message["type"], message["code"]) == ("warning", "discount_code_invalid")
+    assert {"path", "severity"}.isdisjoint(message)
+
+
+def test_an_instrument_that_2026_01_11_cannot_show_is_not_named_as_selected():
+    wallet = msgspec.structs.replace(samples.CARD, type="wallet")
+    checkout = samples.checkout()
+    basket = msgspec.structs.replace(checkout.basket, instruments=(wallet,))
+    wire = checkouts.render(msgspec.structs.replace(checkout, basket=basket), ALL, AROUND)
+    assert downgraded(wire, RELEASES[0], ALL)["payment"] == {"instruments": [], "handlers": []}
 
 
 def test_the_form_of_2026_01_11():

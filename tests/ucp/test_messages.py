@@ -8,6 +8,7 @@ from ucp_server.ucp.messages import json_path, render_message
 @pytest.mark.parametrize(
     ("where", "path"),
     [
+        ("id", "$.id"),
         ("lines[0]", "$.line_items[0]"),
         ("lines[2].quantity", "$.line_items[2].quantity"),
         ("buyer.email", "$.buyer.email"),

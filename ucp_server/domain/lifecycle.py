@@ -29,6 +29,11 @@ TRANSITIONS: Final = MappingProxyType(
 )
 
 
+def is_over(state: State) -> bool:
+    """Whether nothing can happen to the checkout any more."""
+    return not TRANSITIONS[state]
+
+
 class IllegalTransitionError(AssertionError):
     """Our own defect: code tried a way that the table does not know."""
 

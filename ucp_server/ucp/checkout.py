@@ -12,7 +12,7 @@ import msgspec
 from ucp_server.domain.catalog import picture_url
 from ucp_server.domain.checkout import Buyer, Checkout, Consent
 from ucp_server.domain.errors import InvalidRequest
-from ucp_server.domain.lifecycle import Standing, standing_of
+from ucp_server.domain.lifecycle import Standing, is_over, standing_of
 from ucp_server.domain.lines import WantedLine
 from ucp_server.domain.problems import Kind, Problem, Severity
 from ucp_server.domain.quote import AppliedDiscount, QuotedLine, Total
@@ -53,7 +53,6 @@ _STATUSES: Final = MappingProxyType(
         Standing.EXPIRED: "canceled",
     }
 )
-TERMINAL: Final = frozenset({"completed", "canceled"})
 
 # What an inactive extension would carry: nobody can have said anything about it.
 _OF_EXTENSIONS: Final = MappingProxyType({FULFILLMENT: "methods", DISCOUNT: "discount_codes"})
@@ -190,17 +189,16 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
 def render(checkout: Checkout, active: Active, around: Surroundings) -> Wire:
     """The checkout in the newest form, without ``ucp``."""
     problems = problems_for(checkout, active)
-    status = _STATUSES[standing_of(checkout.state, problems)]
     wire: Wire = {
         "id": render_checkout_id(checkout.id),
-        "status": status,
+        "status": _STATUSES[standing_of(checkout.state, problems)],
         "currency": checkout.currency,
         "line_items": [render_line(line, around.site) for line in checkout.quote.lines],
         "totals": [render_total(row) for row in checkout.quote.totals],
     }
     if problems:
         wire["messages"] = render_messages(problems)
-    wire |= _render_ways_on(checkout, status, around)
+    wire |= _render_ways_on(checkout, around)
     if checkout.basket.buyer is not None:
         wire["buyer"] = _render_buyer(checkout.basket.buyer, active)
     if FULFILLMENT in active and checkout.quote.methods is not None:
@@ -210,10 +208,10 @@ def render(checkout: Checkout, active: Active, around: Surroundings) -> Wire:
     return wire | {"payment": {"instruments": render_instruments(checkout.basket.instruments)}}
 
 
-def _render_ways_on(checkout: Checkout, status: str, around: Surroundings) -> Wire:
+def _render_ways_on(checkout: Checkout, around: Surroundings) -> Wire:
     """Where the buyer can go from here, and until when."""
     wire: Wire = {"expires_at": rfc3339(checkout.expires_at), "links": list(around.links)}
-    if status not in TERMINAL:
+    if not is_over(checkout.state):
         wire["continue_url"] = around.continue_url
     if checkout.order is not None and around.permalink_url is not None:
         order_id = render_order_id(checkout.order.id)
@@ -224,17 +222,20 @@ def _render_ways_on(checkout: Checkout, status: str, around: Surroundings) -> Wi
 def problems_for(checkout: Checkout, active: Active) -> tuple[Problem, ...]:
     """The checkout's problems as this platform can act on them.
 
-    One that lies in an extension which the platform does not have cannot be mended by it: then the
-    buyer is asked, on our pages.
+    One that lies in an extension which the platform does not have cannot be seen or mended by it:
+    then the buyer is asked, on our pages. Once a checkout is over nobody can mend anything.
     """
-    if FULFILLMENT in active:
-        return checkout.problems
+    unseen = tuple(member for name, member in _OF_EXTENSIONS.items() if name not in active)
     return tuple(
-        msgspec.structs.replace(problem, severity=Severity.BUYER_INPUT, where=None)
-        if problem.kind is Kind.ERROR and (problem.where or "").startswith("methods")
-        else problem
+        _out_of_sight(problem) if (problem.where or "").startswith(unseen) else problem
         for problem in checkout.problems
+        if problem.kind is not Kind.ERROR or not is_over(checkout.state)
     )
+
+
+def _out_of_sight(problem: Problem) -> Problem:
+    severity = Severity.BUYER_INPUT if problem.kind is Kind.ERROR else problem.severity
+    return msgspec.structs.replace(problem, severity=severity, where=None)
 
 
 def render_line(line: QuotedLine, site: str) -> Wire:

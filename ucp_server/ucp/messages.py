@@ -12,6 +12,7 @@ Wire = dict[str, Any]
 # Where a reply shows what a problem's ``where`` begins with (see domain/problems.py).
 _ROOTS: Final = MappingProxyType(
     {
+        "id": "id",
         "lines": "line_items",
         "buyer": "buyer",
         "discount_codes": "discounts.codes",

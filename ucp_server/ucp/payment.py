@@ -59,9 +59,9 @@ def decode_payment(wire: Any) -> tuple[Instrument, Credential]:
     sent = _decode(wire).instruments
     chosen = sent if len(sent) == 1 else [entry for entry in sent if entry.selected]
     if len(chosen) != 1:
-        raise InvalidRequest("Exactly one payment instrument has to be given.", where="instruments")
+        raise InvalidRequest("Exactly one payment instrument has to be given.")
     if not chosen[0].credential:
-        raise InvalidRequest("The payment instrument holds no credential.", where="instruments[0]")
+        raise InvalidRequest("The payment instrument holds no credential.")
     members = dict(chosen[0].credential)
     type_ = members.pop("type", "")
     return _instrument(chosen[0]), Credential(type=str(type_), members=members)
