@@ -79,14 +79,16 @@ class Binding:
 
     def routes(self) -> list[Route]:
         """All routes of all releases that are served, and those that the mode adds."""
-        routes = [Route(_PROFILE, self._profile(None), methods=["GET"]), *self._extra_routes("", None)]
-        for release in filter(None, map(served, SERVED)):
+        releases = [release for release in map(served, SERVED) if release is not None]
+        # Routes are tried one after the other, so those that are used most come first.
+        routes = [each for release in releases for each in checkout_routes(release, self._operation)]
+        routes += [Route(_PROFILE, self._profile(None), methods=["GET"]), *self._extra_routes("", None)]
+        for release in releases:
             site = f"/ucp/{release.version}"
             leaf = self._profile(release)
             routes += [
                 Route(f"{_PROFILE}/{release.version}", leaf, methods=["GET"]),
                 Route(site + _PROFILE, leaf, methods=["GET"]),
-                *checkout_routes(release, self._operation),
                 *self._extra_routes(site, release),
             ]
         return routes

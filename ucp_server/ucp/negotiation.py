@@ -20,6 +20,7 @@ from ucp_server.ucp.platforms import (
 )
 from ucp_server.ucp.profiles_cache import (
     Busy,
+    CachedProfile,
     InvalidUrl,
     Malformed,
     ProfileCache,
@@ -51,6 +52,9 @@ ROOTS: Final = MappingProxyType(
     }
 )
 
+# Each keeps a profile that the cache would let go; real ones have 2 to 10 KiB.
+PLATFORMS_READ_MAX: Final = 1_000
+
 _FAILURES: Final[Mapping[type[ProfileError], type[Refusal]]] = MappingProxyType(
     {
         InvalidUrl: InvalidProfileUrl,
@@ -77,6 +81,13 @@ class Negotiated(msgspec.Struct, frozen=True, kw_only=True):
     active: frozenset[str]
 
 
+class _Read(msgspec.Struct, frozen=True, kw_only=True):
+    """What a profile says; holds as long as the cache gives this very profile."""
+
+    profile: CachedProfile
+    platform: Platform
+
+
 class Negotiation:
     """Digest 4.2 over one profile cache. ``listed`` are the configured platforms by profile URL."""
 
@@ -94,6 +105,7 @@ class Negotiation:
         self._relaxed = relaxed
         self._listed = listed
         self._unlisted_are_served = unlisted_are_served or relaxed.unlisted_platforms_open
+        self._read: dict[str, _Read] = {}
 
     def identify(self, incoming: Incoming) -> Caller:
         """Who the request says it is from; whether that is true is a matter of `authentication`.
@@ -159,8 +171,14 @@ class Negotiation:
             profile = await self._profiles.get(url)
         except ProfileError as error:
             raise _FAILURES[type(error)](error.text) from error
+        known = self._read.get(url)
+        if known is not None and known.profile is profile:
+            return known.platform
         platform = read_platform(url, profile.document)
         self._check(platform, profile.document)
+        if len(self._read) >= PLATFORMS_READ_MAX:
+            self._read.pop(next(iter(self._read)))
+        self._read[url] = _Read(profile=profile, platform=platform)
         return platform
 
     def _check(self, platform: Platform, document: dict[str, object]) -> None:

@@ -150,7 +150,7 @@ class Operations:
             document = decode(incoming.raw)
         except BadDocument as error:
             raise BodyUnreadable(error.code, error.text) from error
-        if release.nulls_are_absent:
+        if release.nulls_are_absent and b"null" in incoming.raw:
             document = without_nulls(document)
         violations = self.replies.schemas.checker(
             release.version, "request", incoming.operation, active

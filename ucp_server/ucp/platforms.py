@@ -1,6 +1,7 @@
 """Platforms: what they say of themselves, and what a merchant's configuration says of them."""
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any, Final, Literal, cast
 
 import http_sf
@@ -14,6 +15,10 @@ Wire = dict[str, Any]
 # Leads the primary key of every claim: with the longest key and operation that still fits into an
 # index entry of Postgres (2,704 bytes).
 URL_LENGTH_MAX: Final = 1024
+
+# A platform sends the same header with every request; reading it costs as much as a query. More
+# platforms than these at once are read each time; 16 kB is the longest header that gets here.
+AGENTS_KEPT_MAX: Final = 256
 
 # The platform of callers without a readable profile, where the mode serves them.
 DEFAULT_ID: Final = "default"
@@ -57,6 +62,7 @@ class Agent(msgspec.Struct, frozen=True, kw_only=True):
     version: str | None
 
 
+@lru_cache(maxsize=AGENTS_KEPT_MAX)
 def read_agent(header: str | None) -> Agent:
     """Read ``UCP-Agent``, a dictionary (RFC 8941) whose member ``profile`` is a quoted URL.
 

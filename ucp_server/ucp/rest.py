@@ -6,7 +6,6 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Final
 
-from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.routing import Route
 
@@ -52,7 +51,7 @@ async def read_incoming(
 ) -> Incoming:
     """The request with its whole body, which the guard has bounded before."""
     arrived_s = asyncio.get_running_loop().time()
-    headers = joined(request.headers)
+    headers = joined(request.scope["headers"])
     return Incoming(
         operation=operation,
         shop=shop,
@@ -62,14 +61,15 @@ async def read_incoming(
         arrived_s=arrived_s,
         facts=facts_of(request.scope),
         target=request.path_params.get("id", ""),
-        query=request.url.query,
+        query=request.scope["query_string"].decode("latin-1"),
         certificate=client_certificate(request.scope, headers, trusted),
     )
 
 
-def joined(headers: Headers) -> dict[str, str]:
+def joined(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     """One text for each name; a field that comes several times is one list (RFC 9110 5.3)."""
     texts: dict[str, str] = {}
-    for name, text in headers.items():
+    for raw_name, raw_text in headers:
+        name, text = raw_name.decode("latin-1"), raw_text.decode("latin-1")
         texts[name] = f"{texts[name]}, {text}" if name in texts else text
     return texts
