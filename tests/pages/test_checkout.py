@@ -11,7 +11,7 @@ from ucp_server.domain.checkout import Buyer, Checkout, Instrument, Line
 from ucp_server.domain.problems import Problem
 from ucp_server.pages.checkout import checkout_page
 from ucp_server.pages.contexts import CheckoutPage, Link, Shop
-from ucp_server.pages.rendering import show
+from ucp_server.pages.rendering import ASSETS, show
 from ucp_server.pages.words import refusal_code
 
 SHOP = Shop(
@@ -29,7 +29,7 @@ GROUPS = "methods[0].groups[0].selected_option_id"
 def page_of(
     checkout: Checkout, *, said: str | None = None, payment: Instrument | None = ACCOUNT
 ) -> CheckoutPage:
-    return checkout_page(checkout, SHOP, form_token="f", said=said, style_path="/s", payment=payment)
+    return checkout_page(checkout, SHOP, form_token="f", said=said, assets=ASSETS, payment=payment)
 
 
 def told(page: CheckoutPage) -> list[str]:

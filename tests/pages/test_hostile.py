@@ -18,7 +18,7 @@ from ucp_server.domain.fulfillment import Address, Destination, Option
 from ucp_server.pages.checkout import checkout_page
 from ucp_server.pages.contexts import Link, Shop
 from ucp_server.pages.order import order_page
-from ucp_server.pages.rendering import say, show
+from ucp_server.pages.rendering import ASSETS, say, show
 
 Rendered = bytes
 replace = msgspec.structs.replace
@@ -75,7 +75,7 @@ def checkout_with(text: str) -> Rendered:
         payment_problems=(problems.payment_failed(text),),
     )
     payment = Instrument(id=text, handler_id=text, type=text, display={"description": text})
-    page = checkout_page(full, shop(text), form_token=text, said=text, style_path="/s", payment=payment)
+    page = checkout_page(full, shop(text), form_token=text, said=text, assets=ASSETS, payment=payment)
     return show(page).body
 
 
@@ -98,7 +98,7 @@ def order_with(text: str) -> Rendered:
                 ),
             ),
             shop(text),
-            style_path="/s",
+            assets=ASSETS,
         )
     ).body
 

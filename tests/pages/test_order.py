@@ -9,14 +9,14 @@ from tests.ucp import samples
 from ucp_server.domain.order import Adjustment, FulfillmentEvent, Quantity
 from ucp_server.pages.contexts import OrderPage, Row, Shop
 from ucp_server.pages.order import order_page
-from ucp_server.pages.rendering import show
+from ucp_server.pages.rendering import ASSETS, show
 
 SHOP = Shop(merchant_id="demo", title="Kiosk", origin="https://shop.example")
 NBSP = "\N{NO-BREAK SPACE}"
 
 
 def page_of(**changes: object) -> OrderPage:
-    return order_page(samples.order(**changes), SHOP, style_path="/s")
+    return order_page(samples.order(**changes), SHOP, assets=ASSETS)
 
 
 def test_an_order_shows_what_was_bought_and_what_happened():

@@ -3,13 +3,14 @@
 import types
 import typing
 from collections.abc import Iterator
+from hashlib import sha256
 
 import jinja2
 import msgspec
 import pytest
 from jinja2 import nodes
 
-from ucp_server.pages.rendering import STYLE, STYLE_PATH, TEMPLATE_OF, TEMPLATES
+from ucp_server.pages.rendering import ASSET_REPLIES, TEMPLATE_OF, TEMPLATES
 
 Used = set[tuple[type, str]]
 Scope = dict[str, type]
@@ -129,9 +130,13 @@ def test_no_template_carries_what_the_policy_forbids(word: str):
         assert word not in source.lower(), name
 
 
-def test_the_style_sheet_is_small_and_named_by_its_content():
-    assert len(STYLE.body) < 15_000
-    assert b"url(" not in STYLE.body
-    assert b"@import" not in STYLE.body
-    assert STYLE_PATH.startswith("/assets/style.")
-    assert STYLE.header(b"cache-control") == b"public, max-age=31536000, immutable"
+def test_assets_are_small_and_named_by_their_content():
+    style, icon = ASSET_REPLIES.values()
+    assert len(style.body) < 15_000
+    assert len(icon.body) < 1_000
+    assert b"url(" not in style.body
+    assert b"@import" not in style.body
+    for path, reply in ASSET_REPLIES.items():
+        assert sha256(reply.body).hexdigest()[:12] in path
+        assert reply.header(b"cache-control") == b"public, max-age=31536000, immutable"
+        assert reply.header(b"x-content-type-options") == b"nosniff"

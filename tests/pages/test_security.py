@@ -147,9 +147,10 @@ async def test_every_page_keeps_its_link_to_itself(agent: Agent, buyer: Buyer):
 async def test_a_page_shows_its_style_sheet_and_no_secret(agent: Agent, buyer: Buyer):
     checkout = await agent.ready()
     page = await buyer.open(checkout["continue_url"])
-    (sheet,) = (given["href"] for tag, given in page.tags if tag == "link")
-    style = await buyer.client.get(sheet)
+    assets = {given["rel"]: given["href"] for tag, given in page.tags if tag == "link"}
+    style, icon = [await buyer.client.get(assets[rel]) for rel in ("stylesheet", "icon")]
     assert (style.status_code, style.headers["content-type"]) == (200, "text/css; charset=utf-8")
+    assert (icon.status_code, icon.headers["content-type"]) == (200, "image/svg+xml")
     token = checkout["continue_url"].rpartition("/")[2]
     assert token not in page.reply.text
     assert checkout["id"] not in page.reply.text

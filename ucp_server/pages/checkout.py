@@ -14,6 +14,7 @@ from ucp_server.domain.quote import QuotedLine
 from ucp_server.pages import countries, forms, words
 from ucp_server.pages.bill import bill, picture_path
 from ucp_server.pages.contexts import (
+    Assets,
     Challenge,
     CheckoutPage,
     Choice,
@@ -54,7 +55,7 @@ def checkout_page(
     *,
     form_token: str,
     said: str | None,
-    style_path: str,
+    assets: Assets,
     payment: Instrument | None,
 ) -> CheckoutPage:
     """``said`` is the code of what became of the last press, ``payment`` what this page can pay with."""
@@ -70,7 +71,7 @@ def checkout_page(
         shop=shop,
         title="Finish your order",
         lead=_lead(checkout, is_payable=is_payable, is_paid_here=payment is not None),
-        style_path=style_path,
+        assets=assets,
         notices=(*_said(said, untold.rest()), *map(_notice, untold.rest())),
         needs=needs,
         buyer=buyer,

@@ -26,6 +26,13 @@ class Shop(msgspec.Struct, frozen=True, kw_only=True):
     country: str = ""
 
 
+class Assets(msgspec.Struct, frozen=True, kw_only=True):
+    """Paths of what comes with every page."""
+
+    style: str
+    icon: str
+
+
 class Row(msgspec.Struct, frozen=True, kw_only=True):
     label: str
     amount: str
@@ -127,7 +134,7 @@ class CheckoutPage(msgspec.Struct, frozen=True, kw_only=True):
     shop: Shop
     title: str
     lead: str
-    style_path: str
+    assets: Assets
     notices: tuple[Notice, ...]
     needs: tuple[Need, ...]
     buyer: tuple[Field, ...]
@@ -172,7 +179,7 @@ class OrderPage(msgspec.Struct, frozen=True, kw_only=True):
     shop: Shop
     title: str
     lead: str
-    style_path: str
+    assets: Assets
     number: str
     placed: str
     notices: tuple[Notice, ...]
@@ -188,6 +195,6 @@ class PlainPage(msgspec.Struct, frozen=True, kw_only=True):
     shop: Shop
     title: str
     text: str
-    style_path: str
+    assets: Assets
     order_url: str
     refresh_s: int

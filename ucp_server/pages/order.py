@@ -7,11 +7,11 @@ from ucp_server.domain.order import LineCount, Order, line_counts
 from ucp_server.domain.quote import QuotedLine
 from ucp_server.pages import words
 from ucp_server.pages.bill import bill, picture_path
-from ucp_server.pages.contexts import EventRow, LineRow, Notice, OrderPage, Promise, Row, Shop
+from ucp_server.pages.contexts import Assets, EventRow, LineRow, Notice, OrderPage, Promise, Row, Shop
 from ucp_server.pages.words import address_line, amount_text, web_url
 
 
-def order_page(order: Order, shop: Shop, *, style_path: str) -> OrderPage:
+def order_page(order: Order, shop: Shop, *, assets: Assets) -> OrderPage:
     counts = line_counts(order)
     is_gone = all(count.total == 0 for count in counts.values())
     title, lead = _heading(order, is_gone=is_gone)
@@ -19,7 +19,7 @@ def order_page(order: Order, shop: Shop, *, style_path: str) -> OrderPage:
         shop=shop,
         title=title,
         lead=lead,
-        style_path=style_path,
+        assets=assets,
         number=order.id[-12:],
         placed=order.placed_at.strftime("%d %B %Y, %H:%M UTC"),
         notices=_notices(order),

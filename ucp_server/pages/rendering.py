@@ -1,4 +1,4 @@
-"""From a context to bytes: templates that escape everything, and the style sheet beside them."""
+"""From a context to bytes: templates that escape everything, and the assets beside them."""
 
 from hashlib import sha256
 from importlib.resources import files
@@ -8,22 +8,28 @@ import jinja2
 
 from ucp_server.asgi.reply import Reply
 from ucp_server.pages import security
-from ucp_server.pages.contexts import CheckoutPage, OrderPage, PlainPage, Shop
+from ucp_server.pages.contexts import Assets, CheckoutPage, OrderPage, PlainPage, Shop
 
 Page = CheckoutPage | OrderPage | PlainPage
 
-_STYLE: Final = files("ucp_server.pages").joinpath("static/style.css").read_bytes()
-# The name carries the hash of the content, which therefore never changes under it.
-STYLE_PATH: Final = f"/assets/style.{sha256(_STYLE).hexdigest()[:12]}.css"
-STYLE: Final = Reply(
-    status=200,
-    body=_STYLE,
-    headers=(
-        (b"content-type", b"text/css; charset=utf-8"),
+
+def _asset(name: str, media_type: bytes) -> tuple[str, Reply]:
+    """Its path carries the hash of its content, which therefore never changes under it."""
+    body = files("ucp_server.pages").joinpath("static", name).read_bytes()
+    stem, _, suffix = name.partition(".")
+    headers = (
+        (b"content-type", media_type),
         (b"cache-control", b"public, max-age=31536000, immutable"),
         (b"x-content-type-options", b"nosniff"),
-    ),
-)
+        (b"content-security-policy", b"default-src 'none'; sandbox"),
+    )
+    return f"/assets/{stem}.{sha256(body).hexdigest()[:12]}.{suffix}", Reply(200, body, headers)
+
+
+_STYLE_PATH, _STYLE = _asset("style.css", b"text/css; charset=utf-8")
+_ICON_PATH, _ICON = _asset("icon.svg", b"image/svg+xml")
+ASSETS: Final = Assets(style=_STYLE_PATH, icon=_ICON_PATH)
+ASSET_REPLIES: Final = {_STYLE_PATH: _STYLE, _ICON_PATH: _ICON}
 TEMPLATES: Final = jinja2.Environment(
     loader=jinja2.PackageLoader("ucp_server.pages"),
     autoescape=True,
@@ -51,6 +57,6 @@ def say(
 ) -> Reply:
     """A page with nothing to do but to read."""
     page = PlainPage(
-        shop=shop, title=title, text=text, style_path=STYLE_PATH, order_url=order_url, refresh_s=refresh_s
+        shop=shop, title=title, text=text, assets=ASSETS, order_url=order_url, refresh_s=refresh_s
     )
     return show(page, status)

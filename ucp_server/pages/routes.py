@@ -1,4 +1,4 @@
-"""Routes of the pages: show a checkout, take its form, show an order, the style sheet."""
+"""Routes of the pages: show a checkout, take its form, show an order, the assets."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from ucp_server.pages.checkout import checkout_page
 from ucp_server.pages.contexts import Shop
 from ucp_server.pages.order import order_page
 from ucp_server.pages.pressing import BINDING, PagePayments, PageRenderer, Pressing, order_url_of
-from ucp_server.pages.rendering import NOBODY, STYLE, STYLE_PATH, say, show
+from ucp_server.pages.rendering import ASSET_REPLIES, ASSETS, NOBODY, say, show
 
 __all__ = ["BINDING", "PATHS", "PageRenderer", "Pages"]
 
@@ -88,7 +88,7 @@ class Pages:
                 Route(path + "{rest:path}", self._answer(self.show_nothing), methods=["GET"])
                 for path in PATHS
             ),
-            Route(STYLE_PATH, _show_style, methods=["GET"]),
+            *(Route(path, _serving(asset), methods=["GET"]) for path, asset in ASSET_REPLIES.items()),
         ]
 
     def refuse(self, status: int, code: str, text: str, scope: Scope) -> Reply:
@@ -111,7 +111,7 @@ class Pages:
             shop,
             form_token=self._form_token(checkout),
             said=request.query_params.get("said"),
-            style_path=STYLE_PATH,
+            assets=ASSETS,
             payment=payment[0] if payment else None,
         )
         return show(page)
@@ -135,7 +135,7 @@ class Pages:
         order = await self.engine.read_order_by_permalink(
             shop.merchant_id, order_id, request.path_params["token"]
         )
-        return show(order_page(order, shop, style_path=STYLE_PATH))
+        return show(order_page(order, shop, assets=ASSETS))
 
     async def show_nothing(self, request: Request, shop: Shop) -> Reply:
         """What only resembles one of our links."""
@@ -188,5 +188,8 @@ class Pages:
         return Pressing(engine=self.engine, payments=self.payments)
 
 
-async def _show_style(_: Request) -> Reply:
-    return STYLE
+def _serving(asset: Reply) -> Endpoint:
+    async def show_asset(_: Request) -> Reply:
+        return asset
+
+    return show_asset
