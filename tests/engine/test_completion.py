@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import msgspec
 import pytest
 
-from tests.engine.rows import attempts, jobs, one, rows, stock
+from tests.engine.rows import attempts, jobs, lapse_leases, one, rows, stock
 from tests.engine.world import (
     SCOPE,
     SHOP,
@@ -35,6 +35,8 @@ from ucp_server.domain.errors import (
     WrongState,
 )
 from ucp_server.domain.lifecycle import State
+from ucp_server.engine.faults import armed
+from ucp_server.engine.resume import resume_due
 from ucp_server.engine.runner import Engine
 from ucp_server.engine.setup import Setup
 from ucp_server.store.database import recorded_statements
@@ -151,6 +153,14 @@ async def test_a_price_that_rose_is_shown_before_it_is_paid(engine: Engine, setu
     paid = await engine.run(call("k2"), complete(checkout_id))
     assert seen(paid.reply)["standing"] == "completed"
     assert ledger(setup) == [("authorised", 1300)]
+
+
+async def test_the_order_is_what_was_priced_last(engine: Engine, setup: Setup) -> None:
+    checkout_id = await new_checkout(engine)
+    prices_of(setup).extra = (problems.fulfillment_changed("methods[0]"),)
+    answer = await engine.run(call("k1"), complete(checkout_id))
+    assert seen(answer.reply)["standing"] == "completed"
+    assert seen(answer.reply)["problems"] == ["fulfillment_changed"]
 
 
 async def test_nobody_pays_another_total_than_the_one_seen(engine: Engine, setup: Setup) -> None:
@@ -359,10 +369,13 @@ async def test_baskets_with_the_same_items_do_not_block_each_other(engine: Engin
     await put_stock(setup.pool, rose=100, tulip=100, vase=100)
     baskets = [{"rose": 1, "tulip": 1, "vase": 1}, {"vase": 1, "tulip": 1, "rose": 1}] * 10
     checkouts = [await new_checkout(engine, **basket) for basket in baskets]
-    answers = await asyncio.gather(
-        *(engine.run(call(f"k{n}"), complete(id_)) for n, id_ in enumerate(checkouts))
-    )
-    assert {seen(answer.reply)["standing"] for answer in answers} == {"completed"}
+    few = asyncio.Semaphore(3)
+
+    async def pay(checkout_id: str) -> object:
+        async with few:
+            return seen((await engine.run(call(), complete(checkout_id))).reply)["standing"]
+
+    assert set(await asyncio.gather(*map(pay, checkouts))) == {"completed"}
     assert await stock(setup.pool, "tulip") == (80, 0, 20)
 
 
@@ -453,6 +466,24 @@ async def test_a_late_release_does_not_touch_the_next_hold(
     paid = await remote.run(call("k1"), complete(checkout_id))
     assert seen(paid.reply)["standing"] == "completed"
     assert len(elsewhere.held) == 2
+    delivery = make_delivery(remote.setup, Receiver())
+    while await run_once(delivery):
+        pass
+    assert (elsewhere.pieces, len(elsewhere.held)) == (1, 1)
+    assert elsewhere.confirmed == set(elsewhere.held)
+
+
+async def test_resume_confirms_the_hold_of_the_opening_that_paid(
+    remote: Engine, elsewhere: ElsewhereStock
+) -> None:
+    elsewhere.pieces = 2
+    checkout_id = await new_checkout(remote)
+    with pytest.raises(HandlerUnavailable):
+        await remote.run(call("k1"), complete(checkout_id, "not_sent_token"))
+    with armed("complete.sent=cancel"), pytest.raises(asyncio.CancelledError):
+        await remote.run(call("k1"), complete(checkout_id))
+    await lapse_leases(remote.setup.pool)
+    await resume_due(remote.setup)
     delivery = make_delivery(remote.setup, Receiver())
     while await run_once(delivery):
         pass
