@@ -88,7 +88,3 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def total_minor(self) -> int:
         return next(row.amount_minor for row in self.totals if row.type == "total")
-
-    def amount_of(self, type_: TotalType) -> int:
-        """The sum of all rows of one type; 0 where there is none."""
-        return sum(row.amount_minor for row in self.totals if row.type == type_)

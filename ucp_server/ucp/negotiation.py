@@ -36,7 +36,16 @@ from ucp_server.ucp.refusals import (
     ProfileUnreachable,
     VersionUnsupported,
 )
-from ucp_server.ucp.releases import CHECKOUT, ORDER, SERVED, Capability, Release, is_older, served
+from ucp_server.ucp.releases import (
+    CHECKOUT,
+    ORDER,
+    SERVED,
+    Capability,
+    Release,
+    is_older,
+    oldest_served,
+    served,
+)
 from ucp_server.ucp.schema import Schemas
 
 # The capability that an operation is about (T3:D/overview#Response Capability Selection).
@@ -207,9 +216,8 @@ def release_for(version: str, endpoint: Release) -> Release:
     exact = served(version)
     if exact is not None:
         return exact
-    oldest = served(SERVED[0])
-    if endpoint.serves_older_platforms and oldest is not None and is_older(version, endpoint):
-        return oldest
+    if endpoint.serves_older_platforms and is_older(version, endpoint):
+        return oldest_served()
     raise VersionUnsupported(SERVED)
 
 

@@ -161,7 +161,7 @@ R_2026_08_25: Final = Release(
 
 # Oldest first: the order of the chain of steps.
 RELEASES: Final = (R_2026_01_11, R_2026_01_23, R_2026_04_08, R_2026_08_25)
-OLDEST: Final = RELEASES[0]
+ROWS: Final = MappingProxyType({row.version: row for row in RELEASES})
 # What we answer to; the others are rows of the chain until their turn comes.
 SERVED: Final = ("2026-01-11",)
 
@@ -172,7 +172,11 @@ WITH_SCHEMAS: Final = tuple(dict.fromkeys((*SERVED, RELEASES[-1].version)))
 
 def served(version: str) -> Release | None:
     """The release of exactly this name, if we serve it."""
-    return next((row for row in RELEASES if row.version == version and version in SERVED), None)
+    return ROWS[version] if version in SERVED else None
+
+
+def oldest_served() -> Release:
+    return next(row for row in RELEASES if row.version in SERVED)
 
 
 def newest_served() -> Release:
@@ -190,7 +194,7 @@ def is_older(version: str, release: Release) -> bool:
     except ValueError:
         return False
     # Only the long form of ISO 8601 is a version; week dates and the like are not.
-    return asked.isoformat() == version and asked != ours and min(asked, ours) == asked
+    return asked.isoformat() == version and asked < ours
 
 
 def upgrade_request(release: Release, document: Wire) -> None:

@@ -23,7 +23,7 @@ from ucp_server.ucp.incoming import Paths
 from ucp_server.ucp.releases import (
     CHECKOUT,
     ORDER,
-    RELEASES,
+    ROWS,
     Release,
     downgrade_checkout,
     downgrade_order,
@@ -35,8 +35,6 @@ Wire = dict[str, Any]
 
 # What is said of a reply of ours that its own schema refuses: release, operation, where.
 OnFault = Callable[[str, str, tuple[Violation, ...]], None]
-
-_ROWS: Mapping[str, Release] = {row.version: row for row in RELEASES}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,12 +57,12 @@ class Replies:
         return self.checkout(read_terms(terms), checkout).pack()
 
     def render_refusal(self, terms: bytes, refusal: Refusal) -> bytes:
-        return self.refusal(_ROWS[read_terms(terms).release], refusal).pack()
+        return self.refusal(ROWS[read_terms(terms).release], refusal).pack()
 
     # --- for requests that wait ---
 
     def checkout(self, terms: Terms, checkout: Checkout) -> Reply:
-        release = _ROWS[terms.release]
+        release = ROWS[terms.release]
         body = checkouts.render(checkout, terms.active, self._around(terms, checkout))
         envelope = render_envelope(release, relevant(release, terms.active, CHECKOUT))
         document: Wire = {"ucp": envelope, **body}

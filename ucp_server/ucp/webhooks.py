@@ -4,7 +4,6 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from types import MappingProxyType
 from typing import Any, Final
 
 import msgspec
@@ -21,7 +20,7 @@ from ucp_server.domain.events import (
     Retry,
 )
 from ucp_server.ports import Fetch, Fetched, FetchRefused
-from ucp_server.ucp.releases import RELEASES
+from ucp_server.ucp.releases import ROWS
 from ucp_server.ucp.replies import Replies
 from ucp_server.ucp.signing_keys import SigningKeys
 from ucp_server.ucp.terms import EventTerms, read_event_terms
@@ -37,7 +36,6 @@ ANSWER_BYTES_MAX: Final = 64 * 1024
 RETRY_AFTER_MAX_S: Final = 3600.0
 
 _SECONDS: Final = re.compile(r"[0-9]{1,9}", re.ASCII)
-_ROWS: Final = MappingProxyType({row.version: row for row in RELEASES})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,7 +50,7 @@ class OrderEvents:
     def render(self, job: Job) -> bytes:
         """The body of an event, made once and sent the same in every try."""
         terms, notice = _read(job)
-        release = _ROWS[terms.release]
+        release = ROWS[terms.release]
         document = self.replies.order(release, terms.site, notice.order)
         if release.events_name_themselves:
             document |= {"event_id": job.id, "created_time": rfc3339(job.created_at)}
