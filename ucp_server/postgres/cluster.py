@@ -163,10 +163,20 @@ class Cluster:
                 return None
             if noted is not None and noted.ready:
                 if self._process is not None and noted.pid != self._process.pid:
+                    await self._reap(self._process)
                     self._process = None
                 return noted
             await asyncio.sleep(POLL_S)
         return None
+
+    async def _reap(self, lost: "subprocess.Popen[bytes]") -> None:
+        """Ours came second to the folder: it ends by itself when it finds the lock file taken."""
+        deadline = time.monotonic() + STOP_TIMEOUT_S
+        while lost.poll() is None and time.monotonic() < deadline:
+            await asyncio.sleep(POLL_S)
+        if lost.poll() is None:
+            lost.kill()
+            lost.wait()
 
     async def _until_gone(self) -> None:
         deadline = time.monotonic() + STOP_TIMEOUT_S
