@@ -171,10 +171,9 @@ class Cluster:
 
     async def _reap(self, lost: "subprocess.Popen[bytes]") -> None:
         """Ours came second to the folder: it ends by itself when it finds the lock file taken."""
-        deadline = time.monotonic() + STOP_TIMEOUT_S
-        while lost.poll() is None and time.monotonic() < deadline:
-            await asyncio.sleep(POLL_S)
-        if lost.poll() is None:
+        try:
+            await asyncio.to_thread(lost.wait, STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
             lost.kill()
             lost.wait()
 
