@@ -108,3 +108,27 @@ def test_the_processes_that_share_a_folder_are_shown_as_one(tmp_path: Path) -> N
     assert list(samples.values()) == [2.0]
     durations = _samples(exposed.encode(), "ucp_server_request_duration_seconds_count")
     assert list(durations.values()) == [2.0]
+
+
+BEGINNER = """
+import pathlib, threading
+from ucp_server.asgi.metrics import Metrics
+metrics = Metrics()
+metrics.observe(route="/a", operation="a", method="GET", status="200", duration_s=0.1)
+begun = pathlib.Path(r"{folder}", "counter_1.db")
+begun.touch()
+threading.Timer(0.05, lambda: begun.write_bytes(bytes(1 << 20))).start()
+print(metrics.expose().decode())
+"""
+
+
+def test_a_process_that_begins_in_between_is_waited_for(tmp_path: Path) -> None:
+    environment = os.environ | {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
+    ran = subprocess.run(
+        [sys.executable, "-c", BEGINNER.format(folder=tmp_path)],
+        env=environment,
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    assert list(_samples(ran.stdout.encode(), "ucp_server_requests_total").values()) == [1.0]

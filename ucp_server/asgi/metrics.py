@@ -6,8 +6,10 @@ share that folder are shown as one; the supervisor empties it at start and calls
 """
 
 import os
+import struct
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -25,6 +27,11 @@ UNMATCHED = "unmatched"
 NO_OPERATION = "none"
 # No response began: the caller went away first.
 NO_STATUS = "none"
+
+# A process that begins makes its file first and gives it a length microseconds later; the package
+# fails on one that it meets in between.
+READ_TRIES_MAX = 20
+READ_PAUSE_S = 0.01
 
 # The template of the route that answered, for a label.
 RouteName = Callable[[Scope], str]
@@ -83,6 +90,10 @@ class Metrics:
             return generate_latest(self.registry)
         shared = CollectorRegistry()
         MultiProcessCollector(shared)  # type: ignore[no-untyped-call]  # the package has no hint there
+        for _ in range(READ_TRIES_MAX - 1):
+            with suppress(struct.error):
+                return generate_latest(shared)
+            time.sleep(READ_PAUSE_S)
         return generate_latest(shared)
 
 
