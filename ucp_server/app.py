@@ -56,7 +56,7 @@ from ucp_server.ucp.incoming import Shop as UcpShop
 from ucp_server.ucp.negotiation import Negotiation
 from ucp_server.ucp.platforms import Listed
 from ucp_server.ucp.profiles_cache import TTL_MIN_S, ProfileCache
-from ucp_server.ucp.releases import RELEASES, SERVED
+from ucp_server.ucp.releases import SERVED, WITH_SCHEMAS
 from ucp_server.ucp.replies import Replies
 from ucp_server.ucp.schema import Schemas, Violation
 from ucp_server.ucp.signing_keys import SigningKeys
@@ -98,7 +98,7 @@ async def _house(settings: Settings, name: str, lines_out: int) -> AsyncIterator
     """``lines_out``: how many connections may be open to the outside at once."""
     clock = plugins.SystemClock()
     fetch = GuardedFetch(allow_loopback=settings.relaxed.plain_and_loopback_urls, connections_max=lines_out)
-    schemas = Schemas(resources.folder("schemas") / "ucp", [row.version for row in RELEASES])
+    schemas = Schemas(resources.folder("schemas") / "ucp", WITH_SCHEMAS)
     schemas.compile_all(SERVED)
     payments = plugins.payments(settings, clock)
     replies = Replies(

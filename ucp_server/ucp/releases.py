@@ -166,7 +166,7 @@ ROWS: Final = MappingProxyType({row.version: row for row in RELEASES})
 SERVED: Final = ("2026-01-11",)
 
 
-# The folders of schemas that are needed: the newest holds the full set, the others what differs.
+# The folders of schemas that are read: the newest holds the full set, the others what differs.
 WITH_SCHEMAS: Final = tuple(dict.fromkeys((*SERVED, RELEASES[-1].version)))
 
 
