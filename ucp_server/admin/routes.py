@@ -15,6 +15,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.routing import Route
 
+from ucp_server.asgi.documents import BadDocument, decode
 from ucp_server.asgi.facts import facts_of
 from ucp_server.asgi.metrics import Metrics
 from ucp_server.asgi.reply import Reply, json_reply
@@ -162,7 +163,9 @@ class Admin:
                 facts["outcome"] = refusal.code
                 status = _STATUSES.get(type(refusal), 409)
                 return json_reply(status, {"code": refusal.code, "content": refusal.text})
-            except msgspec.MsgspecError as error:
+            except BadDocument as error:
+                return json_reply(400, {"code": "invalid_request", "content": error.text})
+            except msgspec.ValidationError as error:
                 return json_reply(400, {"code": "invalid_request", "content": str(error)})
 
         return answer
@@ -178,7 +181,8 @@ def _order(request: Request) -> tuple[str, str]:
 
 
 async def _body(request: Request, kind: type[_Body]) -> _Body:
-    return msgspec.json.decode(await request.body() or b"{}", type=kind)
+    """Raises BadDocument and msgspec.ValidationError."""
+    return msgspec.convert(decode(await request.body() or b"{}"), kind)
 
 
 def _shown(order: Order) -> Reply:
