@@ -12,7 +12,14 @@ import msgspec
 from ucp_server.asgi.documents import BadDocument, decode
 from ucp_server.asgi.reply import Reply
 from ucp_server.domain.checkout import Subscriber
-from ucp_server.domain.errors import CheckoutNotFound, InvalidRequest, Refusal
+from ucp_server.domain.errors import (
+    CheckoutNotFound,
+    InvalidRequest,
+    KeyInFlight,
+    KeyReused,
+    Refusal,
+    ReplyExpired,
+)
 from ucp_server.engine.commands import (
     Answer,
     Call,
@@ -91,12 +98,21 @@ class Operations:
             incoming.facts["checkout"] = checkout_id
             return self.replies.checkout(terms, await self.engine.read(scope, checkout_id))
         key = self._key(incoming, checkout_id)
-        answer = await self.engine.replay(scope, key) if key else None
-        if answer is None:
+        try:
             command = self._command(incoming, negotiated, checkout_id)
             answer = await self.engine.run(
                 self._call(scope, terms, negotiated.release, key, incoming), command
             )
+        except (KeyInFlight, KeyReused, ReplyExpired):
+            raise
+        except Refusal:
+            # What stands in the way today did not when the key was new, and a known key is answered
+            # as then. Most keys are new: for those the store is not asked before, as it is when the
+            # claim is written.
+            kept = await self.engine.replay(scope, key) if key else None
+            if kept is None:
+                raise
+            answer = kept
         return _reply(incoming, answer)
 
     def _key(self, incoming: Incoming, checkout_id: str) -> Key | None:
