@@ -21,6 +21,7 @@ from tests.engine.world import (
     seen,
     update,
 )
+from tests.simulators.running import until
 from tests.worker.world import Receiver, make_delivery
 from ucp_server.domain import problems
 from ucp_server.domain.checkout import Instrument
@@ -35,10 +36,12 @@ from ucp_server.domain.errors import (
     WrongState,
 )
 from ucp_server.domain.lifecycle import State
+from ucp_server.engine.commands import Key
 from ucp_server.engine.faults import armed
 from ucp_server.engine.resume import resume_due
 from ucp_server.engine.runner import Engine
 from ucp_server.engine.setup import Setup
+from ucp_server.engine.twins import WAITERS_MAX
 from ucp_server.store.database import recorded_statements
 from ucp_server.worker.deliver import run_once
 
@@ -116,6 +119,21 @@ async def test_a_decline_reopens_the_checkout_and_is_the_reply(engine: Engine, s
     paid = await engine.run(call("k2"), complete(checkout_id))
     assert seen(paid.reply)["standing"] == "completed"
     assert ledger(setup) == [("declined", 1200), ("authorised", 1200)]
+
+
+async def test_a_handler_that_breaks_before_it_is_asked_leaves_nothing(
+    engine: Engine, setup: Setup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("4242424242424242")
+
+    checkout_id = await new_checkout(engine)
+    monkeypatch.setattr(setup.payments["shop"]["psp"], "describe", broken)
+    with pytest.raises(HandlerUnavailable) as refused:
+        await engine.run(call("k1"), complete(checkout_id))
+    assert "4242" not in refused.value.text
+    assert await attempts(setup.pool) == []
+    assert (await engine.read(SCOPE, checkout_id)).state is State.OPEN
 
 
 async def test_a_decline_that_refuses_keeps_the_refusal_under_its_key(engine: Engine) -> None:
@@ -316,6 +334,17 @@ async def test_a_challenge_that_was_not_passed_gives_way_to_another_payment(
     assert seen(paid.reply)["standing"] == "completed"
     found = await rows(setup.pool, "select state, lease_until <= now() as is_due from attempts order by id")
     assert found[0] == {"state": "action_needed", "is_due": True}
+
+
+async def test_while_a_challenge_cannot_be_looked_up_nobody_pays_twice(
+    engine: Engine, setup: Setup
+) -> None:
+    checkout_id = await new_checkout(engine)
+    await engine.run(call("k1"), complete(checkout_id, "challenge_token"))
+    psp_of(setup).is_deaf = True
+    with pytest.raises(AttemptInFlight):
+        await engine.run(call("k2"), complete(checkout_id))
+    assert await attempts(setup.pool) == ["action_needed"]
 
 
 async def test_nothing_to_pay_asks_no_provider(engine: Engine, setup: Setup) -> None:
@@ -577,6 +606,26 @@ async def test_twins_beyond_patience_and_number_are_told_to_come_back(engine: En
         await engine.run(call("c", operation="cancel"), cancel(checkout_id))
     psp.hold.set()
     assert seen((await first).reply)["standing"] == "completed"
+
+
+async def test_one_twin_too_many_is_sent_away_at_once(setup: Setup) -> None:
+    patient = dataclasses.replace(setup.timings, twin_wait_s=60.0)
+    engine = Engine(dataclasses.replace(setup, timings=patient))
+    checkout_id = await new_checkout(engine)
+    psp = psp_of(setup)
+    psp.hold = asyncio.Event()
+    first = asyncio.create_task(engine.run(call("k1"), complete(checkout_id)))
+    await psp.arrived.wait()
+    key = Key(operation="complete", key="k1", fingerprint=b"same")
+    twins = [asyncio.create_task(engine.replay(SCOPE, key)) for _ in range(WAITERS_MAX)]
+    await until(lambda: engine._twins.waiting == WAITERS_MAX)
+    with pytest.raises(KeyInFlight):
+        await engine.replay(SCOPE, key)
+    assert not any(twin.done() for twin in twins)
+    psp.hold.set()
+    reply = (await first).reply
+    assert {answer.reply for answer in await asyncio.gather(*twins) if answer} == {reply}
+    assert engine._twins.waiting == 0
 
 
 async def test_a_cancel_and_a_complete_race_to_one_winner(engine: Engine, setup: Setup) -> None:

@@ -27,6 +27,11 @@ class Twins:
         self._timings = timings
         self._waiting = Counter[tuple[str, str, str, str]]()
 
+    @property
+    def waiting(self) -> int:
+        """How many wait at this moment, for all keys."""
+        return self._waiting.total()
+
     async def reply_of(self, claim: Claim) -> Answer | None:
         """The kept reply; None when nobody runs it: it has yet to run, or to be gone on with.
 
