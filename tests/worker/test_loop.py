@@ -70,6 +70,33 @@ async def test_a_hint_from_another_process_wakes_at_once(database: str, pool: Po
     await stop(running)
 
 
+async def test_each_hint_wakes_one_and_a_full_batch_another(database: str, pool: Pool) -> None:
+    steps: list[int] = []
+    found = iter([0, 0, 0, 0, 7, 0, 0])
+
+    async def step() -> int:
+        steps.append(next(found, 0))
+        return steps[-1]
+
+    async def stepped(times: int) -> bool:
+        return len(steps) >= times
+
+    lanes = [Routine(f"lane-{n}", step, 3600, is_hinted=True, batch_max=7) for n in range(2)]
+    running = asyncio.create_task(run_until_canceled(lanes, hints_url=database))
+    hint = Hints(pool)
+    # Both at the start, and one for what was hinted before it was listened to.
+    await until(lambda: stepped(3))
+    hint()
+    await until(lambda: stepped(4))
+    hint()
+    # The one that is woken finds a full batch, looks again, and has woken the other.
+    await until(lambda: stepped(7))
+    hint()
+    await until(lambda: stepped(8))
+    await stop(running)
+    assert len(steps) == 8
+
+
 async def test_a_failing_job_rests_and_the_others_go_on(caplog: pytest.LogCaptureFixture) -> None:
     worked = asyncio.Event()
     fails = iter([StoreUnavailable(), ValueError("bad row")])

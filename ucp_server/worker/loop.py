@@ -25,12 +25,51 @@ GRACE_S: Final = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Routine:
-    """``run_once`` returns how much it did; after a 0 it rests for ``every_s``, or until a hint."""
+    """``run_once`` returns how much it did; after a 0 it rests for ``every_s``, or until a hint.
+
+    A step that did ``batch_max`` may have left some: another one is woken for them.
+    """
 
     name: str
     run_once: Callable[[], Awaitable[int]]
     every_s: float
     is_hinted: bool = False
+    batch_max: int = deliver.BATCH_MAX
+
+
+class _Bell:
+    """Wakes one of those who rest, since a hint is mostly about one order and each look costs a query.
+
+    A ring while nobody rests is kept for the next who would.
+    """
+
+    def __init__(self) -> None:
+        self._resting: list[asyncio.Event] = []
+        self._is_kept = False
+
+    def ring(self) -> None:
+        if self._resting:
+            self._resting.pop().set()
+        else:
+            self._is_kept = True
+
+    def ring_for_all(self) -> None:
+        while self._resting:
+            self.ring()
+
+    async def rest(self, for_s: float) -> None:
+        if self._is_kept:
+            self._is_kept = False
+            return
+        rung = asyncio.Event()
+        self._resting.append(rung)
+        try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(for_s):
+                    await rung.wait()
+        finally:
+            if not rung.is_set():
+                self._resting.remove(rung)
 
 
 def routines(setup: Setup, delivery: deliver.Delivery) -> list[Routine]:
@@ -52,37 +91,38 @@ def routines(setup: Setup, delivery: deliver.Delivery) -> list[Routine]:
 
 async def run_until_canceled(what: Sequence[Routine], hints_url: str | None = None) -> None:
     """Run all of ``what``; with ``hints_url`` listen there. Steps under way are let finish."""
-    stopping, hinted = asyncio.Event(), asyncio.Event()
-    loops = {asyncio.create_task(_run(routine, stopping, hinted)) for routine in what}
-    listening = asyncio.create_task(_listen(hints_url, hinted))
+    stopping, hints, clock = asyncio.Event(), _Bell(), _Bell()
+    loops = {
+        asyncio.create_task(_run(routine, stopping, hints if routine.is_hinted else clock))
+        for routine in what
+    }
+    listening = asyncio.create_task(_listen(hints_url, hints))
     try:
         # Not gather: that would cancel the steps along with us.
         await asyncio.wait(loops)
     finally:
         listening.cancel()
         stopping.set()
-        hinted.set()
+        hints.ring_for_all()
+        clock.ring_for_all()
         _, late = await asyncio.wait(loops, timeout=GRACE_S)
         for loop in late:
             loop.cancel()
         await asyncio.gather(*loops, listening, return_exceptions=True)
 
 
-async def _listen(url: str | None, hinted: asyncio.Event) -> None:
+async def _listen(url: str | None, hints: _Bell) -> None:
     if url is not None:
-        await listen(url, hinted.set)
+        await listen(url, hints.ring)
 
 
-async def _run(routine: Routine, stopping: asyncio.Event, hinted: asyncio.Event) -> None:
-    wakes = hinted if routine.is_hinted else stopping
+async def _run(routine: Routine, stopping: asyncio.Event, bell: _Bell) -> None:
     while not stopping.is_set():
         done, rest_s = await _step(routine)
-        if done == 0:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(rest_s):
-                    await wakes.wait()
-            if not stopping.is_set():
-                wakes.clear()
+        if routine.is_hinted and done >= routine.batch_max:
+            bell.ring()
+        if done == 0 and not stopping.is_set():
+            await bell.rest(rest_s)
 
 
 async def _step(routine: Routine) -> tuple[int, float]:
