@@ -62,6 +62,15 @@ async def test_a_purchase_from_first_to_last(agent: Agent):
     assert (await agent.get(checkout))["order"] == done["order"]
 
 
+async def test_what_speaks_of_a_buyer_is_kept_by_nobody_on_the_way(agent: Agent):
+    checkout = await agent.create()
+    for method, path in (
+        ("GET", f"/checkout-sessions/{checkout['id']}"),
+        ("GET", "/checkout-sessions/chk_1"),
+    ):
+        assert (await agent.ask(method, path)).headers["cache-control"] == "no-store"
+
+
 async def test_the_bodies_of_the_published_page_are_taken_as_printed(here: Town):
     """They name no payment, no key, a foreign handler and a token of a type of its own (field.md 7)."""
     agent = here.stranger('profile="https://platform.example/profile"')

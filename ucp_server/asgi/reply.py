@@ -11,6 +11,8 @@ Header = tuple[bytes, bytes]
 REPLAYED: Header = (b"idempotent-replayed", b"true")
 CLOSE: Header = (b"connection", b"close")
 JSON: Header = (b"content-type", b"application/json")
+# For whatever speaks of one buyer: it may be kept by nobody between us and the caller.
+NO_STORE: Header = (b"cache-control", b"no-store")
 
 # RFC 9110 8.6: these have no content, so no length of it is stated.
 WITHOUT_CONTENT = frozenset({204, 304})

@@ -6,7 +6,13 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from ucp_server.domain.checkout import Checkout, Instrument
-from ucp_server.domain.errors import AttemptInFlight, InvalidRequest, RevisionConflict, WrongState
+from ucp_server.domain.errors import (
+    AttemptInFlight,
+    HandlerUnavailable,
+    InvalidRequest,
+    RevisionConflict,
+    WrongState,
+)
 from ucp_server.domain.lifecycle import State, advance
 from ucp_server.domain.money import Money
 from ucp_server.domain.quote import Quote
@@ -191,7 +197,12 @@ class Opener:
         handler = self._setup.payments.get(merchant_id, {}).get(instrument.handler_id)
         total = Money(quote.total_minor, quote.currency)
         items = [line.item_id for line in quote.lines]
-        if handler is None or handler.describe(merchant_id, total, items) is None:
+        try:
+            listing = handler.describe(merchant_id, total, items) if handler else None
+        except Exception as error:
+            # A plug-in may raise anything; its text may quote anything.
+            raise HandlerUnavailable("The payment handler") from error
+        if listing is None:
             raise InvalidRequest(
                 f"The payment handler {instrument.handler_id} is not offered for this checkout.",
                 "instrument.handler_id",

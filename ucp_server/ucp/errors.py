@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from ucp_server.asgi.reply import Header, Reply, json_reply
+from ucp_server.asgi.reply import NO_STORE, Header, Reply, json_reply
 from ucp_server.domain import errors as domain
 from ucp_server.domain.errors import Refusal
 from ucp_server.domain.problems import Severity
@@ -94,7 +94,7 @@ def render_error(release: Release, status: int, code: str, text: str, *, detaile
 
 
 def _headers(refusal: Refusal, status: int) -> tuple[Header, ...]:
-    headers: tuple[Header, ...] = (_CHALLENGE,) if status == 401 else ()
+    headers: tuple[Header, ...] = (NO_STORE, _CHALLENGE) if status == 401 else (NO_STORE,)
     if refusal.retry_after_s is not None:
         headers += ((b"retry-after", b"%d" % refusal.retry_after_s),)
     return headers

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from ucp_server.asgi.reply import Reply, json_reply
+from ucp_server.asgi.reply import NO_STORE, Reply, json_reply
 from ucp_server.domain.checkout import Checkout
 from ucp_server.domain.errors import Refusal
 from ucp_server.domain.money import Money
@@ -71,7 +71,7 @@ class Replies:
         put_handlers(release, document, self.listings(checkout.merchant_id, total, item_ids))
         downgrade_checkout(release, document)
         self.check(release, terms.operation, terms.active, document)
-        return json_reply(201 if terms.operation == "create_checkout" else 200, document)
+        return json_reply(201 if terms.operation == "create_checkout" else 200, document, NO_STORE)
 
     def order(self, release: Release, site: str, order: Order) -> Wire:
         """The order in the form of ``release``, for a reply or an event."""
@@ -84,7 +84,7 @@ class Replies:
     def order_reply(self, release: Release, site: str, order: Order) -> Reply:
         document = self.order(release, site, order)
         self.check(release, "get_order", frozenset(), document)
-        return json_reply(200, document)
+        return json_reply(200, document, NO_STORE)
 
     def refusal(self, release: Release, refusal: Refusal) -> Reply:
         return render_refusal(refusal, release, detailed=self.detailed)
