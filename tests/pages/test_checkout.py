@@ -144,6 +144,12 @@ def test_a_page_without_a_way_to_pay_shows_no_button():
     page = page_of(samples.with_problems(), payment=None)
     assert (page.pay_text, page.pays_with) == ("", "")
     assert b'value="pay"' not in show(page).body
+    assert page.lead.endswith("please go back there.")
+
+
+def test_nobody_is_sent_back_to_an_assistant_who_cannot_pay_either():
+    page = page_of(samples.with_problems(problems.high_value_order("1 USD")), payment=None)
+    assert page.lead.endswith("please turn to the shop.")
 
 
 def test_what_became_of_a_press_is_told_unless_the_checkout_tells_it_better():

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from ucp_server.domain.checkout import Checkout, Instrument, Line
 from ucp_server.domain.fulfillment import Address, Destination, Group, Method
+from ucp_server.domain.lifecycle import Standing
 from ucp_server.domain.methods import SHIPPING
 from ucp_server.domain.problems import FULFILLMENT_MISSING, Kind, Problem, Severity
 from ucp_server.domain.quote import QuotedLine
@@ -111,6 +112,8 @@ def _lead(checkout: Checkout, *, is_payable: bool, is_paid_here: bool) -> str:
         return "Nothing was charged. Please check your order, then try again."
     if not is_payable:
         return f"{agent} has got this far. Please complete what is marked."
+    if not is_paid_here and checkout.standing is Standing.NEEDS_BUYER and not checkout.challenge_url:
+        return "Everything is in place, but this page cannot take the payment: please turn to the shop."
     if not is_paid_here:
         return f"Everything is in place. The payment comes through {agent.lower()}: please go back there."
     return f"{agent} has filled this in for you. Please check it, then place your order."
