@@ -1,5 +1,6 @@
 """What is published: built, installed into an empty environment, run from elsewhere."""
 
+import asyncio
 import re
 import shutil
 import subprocess
@@ -54,7 +55,7 @@ def test_the_wheel_carries_what_the_program_reads(wheel: Path) -> None:
     assert not [name for name in names if name.startswith(("tests/", "conformance/"))]
 
 
-async def test_the_wheel_serves_from_an_empty_environment(installed: Path) -> None:
+async def test_the_wheel_sells_from_an_empty_environment(installed: Path) -> None:
     options = ["--mode", "demo", "--data-dir", str(installed / "data"), "--workers", "1"]
     async with prepared(installed, *options) as shop:
         shop.program = [installed / "venv" / "bin" / "ucp-server"]
@@ -62,6 +63,14 @@ async def test_the_wheel_serves_from_an_empty_environment(installed: Path) -> No
         async with httpx2.AsyncClient() as client:
             assert (await client.get(f"{shop.http}/healthz")).status_code == 200
         assert "ucp-server buy " in shop.output
+        buying = await asyncio.create_subprocess_exec(
+            *(*shop.program, "buy", shop.https, "--item", "gift-card-25"),
+            stdout=asyncio.subprocess.PIPE,
+            cwd=installed,
+        )
+        told, _ = await buying.communicate()
+        assert b"its signature is the shop's" in told, told.decode()
+        assert buying.returncode == 0
         assert await shop.stop() == 0
 
 
