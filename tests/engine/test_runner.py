@@ -24,6 +24,7 @@ from ucp_server.domain.errors import (
     KeyReused,
     ProblemRefused,
     ReplyExpired,
+    RevisionConflict,
     StoreUnavailable,
     WrongState,
 )
@@ -118,6 +119,35 @@ async def test_a_lost_revision_is_read_again(engine: Engine) -> None:
         *(engine.run(call(f"k{n}", operation="update"), update(checkout_id, rose=n)) for n in (2, 3))
     )
     assert sorted(seen(answer.reply)["revision"] for answer in answers) == [2, 3]
+
+
+@pytest.mark.parametrize(("times", "wins"), [(3, True), (4, False)])
+async def test_who_loses_too_often_is_told_to_come_back_and_leaves_nothing(
+    engine: Engine, setup: Setup, times: int, wins: bool
+) -> None:
+    checkout_id = await new_checkout(engine)
+    prices = prices_of(setup)
+    price_as_usual = prices.quote
+    left = iter(range(times))
+
+    async def quote_late(*args: object, **how: object) -> object:
+        prices.quote = price_as_usual
+        if next(left, None) is not None:
+            await engine.run(call(), update(checkout_id, tulip=1))
+            prices.quote = quote_late
+        return await price_as_usual(*args, **how)
+
+    prices.quote = quote_late
+    named = call("k1", operation="update")
+    if wins:
+        answer = await engine.run(named, update(checkout_id, rose=1))
+        assert seen(answer.reply)["revision"] == times + 2
+        return
+    with pytest.raises(RevisionConflict) as refused:
+        await engine.run(named, update(checkout_id, rose=1))
+    assert refused.value.retry_after_s == 1
+    async with setup.pool.connection() as connection:
+        assert await connection.fetchval("select count(*) from claims") == 0
 
 
 async def test_a_refused_problem_leaves_no_row_and_no_key(engine: Engine, setup: Setup) -> None:

@@ -34,8 +34,9 @@ from ucp_server.store.database import Read, Tx
 from ucp_server.store.ids import new_id, new_token
 from ucp_server.store.violations import KeyTaken, RowExists
 
-# Losing three times in a row means that others change the checkout faster than we can price it.
-REVISIONS_TRIED_MAX: Final = 3
+# A lost revision sends us back at most three times; after that others change the checkout faster
+# than we can price it.
+REVISIONS_TRIED_MAX: Final = 1 + 3
 
 
 async def create(setup: Setup, call: Call, command: CreateCheckout) -> Answer:

@@ -34,8 +34,9 @@ from ucp_server.store.database import Read, Tx
 from ucp_server.store.ids import new_id
 from ucp_server.store.orders import change_order, load_order
 
-# Losing three times in a row means that others change the order faster than we can look at it.
-VERSIONS_TRIED_MAX: Final = 3
+# A lost version sends us back at most three times; after that others change the order faster than
+# we can look at it.
+VERSIONS_TRIED_MAX: Final = 1 + 3
 
 
 class Parcel(msgspec.Struct, frozen=True, kw_only=True):
