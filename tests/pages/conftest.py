@@ -22,6 +22,7 @@ from ucp_server.store.database import Pool, open_pool
 __all__ = ["here", "town"]
 
 SECRET = b"s" * 32
+BROKEN = "a handler that raises"
 Sql = Callable[..., Awaitable[None]]
 Counted = Callable[[str], Awaitable[int]]
 WALLET = Instrument(id="wallet", handler_id="mock_payment_handler", type="account")
@@ -84,6 +85,8 @@ def _till(here: Town, pool: Pool, token: str | None) -> Buyer:
     merchant_id = next(iter(here.settings.merchant))
 
     def payment(_: str, __: Money) -> tuple[Instrument, Credential] | None:
+        if token == BROKEN:
+            raise RuntimeError("4242424242424242")
         return None if token is None else (WALLET, Credential(type="token", members={"token": token}))
 
     pages = Pages(

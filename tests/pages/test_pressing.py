@@ -3,9 +3,10 @@
 import asyncio
 
 import httpx2
+import pytest
 
 from tests.pages.browser import Buyer
-from tests.pages.conftest import Counted, Sql, Till
+from tests.pages.conftest import BROKEN, Counted, Sql, Till
 from tests.ucp.conftest import BUYER, Agent, shipping
 
 
@@ -156,13 +157,16 @@ async def test_an_unknown_outcome_is_waited_for(agent: Agent, tills: Till, count
     assert await counted("attempts") == 1
 
 
-async def test_a_page_that_cannot_pay_sends_back_to_the_assistant(agent: Agent, tills: Till):
+@pytest.mark.parametrize("token", [None, BROKEN])
+async def test_a_page_that_cannot_pay_sends_back_to_the_assistant(
+    agent: Agent, tills: Till, token: str | None
+):
     checkout = await agent.ready()
-    page = await tills(None).open(checkout["continue_url"])
+    page = await tills(token).open(checkout["continue_url"])
     assert "pay" not in page.buttons()
     assert "please go back there" in page.text
     fields = page.fields() | {"action": "pay"}
-    reply = await tills(None).send(page.url, fields)
+    reply = await tills(token).send(page.url, fields)
     assert where(reply).startswith("/checkout/")
     assert (await agent.get(checkout))["status"] == "ready_for_complete"
 

@@ -1,5 +1,6 @@
 """What a posted form does: change the checkout, or change it and pay, by the engine's own commands."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
@@ -30,6 +31,8 @@ from ucp_server.engine.runner import Engine
 from ucp_server.pages import forms, links, security, words
 from ucp_server.ports import Credential
 
+_log = logging.getLogger(__name__)
+
 BINDING: Final = "pages"
 PAY: Final = "pay"
 
@@ -48,8 +51,13 @@ class Pressing:
     payments: PagePayments
 
     def payment(self, checkout: Checkout) -> tuple[Instrument, Credential] | None:
+        """None where this page cannot take the payment, also where the handler that could is broken."""
         total = Money(checkout.quote.total_minor, checkout.quote.currency)
-        return self.payments(checkout.merchant_id, total)
+        try:
+            return self.payments(checkout.merchant_id, total)
+        except Exception as error:  # noqa: BLE001  a plug-in may raise anything; its text may quote anything
+            _log.error("the payment handler of %s raised %s", checkout.merchant_id, type(error).__name__)
+            return None
 
     async def press(self, checkout: Checkout, fields: forms.Fields) -> Reply:
         """Raises `BadFormError` and, where the checkout is gone, `CheckoutNotFound`."""
