@@ -3,6 +3,7 @@
 ``database`` is a URL, ``pool`` an open pool on it. Each xdist worker has a server of its own.
 """
 
+import contextlib
 import itertools
 import shutil
 import tempfile
@@ -56,15 +57,22 @@ async def execute(cluster: Cluster, sql: str) -> None:
         await connection.close()
 
 
-@pytest_asyncio.fixture
-async def database(postgres: Cluster) -> AsyncIterator[str]:
-    """The URL of a migrated database that belongs to this test alone."""
+@contextlib.asynccontextmanager
+async def fresh_database(postgres: Cluster) -> AsyncIterator[str]:
+    """The URL of a migrated database, for fixtures of a wider scope than one test."""
     name = f"test_{next(_numbers)}"
     await execute(postgres, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
     try:
         yield postgres.url(name)
     finally:
         await execute(postgres, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest_asyncio.fixture
+async def database(postgres: Cluster) -> AsyncIterator[str]:
+    """The URL of a migrated database that belongs to this test alone."""
+    async with fresh_database(postgres) as url:
+        yield url
 
 
 @pytest_asyncio.fixture

@@ -20,6 +20,7 @@ READY_S = 60.0
 # A drain may wait for requests that a test left open.
 STOP_S = 70.0
 POLL_S = 0.02
+SERVING = "ucp_server.supervisor.serving"
 
 
 @contextlib.contextmanager
@@ -113,7 +114,7 @@ class Server:
 
     def pids(self, role: str) -> list[int]:
         """The children of a role: public, jobs."""
-        return [pid for pid, command in self._children() if command[-1:] == [role]]
+        return [pid for pid, command in self._children() if command[3:5] == [SERVING, role]]
 
     def _children(self) -> list[tuple[int, list[str]]]:
         pid = self.process.pid

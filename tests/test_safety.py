@@ -42,6 +42,11 @@ def test_sound_settings_are_not_refused() -> None:
     assert safety.refusals(SOUND) == ()
 
 
+def test_behind_a_proxy_a_unix_socket_is_enough() -> None:
+    behind = _with(port=0, http_socket=Path("/run/shop.sock"), trusted_proxies=("127.0.0.1/32",))
+    assert safety.refusals(behind) == ()
+
+
 @pytest.mark.parametrize(
     ("settings", "what_to_do"),
     [
@@ -53,6 +58,7 @@ def test_sound_settings_are_not_refused() -> None:
         (_with(faults=""), "remove faults"),
         (_with(simulation_secret=Secret("x")), "simulation_secret"),
         (_with(http_port=8080), "set trusted_proxies"),
+        (_with(http_socket=Path("/run/shop.sock")), "set trusted_proxies"),
         (_with(merchant={}), "add a [merchant.<name>] table"),
         (_merchant(hosts=()), "set hosts"),
         (_merchant(public_url=""), "set it to https://"),

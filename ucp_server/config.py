@@ -196,6 +196,10 @@ class Settings(Table, frozen=True):
         str, Meta(description="The loopback address that the plain http listener binds.")
     ] = "127.0.0.1"
     http_port: Annotated[Port, Meta(description="Its port; 0 leaves plain http off.")] = 0
+    http_socket: Annotated[
+        Path | None,
+        Meta(description="A Unix socket for plain http, for a proxy that shares the server's group."),
+    ] = None
     admin_host: Annotated[str, Meta(description="The address of the metrics and merchant listener.")] = (
         "127.0.0.1"
     )

@@ -25,8 +25,8 @@ def refusals(settings: Settings) -> tuple[str, ...]:
 
 
 def _of_any_mode(settings: Settings) -> Iterator[str]:
-    if settings.port == 0 and settings.http_port == 0:
-        yield "Nothing would be served: set port (TLS) or http_port (plain http on loopback)."
+    if settings.port == 0 and not _is_plain(settings):
+        yield "Nothing would be served: set port (TLS), or http_port or http_socket (plain http)."
     if settings.http_port and not _is_loopback(settings.http_host):
         yield f"Plain http may not be served on {settings.http_host}: set http_host to 127.0.0.1."
     if settings.import_dir is not None and not settings.import_dir.is_dir():
@@ -72,8 +72,11 @@ def _of_production(settings: Settings) -> Iterator[str]:
             yield f"platform.{name} could write without proof: set auth to api_key or mtls."
     if settings.faults is not None or settings.simulation_secret is not None:
         yield "Hooks for tests are on: remove faults and simulation_secret."
-    if settings.http_port and not settings.trusted_proxies:
-        yield "Plain http needs a proxy in front: set trusted_proxies to its network, or http_port to 0."
+    if _is_plain(settings) and not settings.trusted_proxies:
+        yield (
+            "Plain http needs a proxy in front: set trusted_proxies to its network (127.0.0.1/32 for a "
+            "Unix socket), or leave out http_port and http_socket."
+        )
     if not settings.merchant:
         yield "There is no merchant: add a [merchant.<name>] table."
     for name, merchant in settings.merchant.items():
@@ -102,6 +105,10 @@ def _of_merchant(settings: Settings, name: str, merchant: Merchant) -> Iterator[
     )
     if settings.port and not any(chain and key for chain, key in pairs):
         yield f"merchant.{name} has no certificate: set certificate and certificate_key, or port to 0."
+
+
+def _is_plain(settings: Settings) -> bool:
+    return bool(settings.http_port) or settings.http_socket is not None
 
 
 def _is_loopback(host: str) -> bool:

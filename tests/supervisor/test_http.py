@@ -1,6 +1,7 @@
 import asyncio
 import contextlib
 import datetime
+import os
 import socket
 import ssl
 from collections.abc import AsyncIterator
@@ -17,13 +18,18 @@ from ucp_server.config import Merchant, Settings
 from ucp_server.modes import Mode
 from ucp_server.supervisor import http, tls
 from ucp_server.supervisor.http import admin_config, public_config, serve
+from ucp_server.supervisor.sockets import unix_listener
 
 
 async def tell_scope(scope: Scope, receive: Receive, send: Send) -> None:
     """Answers with what the listener put into the scope."""
     if scope["type"] != "http":
         raise NotImplementedError
-    told = {"http_version": scope["http_version"], "tls": scope["extensions"].get("tls")}
+    told = {
+        "http_version": scope["http_version"],
+        "client": scope["client"],
+        "tls": scope["extensions"].get("tls"),
+    }
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send({"type": "http.response.body", "body": msgspec.json.encode(told)})
 
@@ -85,7 +91,21 @@ async def test_both_versions_of_http_come_over_tls(settings: Settings, http2: bo
 async def test_plain_http_is_a_listener_of_its_own_without_tls(settings: Settings) -> None:
     async with serving(public_config(settings)), httpx2.AsyncClient() as client:
         reply = await client.get(f"http://127.0.0.1:{settings.http_port}/")
-        assert reply.json() == {"http_version": "1.1", "tls": None}
+        assert (reply.json()["http_version"], reply.json()["tls"]) == ("1.1", None)
+        assert reply.json()["client"][0] == "127.0.0.1"
+
+
+async def test_a_caller_on_the_shared_socket_has_no_address(settings: Settings, tmp_path: Path) -> None:
+    path = tmp_path / "shop.sock"
+    with unix_listener(path) as shared:
+        config = public_config(settings, [os.dup(shared.fileno())])
+        async with serving(config), _over(path) as client:
+            reply = await client.get("http://shop.example/")
+            assert (reply.json()["client"], reply.json()["tls"]) == (None, None)
+
+
+def _over(path: Path) -> httpx2.AsyncClient:
+    return httpx2.AsyncClient(transport=httpx2.AsyncHTTPTransport(uds=str(path)))
 
 
 async def test_either_listener_can_be_left_out(settings: Settings) -> None:

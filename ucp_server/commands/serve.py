@@ -11,6 +11,7 @@ from ucp_server.postgres import PostgresError
 from ucp_server.postgres.binaries import BinariesMissing
 from ucp_server.store.migrate import MigrationError
 from ucp_server.supervisor.data_folder import FolderInUse
+from ucp_server.supervisor.doors import CannotListen
 from ucp_server.supervisor.foundation import DatabaseUnusable, Refused
 from ucp_server.supervisor.progress import Progress
 from ucp_server.supervisor.roles import Role
@@ -19,6 +20,7 @@ from ucp_server.supervisor.supervise import CannotStart, Supervisor
 
 _FAILURES = (
     CannotStart,
+    CannotListen,
     NeverServed,
     FolderInUse,
     PostgresError,

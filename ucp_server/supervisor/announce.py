@@ -42,6 +42,8 @@ def _addresses(settings: Settings) -> list[tuple[str, str]]:
         found.append(("shop", _url("https", settings.host, settings.port)))
     if settings.http_port:
         found.append(("plain http", _url("http", settings.http_host, settings.http_port)))
+    if settings.http_socket:
+        found.append(("plain http", f"unix:{settings.http_socket}"))
     if settings.admin_port:
         found.append(("operations", _url("http", settings.admin_host, settings.admin_port) + "/metrics"))
     if settings.relaxed.makes_certificate and settings.port and settings.certificate:

@@ -66,14 +66,17 @@ class Child:
         self._process.kill()
 
 
-async def start_child(role: Role, settings: bytes, environment: dict[str, str]) -> Child:
+async def start_child(
+    role: Role, settings: bytes, environment: dict[str, str], shared: socket.socket | None = None
+) -> Child:
     """Start ``role`` and hand it ``settings`` (JSON); ``environment`` is added to our own.
 
     Settings of ours in the environment stay behind: a child gets them over its stdin alone.
+    ``shared`` is the Unix socket that it accepts from beside its own listeners.
     """
     ours, theirs = socket.socketpair()
     with theirs:
-        process = _spawn(role, theirs, environment)
+        process = _spawn(role, theirs, environment, () if shared is None else (shared.fileno(),))
     reader, writer = await asyncio.open_connection(sock=ours)
     writer.write(settings + b"\n")
     with contextlib.suppress(ConnectionError):  # what ended it shows when it is waited for
@@ -81,14 +84,17 @@ async def start_child(role: Role, settings: bytes, environment: dict[str, str]) 
     return Child(role, process, (reader, writer))
 
 
-def _spawn(role: Role, channel: socket.socket, environment: dict[str, str]) -> subprocess.Popen[bytes]:
+def _spawn(
+    role: Role, channel: socket.socket, environment: dict[str, str], shared: tuple[int, ...]
+) -> subprocess.Popen[bytes]:
     inherited = {
         name: value for name, value in os.environ.items() if not name.startswith(ENVIRONMENT_PREFIX)
     }
     return subprocess.Popen(
         # -P: a folder named like one of our packages in the current one is not ours.
-        [sys.executable, "-P", "-m", "ucp_server.supervisor.serving", role.value],
+        [sys.executable, "-P", "-m", "ucp_server.supervisor.serving", role.value, *map(str, shared)],
         stdin=channel.fileno(),
+        pass_fds=shared,
         env=inherited | environment,
         # A Ctrl-C in the terminal reaches our group; the drain is ours to order.
         start_new_session=True,

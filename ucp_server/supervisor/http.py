@@ -7,7 +7,7 @@ import copy
 import logging
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import cast
 
 import hypercorn.asyncio
@@ -124,10 +124,15 @@ def _with_extension(app: AppWrapper, extension: dict[str, object]) -> AppWrapper
     return wrapped
 
 
-def public_config(settings: Settings) -> Config13:
-    """The listeners that platforms and buyers reach: TLS, and plain http where asked for."""
+def public_config(settings: Settings, shared: Iterable[int] = ()) -> Config13:
+    """The listeners that platforms and buyers reach: TLS, and plain http where asked for.
+
+    ``shared`` are descriptors of sockets that listen already, for plain http.
+    """
     config = _config(settings)
-    plain = [_bound(settings.http_host, settings.http_port)] if settings.http_port else []
+    plain = [f"fd://{descriptor}" for descriptor in shared]
+    if settings.http_port:
+        plain.append(_bound(settings.http_host, settings.http_port))
     if not settings.port:
         config.bind = plain
         return config

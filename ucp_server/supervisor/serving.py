@@ -1,7 +1,8 @@
-"""What a child process does: ``python -m ucp_server.supervisor.serving ROLE``.
+"""What a child process does: ``python -m ucp_server.supervisor.serving ROLE [FD]``.
 
 Its stdin is one end of a socket pair. The parent writes one line, the settings; the child answers
 ``ready``; the end of the stream is the order to drain, whether given or because the parent died.
+FD is the number of an inherited listening socket, which other processes accept from too.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ import ssl
 import sys
 import threading
 import time
+from collections.abc import Sequence
 
 import uvloop
 
@@ -31,16 +33,16 @@ EXIT_STUCK = 70
 def main() -> None:
     """Serve until told to stop. Exits with 0 after a complete drain."""
     log_to_stderr()
-    role = Role(sys.argv[1])
+    role, shared = Role(sys.argv[1]), tuple(map(int, sys.argv[2:]))
     # A copy of stdin, so that nothing in the application can read from the original.
     channel = socket.socket(fileno=os.dup(sys.stdin.fileno()))
     with channel, channel.makefile("rb") as lines:
         settings = from_json(lines.readline())
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_run(role, settings, channel))
+            runner.run(_run(role, settings, channel, shared))
 
 
-async def _run(role: Role, settings: Settings, channel: socket.socket) -> None:
+async def _run(role: Role, settings: Settings, channel: socket.socket, shared: Sequence[int]) -> None:
     if role is Role.PREPARE:
         try:
             lines = await app.prepare(settings)
@@ -65,7 +67,7 @@ async def _run(role: Role, settings: Settings, channel: socket.socket) -> None:
 
     if role is Role.PUBLIC:
         async with app.build_public(settings) as application:
-            await http.serve(application, http.public_config(settings), until_stopped)
+            await http.serve(application, http.public_config(settings, shared), until_stopped)
     else:
         await _serve_jobs(settings, until_stopped)
 

@@ -15,17 +15,14 @@ from ucp_server import safety
 from ucp_server.config import Settings, to_json
 from ucp_server.supervisor import announce
 from ucp_server.supervisor.child import Child, start_child
+from ucp_server.supervisor.doors import shared_listener, wait_until_free
 from ucp_server.supervisor.foundation import Foundation, Refused, keep_postgres, laid
 from ucp_server.supervisor.progress import Progress
 from ucp_server.supervisor.roles import Role
 from ucp_server.supervisor.slot import Slot
-from ucp_server.supervisor.sockets import is_taken
 
 # What a child may take beyond its drain, for closing pools, before it is killed.
 GRACE_S = 20
-# Children of a predecessor that was killed are just closing their listeners.
-PORT_TRIES_MAX = 30
-PORT_DELAY_S = 0.1
 
 # Read by ``engine.faults``, which this process does not import.
 FAULTS_VARIABLE = "UCP_SERVER_FAULTS"
@@ -52,7 +49,7 @@ class Supervisor:
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT. SIGHUP replaces every process, one after the other.
 
-        Raises CannotStart, Refused, NeverServed and what ``foundation.laid`` raises.
+        Raises CannotStart, CannotListen, Refused, NeverServed and what ``foundation.laid`` raises.
         """
         self._progress.say(f"ucp-server {announce.version()}, {self._settings.mode} mode")
         refused = safety.refusals(self._settings)
@@ -88,14 +85,19 @@ class Supervisor:
 
     async def _serve(self, foundation: Foundation, metrics: Path) -> None:
         settings = foundation.settings
-        await _wait_for_ports(settings, self._roles)
+        await wait_until_free(settings, self._roles)
         environment = {"PROMETHEUS_MULTIPROC_DIR": str(metrics)}
         start = partial(start_child, settings=to_json(settings), environment=environment)
         await self._prepare(start)
         if settings.faults is not None:
             environment[FAULTS_VARIABLE] = settings.faults
+        door = contextlib.ExitStack()
+        shared = {Role.PUBLIC: door.enter_context(shared_listener(settings, self._roles))}
         bury = partial(multiprocess.mark_process_dead, path=str(metrics))
-        self._slots = [Slot(partial(start, role), role, self._progress.say, bury) for role in self._roles]
+        self._slots = [
+            Slot(partial(start, role, shared=shared.get(role)), role, self._progress.say, bury)
+            for role in self._roles
+        ]
         tasks = [asyncio.create_task(slot.keep()) for slot in self._slots]
         if foundation.cluster is not None:
             tasks.append(asyncio.create_task(keep_postgres(foundation.cluster, self._progress.say)))
@@ -110,6 +112,8 @@ class Supervisor:
                 announce.ready(settings, self._progress)
                 await self._reach(asyncio.Event().wait(), tasks)
         finally:
+            # Who comes now is to be refused, not to wait in a queue that nobody empties any more.
+            door.close()
             await self._drain(settings)
             await _cancel(tasks)
 
@@ -165,23 +169,3 @@ def _metrics_folder(data_dir: Path | None) -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-async def _wait_for_ports(settings: Settings, roles: Sequence[Role]) -> None:
-    """Make sure that nobody else listens where we shall. Raises CannotStart."""
-    public = Role.PUBLIC in roles
-    wanted = {
-        "port": (settings.host, settings.port if public else 0),
-        "http_port": (settings.http_host, settings.http_port if public else 0),
-        "admin_port": (settings.admin_host, settings.admin_port),
-    }
-    for name, (host, port) in wanted.items():
-        for _ in range(PORT_TRIES_MAX):
-            if port == 0 or not is_taken(host, port):
-                break
-            await asyncio.sleep(PORT_DELAY_S)
-        else:
-            option = name.replace("_", "-")
-            raise CannotStart(
-                f"Another program listens on {host}:{port}. Stop it, or choose another --{option}."
-            )
