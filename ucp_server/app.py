@@ -49,6 +49,7 @@ from ucp_server.pages.pictures import Pictures
 from ucp_server.ports import Credential
 from ucp_server.store.database import Pool, open_pool
 from ucp_server.store.importing import import_shop
+from ucp_server.store.partitions import make_partitions
 from ucp_server.ucp.authentication import Authentication
 from ucp_server.ucp.binding import Binding
 from ucp_server.ucp.incoming import Paths
@@ -132,12 +133,19 @@ async def _house(settings: Settings, name: str, lines_out: int) -> AsyncIterator
                 setup=setup,
             )
     finally:
+        await plugins.close(payments)
         await fetch.close()
 
 
 async def prepare(settings: Settings) -> tuple[str, ...]:
-    """What the database must hold before the first request; returns lines for people."""
+    """What the database must hold before the first request; returns lines for people.
+
+    Raises BadShop, and ConfigError for plug-ins that cannot be used.
+    """
+    plugins.check(settings)
     async with open_pool(settings.postgres_url, size=2, name="prepare") as pool:
+        # Before the first row could fall into a default partition and keep its month there.
+        await make_partitions(pool, plugins.SystemClock().now())
         keys = SigningKeys(pool, _secret(settings))
         for merchant in settings.merchant:
             await keys.ensure(merchant)

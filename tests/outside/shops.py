@@ -12,10 +12,9 @@ CARD = "card"
 
 def card(psp_url: str, handler_id: str = CARD) -> str:
     """The simulated provider as a handler, for a merchant's ``handlers``."""
-    return (
-        f'{{ id = "{handler_id}", name = "dev.ucp-server.http", '
-        f'private = {{ base_url = "{psp_url}", api_key = "psp-key-of-{handler_id}" }} }}'
-    )
+    about = '{ spec = "https://psp.example/ucp", config_schema = "https://psp.example/ucp/config.json" }'
+    private = f'{{ base_url = "{psp_url}", api_key = "psp-key-of-{handler_id}" }}'
+    return f'{{ id = "{handler_id}", name = "dev.ucp-server.http", config = {about}, private = {private} }}'
 
 
 def paper_shop(folder: Path, psp_url: str) -> Path:
@@ -38,8 +37,15 @@ def paper_shop(folder: Path, psp_url: str) -> Path:
 async def serving_paper(
     database: str, folder: Path, psp_url: str, *arguments: str, **options: object
 ) -> AsyncIterator[Server]:
-    """The demo shop's goods, sold by `paper_shop`."""
+    """The demo shop's goods, sold by `paper_shop`; at its end it must have had nothing to complain of."""
     config = paper_shop(folder, psp_url)
     given = ("--config", str(config), "--import", str(DEMO_SHOP), *arguments)
     async with server(database, folder, *given, mode="demo", **options) as shop:
         yield shop
+    assert complaints(shop) == []
+
+
+def complaints(shop: Server) -> list[str]:
+    """Lines of the log that ask somebody to look into the code."""
+    signs = ('"level":"error"', '"event":"crash"', '"status":500', "Traceback")
+    return [line for line in shop.output.splitlines() if any(sign in line for sign in signs)]

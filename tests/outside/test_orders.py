@@ -128,6 +128,7 @@ async def test_the_whole_life_of_an_order(
         "delivered",
     ]
     assert (await manager.order(order["id"]))["payment"] == "refunded"
+    await until(lambda: len(letters(folder / "mail", order)) == 3)
     mails = letters(folder / "mail", order)
     assert sorted(mails) == [
         "A refund from Kiosk & Kettle",
@@ -209,8 +210,8 @@ async def waits(manager: Manager) -> bool:
     return bool((await manager.get("/jobs"))["jobs"])
 
 
-async def test_what_is_canceled_is_paid_back_and_on_the_shelf_again(
-    caller: Caller, manager: Manager, provider: Psp, platform: Receiver
+async def test_what_is_canceled_is_told_paid_back_and_on_the_shelf_again(
+    caller: Caller, manager: Manager, provider: Psp, platform: Receiver, folder: Path
 ) -> None:
     done = await caller.buy("fountain-pen-moss-m", PAID, 3)
     order = done["order"]
@@ -221,6 +222,10 @@ async def test_what_is_canceled_is_paid_back_and_on_the_shelf_again(
     last = (await events_of(platform, order, 3))[-1]
     assert last["line_items"][0]["quantity"]["total"] == 1
     assert last["adjustments"][0]["status"] == "completed"
+    await until(lambda: len(letters(folder / "mail", order)) == 3)
+    told = text_of(letters(folder / "mail", order)["Your order at Kiosk & Kettle was canceled"])
+    assert "you get 98.00 EUR back" in told
+    assert "2 x Fountain pen, moss, medium" in told
 
 
 async def code_of_one_more(caller: Caller) -> str:

@@ -1,6 +1,7 @@
 """What happens to an order after the sale: shipment, delivery, cancellation, return, refund."""
 
 import dataclasses
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -37,6 +38,9 @@ from ucp_server.store.orders import change_order, load_order
 # A lost version sends us back at most three times; after that others change the order faster than
 # we can look at it.
 VERSIONS_TRIED_MAX: Final = 1 + 3
+
+# RFC 3986, in the characters that a host, a path and a query have; as long as URLs work everywhere.
+_LINK: Final = re.compile(r"https?://(?:[A-Za-z0-9._~!$&'()*+,;=:@/?#-]|%[0-9A-Fa-f]{2}){1,2000}", re.ASCII)
 
 
 class Parcel(msgspec.Struct, frozen=True, kw_only=True):
@@ -148,9 +152,10 @@ class Orders:
             new = replace(
                 order, version=order.version + 1, events=tuple(events), adjustments=tuple(adjustments)
             )
+            for event in events:
+                _check_link(event.tracking_url)
             for lines in (*(event.lines for event in events), *(a.lines for a in adjustments)):
-                for part in lines:
-                    new.line(part.line_id)
+                _check_pieces(new, lines)
             return _Change(order=new, notice=Notice(what="changed", order=new))
 
         return await self._change(scope.merchant_id, order_id, change)
@@ -241,10 +246,7 @@ def _taken(
         wanted = [Quantity(line_id=line_id, quantity=n) for line_id, n in (+available).items()]
     if not wanted:
         raise AdjustmentRefused(f"Nothing of this order is {where}.")
-    for part in wanted:
-        order.line(part.line_id)
-        if part.quantity <= 0:
-            raise AdjustmentRefused("Quantities are positive.")
+    _check_pieces(order, wanted)
     for line_id, quantity in count(wanted).items():
         if quantity > available[line_id]:
             raise AdjustmentRefused(
@@ -253,9 +255,24 @@ def _taken(
     return tuple(wanted)
 
 
+def _check_pieces(order: Order, wanted: Sequence[Quantity]) -> None:
+    """Raises AdjustmentRefused for lines that the order does not have, and for no pieces."""
+    for part in wanted:
+        order.line(part.line_id)
+        if part.quantity <= 0:
+            raise AdjustmentRefused("Quantities are positive.")
+
+
+def _check_link(url: str | None) -> None:
+    """Platforms and buyers are sent there. Raises AdjustmentRefused."""
+    if url is not None and not _LINK.fullmatch(url):
+        raise AdjustmentRefused("A tracking URL is an absolute http or https URL.")
+
+
 def _event(
     type_: Literal["shipped", "delivered"], lines: tuple[Quantity, ...], parcel: Parcel, at: datetime
 ) -> FulfillmentEvent:
+    _check_link(parcel.tracking_url)
     return FulfillmentEvent(
         id=new_id(),
         type=type_,
@@ -327,4 +344,6 @@ def _adjusted(
         )
         refund = JobKind.REFUND
         jobs.append(move_money(refund, order.merchant_id, move, sequence=new.version, at=at))
-    return _Change(order=new, notice=Notice(what=what, order=new, about=adjustment.id), jobs=jobs)
+    notice = Notice(what=what, order=new, about=adjustment.id)
+    # Who waits for goods is told at once; of a refund once it is paid; a return is the buyer's own.
+    return _Change(order=new, notice=notice, by_mail=what == "canceled", jobs=jobs)

@@ -39,6 +39,8 @@ CONNECTIONS_MAX = 32
 ANSWER_BYTES_MAX = 64 * 1024
 # Not a byte of the request has left when one of these is raised.
 _NEVER_CONNECTED = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
+# The members of a listing that a merchant's ``config`` may name beside those of the provider.
+_ABOUT = frozenset({"name", "version", "spec", "config_schema"})
 _OWN_MACHINE = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -197,11 +199,15 @@ def configured(handler_id: str, config: Mapping[str, object], private: Mapping[s
 
     ``config`` is the listing's own, with ``name``, ``version``, ``spec`` and ``config_schema`` of the
     handler beside it; ``private`` has ``base_url`` and, where the provider wants one, ``api_key``.
+    Raises ValueError with a sentence for the merchant.
     """
-    about = {"name": "dev.ucp-server.http", "version": "2026-01-11", "spec": "", "config_schema": ""}
-    listing = msgspec.convert(
-        {**about, **{name: config[name] for name in about if name in config}, "id": handler_id}
-        | {"config": {name: value for name, value in config.items() if name not in about}},
-        HandlerListing,
-    )
+    missing = [f"config.{name}" for name in ("spec", "config_schema") if name not in config]
+    missing += [] if "base_url" in private else ["private.base_url"]
+    if missing:
+        raise ValueError(f"{', '.join(missing)} must be set")
+    about = {"name": "dev.ucp-server.http", "version": "2026-01-11"} | {
+        name: config[name] for name in _ABOUT if name in config
+    }
+    own = {name: value for name, value in config.items() if name not in _ABOUT}
+    listing = msgspec.convert({**about, "id": handler_id, "config": own}, HandlerListing)
     return HttpPayment(listing, private["base_url"], api_key=private.get("api_key", ""))
