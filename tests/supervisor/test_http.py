@@ -16,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 from tests.serving import reserved_ports
 from ucp_server.config import Merchant, Settings
 from ucp_server.modes import Mode
-from ucp_server.supervisor import http, tls
+from ucp_server.supervisor import goodbye, http, tls
 from ucp_server.supervisor.http import admin_config, public_config, serve
 from ucp_server.supervisor.sockets import unix_listener
 
@@ -215,6 +215,61 @@ async def test_a_drain_finishes_what_is_open_and_takes_nothing_new(settings: Set
         assert not answer.done()
         may_end.set()
         assert (await answer).status_code == 200
+
+
+@pytest.mark.parametrize("protocol", ["http/1.1", "h2"])
+async def test_a_client_that_never_says_goodbye_does_not_hold_up_the_drain(
+    settings: Settings, protocol: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(goodbye, "GOODBYE_S", 0.01)
+    async with asyncio.timeout(10), serving(public_config(settings)):
+        deaf = await asyncio.to_thread(_connected, settings.port, _trusting(settings), protocol)
+    deaf.close()
+
+
+def _connected(port: int, context: ssl.SSLContext, protocol: str) -> ssl.SSLSocket:
+    """A connection that nobody reads from, as in the pool of a client between two requests."""
+    context.set_alpn_protocols([protocol])
+    opened = socket.create_connection(("127.0.0.1", port))
+    return context.wrap_socket(opened, server_hostname="localhost")
+
+
+async def test_who_still_reads_is_not_hung_up_on(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(goodbye, "GOODBYE_S", 0)
+    size, written = 8 * 2**20, asyncio.Event()
+
+    async def long(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            raise NotImplementedError
+        headers = [(b"connection", b"close"), (b"content-length", str(size).encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": bytes(size), "more_body": True})
+        written.set()
+        await send({"type": "http.response.body"})
+
+    async with serving(public_config(settings), long):
+        reader, writer = await _slow_connection(settings)
+        writer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        received = 0
+        while not written.is_set():
+            received += len(await reader.readexactly(2**10))
+        for _ in range(goodbye.TRIES_MAX):  # which each take one turn of the loop
+            await asyncio.sleep(0)
+        assert received + len(await reader.read()) > size
+        writer.close()
+
+
+async def _slow_connection(settings: Settings) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """One that takes little at a time, so that the rest has to wait at the server."""
+    narrow = socket.socket()
+    narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**16)
+    narrow.connect(("127.0.0.1", settings.port))
+    narrow.setblocking(False)
+    return await asyncio.open_connection(
+        sock=narrow, ssl=_trusting(settings), server_hostname="localhost", limit=2**16
+    )
 
 
 async def _until_refused(port: int) -> None:

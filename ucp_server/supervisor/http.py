@@ -22,6 +22,7 @@ from starlette.types import ASGIApp
 from ucp_server.asgi.framing import harden
 from ucp_server.config import Settings
 from ucp_server.supervisor import tls
+from ucp_server.supervisor.goodbye import limit_goodbye
 from ucp_server.supervisor.sockets import BACKLOG, listener
 
 # A silent read of a body ends after this; the guard bounds the body as a whole.
@@ -80,7 +81,10 @@ def _chooser(
 
 
 class TLSInfoServer(TCPServer):
-    """Puts ``extensions.tls`` (the ASGI TLS extension) into each scope of a TLS connection."""
+    """Puts ``extensions.tls`` (the ASGI TLS extension) into each scope of a TLS connection.
+
+    It also hangs up on clients that do not say goodbye, each of which would hold up a drain.
+    """
 
     async def run(self) -> None:
         connection = self.writer.get_extra_info("ssl_object")
@@ -90,6 +94,20 @@ class TLSInfoServer(TCPServer):
             await super().run()
         except Exception as error:  # noqa: BLE001  one broken connection must not end the drain of the others
             _log.warning("connection ended by %s", type(error).__name__)
+
+    async def _close(self) -> None:
+        self._limit_goodbye()
+        await super()._close()
+
+    async def _initiate_server_close(self) -> None:
+        self._limit_goodbye()
+        await super()._initiate_server_close()
+
+    def _limit_goodbye(self) -> None:
+        transport = self.writer.transport
+        encrypted = self.writer.get_extra_info("ssl_object") is not None
+        if encrypted and not transport.is_closing():
+            limit_goodbye(transport)
 
 
 def _described(connection: ssl.SSLObject) -> dict[str, object]:
