@@ -31,7 +31,10 @@ _decode = msgspec.json.decode
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
-    """``what``: lifecycles at ``url`` (the endpoint), or empty POSTs to ``url`` itself."""
+    """``what``: lifecycles at ``url`` (the endpoint), or empty POSTs to ``url`` itself.
+
+    ``may_fail`` counts wrong replies instead of ending with the first: for somebody else's server.
+    """
 
     what: str
     url: str
@@ -39,12 +42,13 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     profile_url: str = ""
     items: int = 1
+    may_fail: bool = False
 
 
 class Result(msgspec.Struct, kw_only=True):
     """Times in seconds; ``times`` by operation, one for each reply, the repeats of a 503 included.
 
-    ``shed`` counts these 503.
+    ``shed`` counts these 503, ``failed`` lifecycles that ended with a wrong reply.
     """
 
     elapsed: float
@@ -52,6 +56,7 @@ class Result(msgspec.Struct, kw_only=True):
     times: dict[str, list[float]]
     client_cpu: float
     shed: int = 0
+    failed: int = 0
 
 
 class Wrong(Exception):
@@ -66,13 +71,20 @@ class Buyers:
     lifecycles: int = 0
     last_at: float = 0.0
     shed: int = 0
+    failed: int = 0
 
     async def run(self, number: int, until: float) -> None:
         one: Callable[[int], Awaitable[None]] = self._buy if self.job.what == "lifecycle" else self._post
         while time.perf_counter() < until:
-            await one(number)
-            self.lifecycles += 1
-            self.last_at = time.perf_counter()
+            try:
+                await one(number)
+            except (Wrong, aiohttp.ClientError, TimeoutError):
+                if not self.job.may_fail:
+                    raise
+                self.failed += 1
+            else:
+                self.lifecycles += 1
+                self.last_at = time.perf_counter()
 
     async def _post(self, number: int) -> None:
         del number
@@ -149,6 +161,7 @@ async def _run(job: Job) -> Result:
             times=buyers.times,
             client_cpu=_cpu() - cpu,
             shed=buyers.shed,
+            failed=buyers.failed,
         )
 
 

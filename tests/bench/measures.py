@@ -36,8 +36,9 @@ class Cell:
         return self.server_cpu_s / self.result.lifecycles * 1000
 
     @property
-    def shed(self) -> float:
-        return self.result.shed
+    def refused(self) -> float:
+        """Requests that were shed and repeated, and lifecycles that failed."""
+        return self.result.shed + self.result.failed
 
     @property
     def client_busy(self) -> float:

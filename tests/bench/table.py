@@ -12,12 +12,12 @@ TAIL_BUYERS = 16
 
 
 def lines(cells: Cells, buyers: Sequence[int]) -> Iterator[str]:
-    yield f"{'':12}{'buyers':>7}{'per s':>9}{'CPU ms':>8}{'client':>8}{'shed':>6}   p50 / p99 in ms"
+    yield f"{'':12}{'buyers':>7}{'per s':>9}{'CPU ms':>8}{'client':>8}{'refused':>9}   p50 / p99 in ms"
     for (name, count), measured in cells.items():
         yield (
             f"{name:12}{count:>7}{mid(measured, lambda c: c.rate):>9.1f}"
             f"{mid(measured, lambda c: c.cpu_ms):>8.2f}{mid(measured, lambda c: c.client_busy):>8.0%}"
-            f"{mid(measured, lambda c: c.shed):>6.0f}   "
+            f"{mid(measured, lambda c: c.refused):>9.0f}   "
             + "   ".join(_times(operation, measured) for operation in measured[0].result.times)
         )
     yield ""
