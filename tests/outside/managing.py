@@ -37,6 +37,9 @@ class Manager:
         found: Wire = reply.json()
         return found
 
+    async def metrics(self) -> str:
+        return (await self.client.get("/metrics")).text
+
     async def order(self, order_id: str) -> Wire:
         return await self.get(f"/orders/{order_id}")
 

@@ -18,7 +18,7 @@ import pytest
 import pytest_asyncio
 
 from tests.conftest import quick_folder
-from tests.outside import canaries
+from tests.outside import broken_payment, canaries
 from tests.outside.calling import BASE, BUYER, Caller, payment
 from tests.outside.managing import command
 from tests.outside.shops import CARD, DEMO_SHOP, card
@@ -78,14 +78,16 @@ async def town(quick: Path, provider: Psp, platform: Receiver) -> AsyncIterator[
         currency = "EUR"
         tax = "included"
         home_country = "DE"
-        handlers = [{card(provider.url)}]
+        handlers = [{card(provider.url)}, {{ id = "broken", name = "{broken_payment.NAME}" }}]
         mail = {{ transport = "folder", folder = "mail", sender = "orders@paper.example" }}
         [platform.shopper]
         profile = "{platform.profile_url}"
         auth = "api_key"
     """)
     settings = ["--mode", "demo", "--config", str(config), "--data-dir", str(quick / "data")]
-    async with prepared(quick, *settings, "--import", str(DEMO_SHOP), "--workers", "1") as shop:
+    options = [*settings, "--import", str(DEMO_SHOP), "--workers", "1"]
+    environment = broken_payment.installed(quick / "packages")
+    async with prepared(quick, *options, environment=environment) as shop:
         await shop.start()
         issued = await command("credentials", "issue", platform.profile_url, *settings)
         cluster = await open_cluster(quick / "data")
@@ -212,6 +214,9 @@ async def plant_in_payments(town: Town, caller: Caller) -> None:
         waiting.append(checkout)
     for checkout in waiting:
         await until_async(lambda checkout=checkout: is_settled(caller, checkout))
+    # Its look-up fails as well: it stays unknown.
+    quoting = await caller.complete(await caller.ready(GIFT_CARD), paid_with(TOKEN, "broken"), "quoting")
+    assert quoting.json()["status"] == "complete_in_progress"
 
 
 async def is_settled(caller: Caller, checkout: Wire) -> bool:

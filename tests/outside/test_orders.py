@@ -281,6 +281,7 @@ async def test_money_that_cannot_be_taken_is_shown_and_never_undoes_the_order(
     await until_async(lambda: waits(manager))
     (job,) = (await manager.get("/jobs"))["jobs"]
     assert (job["kind"], job["state"]) == ("capture", "parked")
+    assert 'ucp_server_waiting_jobs{state="parked"} 1.0' in await manager.metrics()
     refused = await manager.try_(order_id, "refund", amount_minor=1)
     assert (refused.status_code, refused.json()["content"]) == (409, "This order was never paid.")
     found = await command("doctor", *settings(module_database, folder))

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.outside import broken_payment
 from tests.serving import prepared
 from ucp_server.engine.faults import VARIABLE
 
@@ -51,3 +52,31 @@ async def test_production_does_not_start_with(
         assert sentence in shop.output
         complaints = [line for line in shop.output.splitlines() if line.startswith("  - ")]
         assert len(complaints) == (0 if "database" in sentence else 1), shop.output
+
+
+@pytest.mark.parametrize(
+    ("handler", "sentence"),
+    [
+        ('name = "nobody.knows"', "no installed package offers 'nobody.knows' in ucp_server.payment"),
+        ('name = "dev.ucp-server.http"', "config.spec, config.config_schema, private.base_url must be set"),
+        ('name = "example.broken", config = { said = "no" }', "merchant.paper.handlers.card: no"),
+        (
+            'name = "example.broken", config = { quoted = true }, private = { key = "s3cret" }',
+            "example.broken cannot be made (RuntimeError)",
+        ),
+    ],
+)
+async def test_no_mode_starts_with_a_plug_in_that_cannot_be_made(
+    database: str, tmp_path: Path, handler: str, sentence: str
+) -> None:
+    config = tmp_path / "server.toml"
+    config.write_text(f'[merchant.paper]\nhandlers = [{{ id = "card", {handler} }}]\n')
+    options = ["--mode", "demo", "--config", str(config), "--database-url", database]
+    options += ["--data-dir", str(tmp_path / "data")]
+    environment = broken_payment.installed(tmp_path / "packages")
+    async with prepared(tmp_path, *options, environment=environment) as shop:
+        await shop.launch()
+        assert await shop.process.wait() == 1
+        assert sentence in shop.output
+        assert "Traceback" not in shop.output
+        assert "s3cret" not in shop.output

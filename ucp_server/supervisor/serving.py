@@ -18,7 +18,7 @@ from collections.abc import Sequence
 import uvloop
 
 from ucp_server import app
-from ucp_server.config import Settings, from_json
+from ucp_server.config import ConfigError, Settings, from_json
 from ucp_server.store.importing import BadShop
 from ucp_server.supervisor import http
 from ucp_server.supervisor.log import log_to_stderr
@@ -28,6 +28,7 @@ from ucp_server.supervisor.roles import READY, Role
 CLOSING_S = 15
 EXIT_BAD_SHOP = 65
 EXIT_STUCK = 70
+EXIT_BAD_SETTING = 78
 
 
 def main() -> None:
@@ -49,6 +50,9 @@ async def _run(role: Role, settings: Settings, channel: socket.socket, shared: S
         except BadShop as error:
             channel.sendall(f"Nothing of {settings.import_dir} was loaded:\n{error}\n".encode())
             raise SystemExit(EXIT_BAD_SHOP) from error
+        except ConfigError as error:
+            channel.sendall(f"{error}\n".encode())
+            raise SystemExit(EXIT_BAD_SETTING) from error
         channel.sendall("".join(f"{line}\n" for line in lines).encode())
         return
     loop = asyncio.get_running_loop()
