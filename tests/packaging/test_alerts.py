@@ -77,6 +77,7 @@ def exposed() -> set[str]:
     metrics = Metrics()
     metrics.observe(route="/", operation="create_checkout", method="POST", status="201", duration_s=0.1)
     metrics.guard_refusals.labels("overloaded").inc()
+    metrics.waiting_jobs.labels("parked").set(1)
     text = metrics.expose().decode()
     return {line.partition("{")[0].partition(" ")[0] for line in text.splitlines() if line[0] != "#"}
 

@@ -5,6 +5,7 @@ Every answer about an order is the whole order. An error is ``{"code", "content"
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
@@ -31,7 +32,7 @@ from ucp_server.engine.orders import Orders, Parcel
 from ucp_server.engine.reading import read_order_of_any
 from ucp_server.store.database import Pool, read, statement
 from ucp_server.store.orders import list_unpaid
-from ucp_server.store.outbox import list_waiting, send_again
+from ucp_server.store.outbox import count_waiting, list_waiting, send_again
 
 BINDING: Final = "admin"
 # A screen full; whoever has more of them waiting has another problem to solve first.
@@ -135,6 +136,11 @@ class Admin:
         return json_reply(200, {"jobs": count})
 
     async def show_metrics(self, _request: Request) -> Reply:
+        # Without the store the other metrics are wanted all the more.
+        with suppress(StoreUnavailable):
+            async with read(self.pool) as db:
+                for state, number in (await count_waiting(db)).items():
+                    self.metrics.waiting_jobs.labels(state).set(number)
         # Many series take milliseconds, and this loop also delivers.
         text = await asyncio.to_thread(self.metrics.expose)
         return Reply(200, text, ((b"content-type", b"text/plain; version=0.0.4; charset=utf-8"),))

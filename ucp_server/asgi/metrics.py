@@ -67,6 +67,13 @@ class Metrics:
             ["code"],
             registry=self.registry,
         )
+        self.waiting_jobs = Gauge(
+            "ucp_server_waiting_jobs",
+            "Jobs that wait for the merchant: paused by their receiver, or parked after the last try.",
+            ["state"],
+            registry=self.registry,
+            multiprocess_mode="mostrecent",
+        )
         # Looking labels up costs as much as counting, so each child is looked up once. Routes,
         # operations, methods and statuses are few and ours, which bounds these.
         self._counters: dict[tuple[str, str, str, str], Counter] = {}

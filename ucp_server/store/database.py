@@ -72,6 +72,7 @@ _UNAVAILABLE = (
     asyncpg.OperatorInterventionError,  # canceled by a timeout, shutting down, starting up
     asyncpg.InsufficientResourcesError,  # disk full, out of memory, too many connections
     asyncpg.LockNotAvailableError,
+    asyncpg.ObjectNotInPrerequisiteStateError,  # the database accepts no connections for the moment
     asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.ReadOnlySQLTransactionError,  # a failover left us on a replica
     asyncpg.PostgresSystemError,  # I/O errors below Postgres

@@ -195,6 +195,17 @@ async def list_waiting(db: Read, merchant_id: str, limit: int) -> list[WaitingJo
     ]
 
 
+COUNT_WAITING: Final = """
+select state, count(*) as number from outbox where state in ('paused', 'parked') group by state
+"""
+
+
+async def count_waiting(db: Read) -> dict[str, int]:
+    """How many jobs of all merchants are paused, how many parked."""
+    counts = {row["state"]: row["number"] for row in await db.fetch(COUNT_WAITING)}
+    return {state: counts.get(state, 0) for state in ("paused", "parked")}
+
+
 SEND_AGAIN: Final = """
 update outbox set state = 'pending', next_at = now(), since = now(), tries = 0
 where merchant_id = $1 and state in ('paused', 'parked') and ($2::uuid is null or id = $2)
