@@ -4,6 +4,7 @@ One folder for the module; what a test ends, the next one finds started again.
 """
 
 import asyncio
+import io
 import os
 import shutil
 import signal
@@ -19,7 +20,11 @@ import pytest_asyncio
 from tests.conftest import quick_folder
 from tests.serving import Server, prepared, until, until_async
 from tests.supervisor.talking import answers, begin_request, refuses
+from ucp_server.config import Settings
+from ucp_server.modes import Mode
 from ucp_server.postgres.postmaster import is_alive, read_pid_file
+from ucp_server.supervisor.foundation import laid
+from ucp_server.supervisor.progress import Progress
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -107,6 +112,17 @@ async def test_children_of_a_killed_parent_end_and_free_their_listeners(home: Ho
     assert await answers(f"{home.shop.http}/healthz")
     assert await answers("http://shop.example/healthz", over=home.socket)
     await until(lambda: not any(is_alive(pid) for pid in orphans))
+
+
+async def test_production_on_an_embedded_postgres_is_told_what_that_lacks() -> None:
+    folder, out = quick_folder(), io.StringIO()
+    settings = Settings(mode=Mode.PRODUCTION, data_dir=folder / "data")
+    try:
+        async with laid(settings, Progress(out)) as foundation:
+            assert foundation.cluster is not None
+        assert "has no replica, no point-in-time recovery" in out.getvalue()
+    finally:
+        shutil.rmtree(folder)
 
 
 async def test_sigterm_answers_what_is_open_waits_for_nobody_deaf_and_leaves_no_trace(home: Home) -> None:

@@ -2,6 +2,7 @@ import datetime
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from ucp_server.config import Merchant, Settings
@@ -49,3 +50,46 @@ def test_hosts_without_a_certificate_are_shown_the_common_one_or_the_first_merch
     common = Settings(certificate=Path("c.pem"), certificate_key=Path("c.key"), merchant={"berlin": berlin})
     assert tls.default(common) == tls.CertificateFiles(Path("c.pem"), Path("c.key"))
     assert tls.default(Settings(merchant={"paris": paris})) is None
+
+
+def _told(settings: Settings) -> str:
+    (sentence,) = tls.unusable(settings)
+    assert sentence.endswith(".")
+    return sentence
+
+
+def test_certificates_that_can_be_served_with_are_no_news(tmp_path: Path) -> None:
+    files = tls.self_signed(tmp_path, NOW)
+    common = Settings(certificate=files.chain, certificate_key=files.key, client_ca=files.chain)
+    assert tls.unusable(common) == ()
+    assert tls.unusable(Settings(certificate=files.chain)) == ()
+
+
+def test_a_pair_that_is_none_is_told(tmp_path: Path) -> None:
+    for name in ("berlin", "paris"):
+        (tmp_path / name).mkdir()
+    one, other = (tls.self_signed(tmp_path / name, NOW) for name in ("berlin", "paris"))
+    mixed = Merchant(certificate=one.chain, certificate_key=other.key)
+    assert f"{one.chain} with {other.key} cannot be used (key values mismatch)" in _told(
+        Settings(merchant={"mixed": mixed})
+    )
+
+
+def test_files_that_are_missing_or_something_else_are_told(tmp_path: Path) -> None:
+    junk, none = tmp_path / "junk", tmp_path / "none"
+    junk.write_text("junk")
+    assert "(No such file or directory)" in _told(Settings(certificate=none, certificate_key=none))
+    assert "(not PEM, or with a password)" in _told(Settings(certificate=junk, certificate_key=junk))
+    assert f"client_ca {junk} cannot be used (no certificate" in _told(Settings(client_ca=junk))
+    assert f"client_ca {none} cannot be used (No such file" in _told(Settings(client_ca=none))
+
+
+def test_a_key_with_a_password_is_told_instead_of_asking_for_it(tmp_path: Path) -> None:
+    files = tls.self_signed(tmp_path, NOW)
+    key = serialization.load_pem_private_key(files.key.read_bytes(), None)
+    locked = serialization.BestAvailableEncryption(b"password")
+    files.key.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, locked)
+    )
+    told = _told(Settings(certificate=files.chain, certificate_key=files.key))
+    assert "(not PEM, or with a password)" in told

@@ -13,7 +13,7 @@ from prometheus_client import multiprocess
 
 from ucp_server import safety
 from ucp_server.config import Settings, to_json
-from ucp_server.supervisor import announce
+from ucp_server.supervisor import announce, tls
 from ucp_server.supervisor.child import Child, start_child
 from ucp_server.supervisor.doors import shared_listener, wait_until_free
 from ucp_server.supervisor.foundation import Foundation, Refused, keep_postgres, laid
@@ -53,6 +53,8 @@ class Supervisor:
         """
         self._progress.say(f"ucp-server {announce.version()}, {self._settings.mode} mode")
         refused = safety.refusals(self._settings)
+        if Role.PUBLIC in self._roles and self._settings.port:
+            refused += tls.unusable(self._settings)
         if refused:
             raise Refused(refused)
         self._listen_to_signals()

@@ -2,7 +2,8 @@
 
 import datetime
 import ipaddress
-from collections.abc import Mapping
+import ssl
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import msgspec
@@ -37,6 +38,8 @@ def self_signed(folder: Path, now: datetime.datetime) -> CertificateFiles:
     """The folder's certificate for localhost (P-256), made where it is missing or soon over."""
     files = CertificateFiles(folder / "certificate.pem", folder / "certificate-key.pem")
     if not files.chain.exists() or not files.key.exists() or _ends_soon(files.chain, now):
+        # A crash must not leave the certificate of one key beside another key.
+        files.chain.unlink(missing_ok=True)
         key = ec.generate_private_key(ec.SECP256R1())
         write_private(files.key, _pem(key))
         files.chain.write_bytes(_certificate(key, now).public_bytes(serialization.Encoding.PEM))
@@ -82,6 +85,34 @@ def by_host(settings: Settings) -> Mapping[str, CertificateFiles]:
         if merchant.certificate and merchant.certificate_key
         for host in merchant.hosts
     }
+
+
+def unusable(settings: Settings) -> tuple[str, ...]:
+    """A sentence for each certificate file that cannot be served with; empty when all can."""
+    return tuple(_unusable(settings))
+
+
+def _unusable(settings: Settings) -> Iterator[str]:
+    named = {(settings.certificate, settings.certificate_key)}
+    named |= {(table.certificate, table.certificate_key) for table in settings.merchant.values()}
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    for chain, key in sorted((chain, key) for chain, key in named if chain and key):
+        try:
+            # A password that is never right: a server asks nobody for one.
+            context.load_cert_chain(chain, key, password="")
+        except (OSError, ValueError) as error:
+            yield f"The certificate {chain} with {key} cannot be used ({_reason(error)}): correct the two."
+    if settings.client_ca is not None:
+        try:
+            context.load_verify_locations(settings.client_ca)
+        except OSError as error:
+            yield f"The client_ca {settings.client_ca} cannot be used ({_reason(error)}): correct it."
+
+
+def _reason(error: OSError | ValueError) -> str:
+    if isinstance(error, ssl.SSLError):
+        return error.reason.replace("_", " ").lower() if error.reason else "not PEM, or with a password"
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
 def default(settings: Settings) -> CertificateFiles | None:
