@@ -139,6 +139,8 @@ def test_a_mistake_names_file_setting_and_reason(
     ("variable", "text", "reason"),
     [
         ("UCP_SERVER_PORT", "https", "Expected `int`"),
+        ("UCP_SERVER_PORT", "tcp://10.0.0.1:8443", "Expected `int`"),
+        ("UCP_SERVER_SERVICE_HOST", "10.0.0.1", "is no setting"),
         ("UCP_SERVER_PROT", "1", "is no setting"),
         ("UCP_SERVER_MERCHANT", "{}", "is no setting"),
     ],
