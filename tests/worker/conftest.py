@@ -1,3 +1,4 @@
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -5,7 +6,14 @@ import pytest
 from tests.engine.world import make_setup
 from ucp_server.engine.runner import Engine
 from ucp_server.engine.setup import Setup
-from ucp_server.store.database import Pool
+from ucp_server.store.database import Pool, open_pool
+
+
+@pytest.fixture
+async def pool(database: str) -> AsyncIterator[Pool]:
+    """Wide enough for several workers on a machine that is busy otherwise."""
+    async with open_pool(database, size=8, name="tests") as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import random
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 from ucp_server.domain.events import (
     Delivered,
@@ -17,8 +17,9 @@ from ucp_server.domain.events import (
     Paused,
     Retry,
 )
+from ucp_server.engine.commits import commit
 from ucp_server.engine.faults import fault_point
-from ucp_server.store.database import Pool, statement
+from ucp_server.store.database import Pool, Read, Tx, statement
 from ucp_server.store.outbox import (
     DueJob,
     claim_due,
@@ -28,6 +29,8 @@ from ucp_server.store.outbox import (
     mark_paused,
     mark_retry,
 )
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +44,8 @@ RETRY_AFTER_MIN_S: Final = 5.0
 # Jobs that failed together do not come back together.
 SPREAD: Final = 0.1
 ERROR_CHARACTERS_MAX: Final = 500
+# A store that is away longer than that finds the job again when its lease has run out.
+RECORDED_WITHIN_S: Final = 10.0
 
 MINUTE_S: Final = 60.0
 HOUR_S: Final = 60 * MINUTE_S
@@ -135,17 +140,35 @@ async def _deliver(delivery: Delivery, due: DueJob) -> None:
         outcome = Parked(f"given up after {due.tries} tries: {outcome.text}")
     if isinstance(outcome, Parked) and due.job.kind in delivery.on_parked:
         await delivery.on_parked[due.job.kind](due.job)
-    async with statement(delivery.pool) as tx:
-        match outcome:
-            case Delivered():
-                await mark_done(tx, due.job)
-            case Retry(text, after_s):
-                await mark_retry(tx, due.job, after_s=_pause_s(rule, due.tries, after_s), error=_cut(text))
-            case Paused(text):
-                await mark_paused(tx, due.job, _cut(text))
-            case Parked(text):
-                await mark_parked(tx, due.job, _cut(text))
+    pause_s = _pause_s(rule, due.tries, outcome.after_s) if isinstance(outcome, Retry) else 0.0
+
+    async def record(tx: Tx) -> bool:
+        await _record(tx, due.job, outcome, pause_s)
+        return True
+
+    await _patiently(delivery.pool, record)
     await fault_point("deliver.marked")
+
+
+async def _record(tx: Tx, job: Job, outcome: DeliveryOutcome, pause_s: float) -> None:
+    match outcome:
+        case Delivered():
+            await mark_done(tx, job)
+        case Retry(text):
+            await mark_retry(tx, job, after_s=pause_s, error=_cut(text))
+        case Paused(text):
+            await mark_paused(tx, job, _cut(text))
+        case Parked(text):
+            await mark_parked(tx, job, _cut(text))
+
+
+async def _patiently(pool: Pool, write: Callable[[Tx], Awaitable[T]]) -> T:
+    """A short write that may be repeated: the job was worked on, and unrecorded it would be again."""
+
+    async def repeat(_: Read) -> T | None:
+        return None
+
+    return await commit(pool, write, repeat, certain_within_s=RECORDED_WITHIN_S, is_patient=True)
 
 
 async def _try(delivery: Delivery, due: DueJob) -> DeliveryOutcome:
@@ -172,10 +195,9 @@ async def _render(delivery: Delivery, due: DueJob) -> bytes:
         rendered = delivery.renderers["mail"](job)
     else:
         return job.payload
-    async with statement(delivery.pool) as tx:
-        rendered = await keep_rendered(tx, job, rendered)
+    kept = await _patiently(delivery.pool, lambda tx: keep_rendered(tx, job, rendered))
     await fault_point("deliver.rendered")
-    return rendered
+    return kept
 
 
 def _pause_s(rule: RetryRule, tries: int, after_s: float | None) -> float:
