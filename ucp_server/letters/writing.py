@@ -1,5 +1,6 @@
 """Writes the mails, each once: the outbox keeps the text and sends the same in every try."""
 
+import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -12,6 +13,9 @@ from ucp_server.domain.events import Job, Notice
 from ucp_server.domain.money import Money, decimal_text
 from ucp_server.domain.order import Adjustment, FulfillmentEvent, Order
 from ucp_server.ports import MailMessage
+
+# Longer first names than these are texts.
+NAME_CHARACTERS_MAX: Final = 60
 
 SUBJECTS: Final = MappingProxyType(
     {
@@ -60,7 +64,10 @@ class Writing:
     order_path: Callable[[str, str], str]
 
     def render(self, job: Job) -> bytes:
-        """The mail of a job, as JSON of a `MailMessage`. Raises KeyError for an unknown merchant."""
+        """The mail of a job, as JSON of a `MailMessage`.
+
+        Raises KeyError for an unknown merchant, and for what nobody is written to about.
+        """
         notice = msgspec.json.decode(job.payload, type=Notice)
         sender = self.senders[job.merchant_id]
         letter = self._letter(notice, sender)
@@ -70,7 +77,7 @@ class Writing:
             MailMessage(
                 sender=sender.address,
                 recipient=(buyer.email if buyer else None) or "",
-                subject=SUBJECTS.get(notice.what, SUBJECTS["placed"]).format(shop=sender.shop),
+                subject=SUBJECTS[notice.what].format(shop=sender.shop),
                 text=_TEMPLATES.get_template("letter.txt").render(letter=letter),
                 html=_TEMPLATES.get_template("letter.html").render(letter=letter),
                 message_id=f"<{job.id}@{host}>",
@@ -84,13 +91,13 @@ class Writing:
         return Letter(
             what=notice.what,
             shop=sender.shop,
-            name=(order.buyer.first_name if order.buyer else None) or "",
+            name=_legible((order.buyer.first_name if order.buyer else None) or ""),
             lines=_lines(order, event, adjustment),
             total=_amount(order.total_minor, order.currency),
             promises=tuple(e.description for e in order.expectations if e.description),
             tracking=" ".join(part for part in (_carrier(event), _number(event)) if part),
             tracking_url=(event.tracking_url if event else None) or "",
-            refunded=_amount(adjustment.amount_minor, order.currency) if adjustment else "",
+            refunded=_refunded(adjustment, order.currency),
             order_url=sender.site + self.order_path(order.id, order.permalink_token),
         )
 
@@ -110,12 +117,26 @@ def _lines(order: Order, event: FulfillmentEvent | None, adjustment: Adjustment 
     )
 
 
+def _legible(name: str) -> str:
+    """What a caller gave for a name, as one short line: it must not say more than a name in our mail.
+
+    Controls, line ends and invisible signs (which may turn the reading direction) go.
+    """
+    kept = "".join(sign if unicodedata.category(sign)[0] not in "CZ" else " " for sign in name)
+    return " ".join(kept.split())[:NAME_CHARACTERS_MAX]
+
+
 def _carrier(event: FulfillmentEvent | None) -> str:
     return (event.carrier if event else None) or ""
 
 
 def _number(event: FulfillmentEvent | None) -> str:
     return (event.tracking_number if event else None) or ""
+
+
+def _refunded(adjustment: Adjustment | None, currency: str) -> str:
+    """Empty where nothing comes back, as for what was never paid."""
+    return _amount(adjustment.amount_minor, currency) if adjustment and adjustment.amount_minor else ""
 
 
 def _amount(minor: int, currency: str) -> str:
