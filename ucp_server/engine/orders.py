@@ -266,7 +266,7 @@ def _check_pieces(order: Order, wanted: Sequence[Quantity]) -> None:
 def _check_link(url: str | None) -> None:
     """Platforms and buyers are sent there. Raises AdjustmentRefused."""
     if url is not None and not _LINK.fullmatch(url):
-        raise AdjustmentRefused("A tracking URL is an absolute http or https URL.")
+        raise AdjustmentRefused("A tracking URL is an absolute web address.")
 
 
 def _event(
