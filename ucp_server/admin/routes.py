@@ -45,6 +45,10 @@ _STATUSES: Final[Mapping[type[Refusal], int]] = MappingProxyType(
 )
 
 
+class Shipment(Parcel, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A misspelt member is told, not passed over."""
+
+
 class Cancellation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Without ``lines`` everything that has not left."""
 
@@ -104,10 +108,10 @@ class Admin:
         return json_reply(200, {"orders": [Unpaid(id=id_, placed_at=placed) for id_, placed in found]})
 
     async def ship(self, request: Request) -> Reply:
-        return _shown(await self.orders.ship(*_order(request), await _body(request, Parcel)))
+        return _shown(await self.orders.ship(*_order(request), await _body(request, Shipment)))
 
     async def deliver(self, request: Request) -> Reply:
-        return _shown(await self.orders.deliver(*_order(request), await _body(request, Parcel)))
+        return _shown(await self.orders.deliver(*_order(request), await _body(request, Shipment)))
 
     async def cancel(self, request: Request) -> Reply:
         body = await _body(request, Cancellation)
