@@ -243,18 +243,15 @@ async def expect(scene: Scene, errand: Errand) -> None:
     assert state is wanted.get(errand.work, paid)
 
 
-def test_the_variable_makes_a_process_die(tmp_path: Path) -> None:
-    """By the real way in: a fresh interpreter with the variable set, before anything is connected."""
-    script = (
-        "import asyncio\n"
-        "from ucp_server.engine.faults import fault_point, is_test_build\n"
-        "assert is_test_build()\n"
-        "asyncio.run(fault_point('create.quoted'))\n"
-    )
-    ended = subprocess.run(
-        [sys.executable, "-c", script],
-        env={**os.environ, VARIABLE: "create.quoted=kill"},
+async def test_the_variable_makes_a_process_die(database: str, pool: Pool, tmp_path: Path) -> None:
+    """By the real way in: a fresh interpreter with the variable set."""
+    errand = Errand(database=database, folder=str(tmp_path), work="create", key="k1")
+    ended = await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, "-m", "tests.engine.driver", msgspec.json.encode(errand)],
+        env={**os.environ, VARIABLE: "create.committed=kill"},
         check=False,
         timeout=DIES_WITHIN_S,
     )
     assert ended.returncode == -signal.SIGKILL
+    assert await one(pool, "select count(*) from checkouts") == 1
