@@ -9,11 +9,12 @@ import pytest
 from click.testing import CliRunner, Result
 
 from tests.conftest import quick_folder
-from tests.serving import prepared
 from ucp_server.cli import COMMANDS, main
 from ucp_server.config import DOTS, Settings
 from ucp_server.engine.faults import FAULT_POINTS
+from ucp_server.postgres import open_cluster
 from ucp_server.postgres.postmaster import read_pid_file
+from ucp_server.supervisor import data_folder
 
 
 @pytest.fixture
@@ -122,14 +123,17 @@ def test_doctor_goes_on_without_a_database(config: Path) -> None:
 
 
 async def test_a_command_beside_a_running_server_uses_its_postgres(folder: Path) -> None:
-    options = ["--mode", "suite", "--data-dir", str(folder / "data")]
-    async with prepared(folder, *options, "--workers", "1") as shop:
-        await shop.start()
-        noted = read_pid_file(folder / "data" / "postgres")
-        result = await asyncio.to_thread(_run, "migrate", *options)
-        assert (result.exit_code, result.output) == (0, "the database is up to date\n")
-        assert read_pid_file(folder / "data" / "postgres") == noted
-        assert shop.process.returncode is None
+    data = folder / "data"
+    data_folder.make(data)
+    with data_folder.locked(data):
+        cluster = await open_cluster(data, volatile=True)
+        await cluster.start()
+        try:
+            result = await asyncio.to_thread(_run, "migrate", "--mode", "suite", "--data-dir", str(data))
+            assert "applied 0001_" in result.output
+            assert cluster.alive()
+        finally:
+            await cluster.stop()
 
 
 def test_a_command_without_a_server_starts_postgres_and_stops_it_again(folder: Path) -> None:
