@@ -5,8 +5,7 @@ A merchant's own come by entry point: a package names a factory in the group
 merchant's name). Whatever is wrong with one is a `ConfigError`, before anything is served.
 """
 
-import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -17,25 +16,12 @@ import msgspec
 
 from ucp_server import config, resources
 from ucp_server.config import ConfigError, Settings
-from ucp_server.domain.checkout import Instrument
 from ucp_server.domain.money import Money
 from ucp_server.handlers.mail_folder import FolderMail
 from ucp_server.handlers.mail_smtp import SmtpMail
 from ucp_server.handlers.payment_mock import MockPayment
 from ucp_server.handlers.payment_mock.tokens import Verdict
-from ucp_server.ports import (
-    Attempt,
-    Clock,
-    Credential,
-    HandlerListing,
-    Mail,
-    Outcome,
-    Payment,
-    Settlement,
-    Stock,
-)
-
-log = logging.getLogger(__name__)
+from ucp_server.ports import Clock, HandlerListing, Mail, Payment, Stock
 
 PAYMENT_GROUP: Final = "ucp_server.payment"
 STOCK_GROUP: Final = "ucp_server.stock"
@@ -63,46 +49,6 @@ class PaymentFactory(Protocol):
 Payments = Mapping[str, Mapping[str, Payment]]
 
 
-class CarefulPayment:
-    """A merchant's handler. Where it raises instead of saying how it is offered, it is not offered.
-
-    What it raises while money moves is dealt with where money moves (`engine.asking`).
-    """
-
-    def __init__(self, name: str, handler: Payment) -> None:
-        self._name = name
-        self._handler = handler
-
-    def describe(self, merchant_id: str, total: Money, item_ids: Sequence[str]) -> HandlerListing | None:
-        try:
-            return self._handler.describe(merchant_id, total, item_ids)
-        except Exception as error:  # noqa: BLE001  a plug-in may raise anything
-            log.error("%s: describe raised %s", self._name, type(error).__name__)  # noqa: TRY400  its text may quote
-            return None
-
-    def on_page(self, merchant_id: str, total: Money) -> tuple[Instrument, Credential] | None:
-        try:
-            return self._handler.on_page(merchant_id, total)
-        except Exception as error:  # noqa: BLE001  a plug-in may raise anything
-            log.error("%s: on_page raised %s", self._name, type(error).__name__)  # noqa: TRY400  its text may quote
-            return None
-
-    async def authorise(self, attempt: Attempt, instrument: Instrument, credential: Credential) -> Outcome:
-        return await self._handler.authorise(attempt, instrument, credential)
-
-    async def look_up(self, attempt: Attempt) -> Outcome:
-        return await self._handler.look_up(attempt)
-
-    async def settle(self, attempt: Attempt, action: Settlement, amount: Money, action_key: str) -> Outcome:
-        return await self._handler.settle(attempt, action, amount, action_key)
-
-    async def close(self) -> None:
-        """Let go of connections; a handler that holds none need not have this."""
-        close = getattr(self._handler, "close", None)
-        if close is not None:
-            await close()
-
-
 def payments(settings: Settings, clock: Clock) -> Payments:
     """The payment handlers of every merchant, by merchant and handler id, in the order of preference."""
     return {
@@ -120,11 +66,12 @@ def check(settings: Settings) -> None:
 
 
 async def close(handlers: Payments) -> None:
-    """At the end of a process."""
+    """Let go of what handlers hold open; one that holds nothing need not have a ``close``."""
     for of_merchant in handlers.values():
         for handler in of_merchant.values():
-            if isinstance(handler, CarefulPayment):
-                await handler.close()
+            closing = getattr(handler, "close", None)
+            if closing is not None:
+                await closing()
 
 
 def _mocks(settings: Settings, clock: Clock) -> dict[str, Payment]:
@@ -153,34 +100,37 @@ def _listings(*handler_ids: str) -> dict[str, HandlerListing]:
     }
 
 
-def _handler(merchant_id: str, merchant: config.Merchant, handler: config.Handler) -> CarefulPayment:
+def _handler(merchant_id: str, merchant: config.Merchant, handler: config.Handler) -> Payment:
     setting = f"merchant.{merchant_id}.handlers"
     factory = cast("PaymentFactory", _factory(PAYMENT_GROUP, handler.name, setting))
     private = {name: secret.reveal() for name, secret in handler.private.items()}
     try:
         made = factory(handler.id, handler.config, private)
+        listing: object = made.describe(merchant_id, Money(0, merchant.currency), ())
     except ValueError as error:
         raise ConfigError("settings", f"{setting}.{handler.id}", str(error)) from error
     except Exception as error:
+        # Its text may quote a secret.
         reason = f"{handler.name} cannot be made ({type(error).__name__})"
         raise ConfigError("settings", f"{setting}.{handler.id}", reason) from error
-    careful = CarefulPayment(handler.name, made)
-    listing = careful.describe(merchant_id, Money(0, merchant.currency), ())
-    if listing is not None:
-        _check_listing(listing, handler, setting)
-    return careful
+    fault = _fault_of(listing, handler.id)
+    if fault is not None:
+        raise ConfigError("settings", f"{setting}.{handler.id}", f"{handler.name} {fault}")
+    return made
 
 
-def _check_listing(listing: HandlerListing, handler: config.Handler, setting: str) -> None:
-    """A listing is sent as it is; platforms refuse one whose links lead nowhere. Raises ConfigError."""
+def _fault_of(listing: object, handler_id: str) -> str | None:
+    """What is wrong with a listing, which is sent as it is: platforms refuse links that lead nowhere."""
+    if listing is None:
+        return None
+    if not isinstance(listing, HandlerListing):
+        return f"describes itself by a {type(listing).__name__}"
+    if listing.id != handler_id:
+        return f"calls itself {listing.id}"
     schemas = (("instrument_schemas", url) for url in listing.instrument_schemas)
-    for member, url in (("spec", listing.spec), ("config_schema", listing.config_schema), *schemas):
-        if not _is_absolute(url):
-            reason = f"{handler.name} has no absolute URL as its {member}"
-            raise ConfigError("settings", f"{setting}.{handler.id}", reason)
-    if listing.id != handler.id:
-        reason = f"{handler.name} calls itself {listing.id}"
-        raise ConfigError("settings", f"{setting}.{handler.id}", reason)
+    links = (("spec", listing.spec), ("config_schema", listing.config_schema), *schemas)
+    bad = next((member for member, url in links if not _is_absolute(url)), None)
+    return None if bad is None else f"has no absolute URL as its {bad}"
 
 
 def _is_absolute(url: str) -> bool:

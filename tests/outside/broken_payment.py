@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from tests.serving import REPOSITORY
 from ucp_server.domain.checkout import Instrument
@@ -12,17 +13,20 @@ NAME = "example.broken"
 
 
 class BrokenPayment:
-    """``silent``: it cannot even say how it is offered."""
+    """``config`` says in which way it cannot even say how it is offered."""
 
-    def __init__(self, handler_id: str, *, silent: bool) -> None:
+    def __init__(self, handler_id: str, config: Mapping[str, Any]) -> None:
         self._id = handler_id
-        self._silent = silent
+        self._config = config
 
     def describe(self, merchant_id: str, total: Money, item_ids: Sequence[str]) -> HandlerListing | None:
-        if self._silent:
+        if "silent" in self._config:
             raise RuntimeError("no description")
-        url = "https://broken.example/"
-        return HandlerListing(id=self._id, name=NAME, version="2026-01-11", spec=url, config_schema=url)
+        if "describes_by" in self._config:
+            nonsense: Any = self._config["describes_by"]
+            return nonsense
+        id_, url = self._config.get("calls_itself", self._id), "https://broken.example/"
+        return HandlerListing(id=id_, name=NAME, version="2026-01-11", spec=url, config_schema=url)
 
     async def authorise(self, attempt: Attempt, instrument: Instrument, credential: Credential) -> Outcome:
         raise RuntimeError(f"declined {credential.members} of {instrument}")
@@ -43,7 +47,7 @@ def configured(handler_id: str, config: Mapping[str, object], private: Mapping[s
         raise RuntimeError(f"cannot connect with {private}")
     if "said" in config:
         raise ValueError(str(config["said"]))
-    return BrokenPayment(handler_id, silent=bool(config.get("silent")))
+    return BrokenPayment(handler_id, config)
 
 
 def installed(folder: Path) -> dict[str, str]:
