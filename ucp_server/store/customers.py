@@ -21,10 +21,14 @@ ADDRESSES_KEPT_MAX: Final = 50
 _decode_address = msgspec.json.Decoder(Address).decode
 
 
+_ORDER: Final = "a.position nulls last, a.created_at desc, a.id"
+
+
 def customer_rows(*, email: str, owner: str) -> str:
     """A select of (kind, id, address, place) of merchant $1's customer; the arguments name parameters.
 
-    The merchant's own addresses come first, then those the buyer used, newest first.
+    By ``place`` the merchant's own addresses come first, then those the buyer used, newest first. The
+    inner limit makes each owner a search of its own, however many addresses the merchant has.
     """
     return f"""
 with customer as (
@@ -32,17 +36,18 @@ with customer as (
 )
 select 'customer' as kind, c.id, null::jsonb as address, 0 as place from customer c
 union all
-(select 'address', a.id, a.address,
-        row_number() over (order by a.position nulls last, a.created_at desc, a.id) as place
- from addresses a
- where a.merchant_id = $1 and a.customer_id in (select {owner} union all select c.id from customer c)
- order by place
- limit {ADDRESSES_SHOWN_MAX})
-order by place
+(select 'address', a.id, a.address, row_number() over (order by {_ORDER})
+ from (select {owner}::text as id union all select c.id from customer c) as whose
+ cross join lateral (
+     select a.id, a.address, a.position, a.created_at from addresses a
+     where a.merchant_id = $1 and a.customer_id = whose.id
+     order by {_ORDER} limit {ADDRESSES_SHOWN_MAX}
+ ) a
+ order by {_ORDER} limit {ADDRESSES_SHOWN_MAX})
 """
 
 
-FIND: Final = customer_rows(email="$2", owner="$3")
+FIND: Final = customer_rows(email="$2", owner="$3") + "order by place"
 
 REMEMBER: Final = f"""
 insert into addresses (merchant_id, customer_id, id, content_hash, address)
