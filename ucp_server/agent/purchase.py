@@ -10,7 +10,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 
 from ucp_server.agent.listening import Event, Listening
-from ucp_server.agent.shop import Offer, Shop, ShopError, Wire, card
+from ucp_server.agent.shop import Offer, Shop, ShopError, Wire, card, read_json
 from ucp_server.domain.money import Money, decimal_text
 
 Say = Callable[[str, str], None]
@@ -70,7 +70,7 @@ def _create_body(plan: Plan) -> Wire:
 async def _fill(shop: Shop, offer: Offer, plan: Plan, checkout: Wire, say: Say) -> Wire:
     """Give the shop what it asks for: where to send it, how, and a discount code if there is one."""
     for _ in range(_UPDATES_MAX):
-        fulfillment, said = _fulfillment(checkout)
+        fulfillment, said = next_fulfillment(checkout)
         discounts = None if plan.code is None else {"codes": [plan.code]}
         if fulfillment is None and (discounts is None or "discounts" in checkout):
             break
@@ -99,7 +99,7 @@ def _update_body(checkout: Wire, fulfillment: Wire | None, discounts: Wire | Non
     return body
 
 
-def _fulfillment(checkout: Wire) -> tuple[Wire | None, str]:
+def next_fulfillment(checkout: Wire) -> tuple[Wire | None, str]:
     """The next thing the first method lacks: an address, then the cheapest option."""
     methods = checkout.get("fulfillment", {}).get("methods") or []
     if not methods:
@@ -183,9 +183,10 @@ async def _follow(offer: Offer, listening: Listening, say: Say) -> None:
     if event is None:
         say("event", f"none came within {_EVENT_WAIT_S:.0f} s")
         return
-    order = msgspec.json.decode(event.body)
+    order = read_json(event.body)
+    about = f"order {order.get('id')}" if isinstance(order, dict) else "something that is no order"
     verdict = "its signature is the shop's" if is_signed_by(offer.keys, event) else "NOT signed by the shop"
-    say("event", f"order {order.get('id')} arrived; {verdict}")
+    say("event", f"{about} arrived; {verdict}")
 
 
 def is_signed_by(keys: tuple[Wire, ...], event: Event) -> bool:

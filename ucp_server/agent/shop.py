@@ -94,18 +94,36 @@ class Shop:
             async with self._session.request(
                 method, url, data=data, headers=headers, allow_redirects=False
             ) as reply:
-                raw = await reply.content.read(_REPLY_BYTES_MAX)
-                status = reply.status
+                raw, status = await _content(reply), reply.status
         except (aiohttp.ClientError, TimeoutError) as error:
             raise ShopError(f"{method} {url}: {error or 'no answer in time'}") from error
         return _understood(method, url, status, raw)
 
 
-def _understood(method: str, url: str, status: int, raw: bytes) -> Wire:
+async def _content(reply: aiohttp.ClientResponse) -> bytes:
+    """The body; empty, and so unreadable, when it is larger than any reply is."""
+    content = b""
+    async for part in reply.content.iter_any():
+        content += part
+        if len(content) > _REPLY_BYTES_MAX:
+            reply.close()
+            return b""
+    return content
+
+
+def read_json(raw: bytes) -> object:
+    """What ``raw`` says; None where it is no JSON."""
     try:
-        document = msgspec.json.decode(raw)
-    except msgspec.DecodeError as error:
-        raise ShopError(f"{method} {url} answered {status} without readable JSON.") from error
+        found: object = msgspec.json.decode(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    return found
+
+
+def _understood(method: str, url: str, status: int, raw: bytes) -> Wire:
+    document = read_json(raw)
+    if document is None:
+        raise ShopError(f"{method} {url} answered {status} without readable JSON.")
     if status not in (200, 201) or not isinstance(document, dict):
         raise ShopError(f"{method} {url} answered {status}: {_words(document)}")
     return document

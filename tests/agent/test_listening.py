@@ -1,0 +1,47 @@
+"""The agent's own address: its profile, and where order events arrive."""
+
+import io
+
+import aiohttp
+
+from tests.ucp.conftest import SCHEMAS
+from ucp_server.agent.listening import CAPABILITIES, Listening, profile
+
+
+def test_the_profile_is_one_of_the_release() -> None:
+    document = profile("2026-01-11", "http://127.0.0.1:1/events")
+    assert SCHEMAS.checker("2026-01-11", "request", "profile").check(document) == ()
+    listed = {entry["name"]: entry for entry in document["ucp"]["capabilities"]}
+    assert set(listed) == {f"dev.ucp.shopping.{name}" for name, _ in CAPABILITIES}
+    assert listed["dev.ucp.shopping.order"]["config"] == {"webhook_url": "http://127.0.0.1:1/events"}
+    assert "extends" not in listed["dev.ucp.shopping.checkout"]
+    assert listed["dev.ucp.shopping.discount"]["extends"] == "dev.ucp.shopping.checkout"
+
+
+async def test_events_arrive_as_they_were_sent() -> None:
+    async with Listening("2026-01-11") as listening, aiohttp.ClientSession() as session:
+        async with session.get(listening.profile_url) as reply:
+            document = await reply.json()
+        url = document["ucp"]["capabilities"][-1]["config"]["webhook_url"]
+        async with session.post(url, data=b'{"id":\xff}', headers={"Request-Signature": "a..b"}) as reply:
+            assert reply.status == 200
+        event = await listening.event(5.0)
+        assert event is not None
+        assert (event.body, event.headers["request-signature"]) == (b'{"id":\xff}', "a..b")
+
+
+async def test_no_event_is_no_event() -> None:
+    async with Listening("2026-01-11") as listening:
+        assert await listening.event(0.01) is None
+
+
+async def test_what_is_too_large_or_too_much_is_not_taken() -> None:
+    async with Listening("2026-01-11") as listening, aiohttp.ClientSession() as session:
+        url = f"{listening.origin}/events"
+        async with session.post(url, data=io.BytesIO(b"x" * (1024 * 1024 + 1))) as reply:
+            assert reply.status == 413
+        for _ in range(100):
+            async with session.post(url, data=b"{}") as reply:
+                assert reply.status == 200
+        async with session.post(url, data=b"{}") as reply:
+            assert reply.status == 503
