@@ -12,7 +12,7 @@ import msgspec
 import pytest
 import pytest_asyncio
 
-from conformance.jws import verify
+from conformance.jws import header_of, verify
 from tests.outside.calling import Caller, payment, total_minor
 from tests.outside.managing import Manager, command, letters, text_of
 from tests.outside.shops import CARD, serving_paper
@@ -154,14 +154,52 @@ def summary(event: Wire) -> tuple[int, str, list[tuple[str, str]]]:
     return line["quantity"]["fulfilled"], line["status"], adjustments
 
 
-async def test_every_event_is_signed_with_a_key_of_the_profile(caller: Caller, platform: Receiver) -> None:
-    order = (await caller.buy(GIFT_CARD, PAID))["order"]
-    await events_of(platform, order, 1)
-    profile = (await caller.client.get("/.well-known/ucp")).json()
+async def test_events_verify_before_while_and_after_the_signing_key_changes(
+    shop: Server, module_database: str, folder: Path, caller: Caller, platform: Receiver
+) -> None:
+    first = await signed_with(caller, platform)
+    common = settings(module_database, folder)
+    new = (await command("keys", "rotate", *common)).output.split()[0]
+    assert await signed_with(caller, platform) == first
+    # An hour later, when every platform can know the new key.
+    await execute(
+        module_database,
+        "update signing_keys set signs_from = signs_from - interval '61 min', "
+        "retired_at = retired_at - interval '61 min'",
+    )
+    shop.signal(signal.SIGHUP)
+    await until(lambda: "Every process was replaced" in shop.output)
+    await until_async(lambda: signs_with(caller, platform, new))
+    listed = (await command("keys", "list", *common)).output
+    assert [line.split()[0] for line in listed.splitlines() if line.endswith("signs now")] == [new]
+    assert first in listed
+
+
+async def signed_with(caller: Caller, platform: Receiver) -> str:
+    """The key that the event of a new order is signed with, which the profile publishes."""
+    async with Caller(caller.site, platform.profile_url) as fresh:
+        order = (await fresh.buy(GIFT_CARD, PAID))["order"]
+        await events_of(platform, order, 1)
+        profile = (await fresh.client.get("/.well-known/ucp")).json()
     keys = {key["kid"]: key for key in profile["signing_keys"]}
-    for entry in await told_of(platform, order):
-        verify(entry.header("request-signature") or "", entry.body, keys)
-        assert entry.header("ucp-agent") == f'profile="{caller.site}/.well-known/ucp"'
+    (entry,) = await told_of(platform, order)
+    signature = entry.header("request-signature") or ""
+    verify(signature, entry.body, keys)
+    assert entry.header("ucp-agent") == f'profile="{caller.site}/.well-known/ucp"'
+    kid: str = header_of(signature)["kid"]
+    return kid
+
+
+async def signs_with(caller: Caller, platform: Receiver, kid: str) -> bool:
+    return await signed_with(caller, platform) == kid
+
+
+async def execute(database: str, sql: str) -> None:
+    connection = await asyncpg.connect(database)
+    try:
+        await connection.execute(sql)
+    finally:
+        await connection.close()
 
 
 async def test_an_event_keeps_its_id_and_bytes_over_its_tries_and_a_killed_worker(
