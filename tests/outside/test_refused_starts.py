@@ -1,5 +1,6 @@
 """What production does not start with: each alone, in a configuration that is sound otherwise."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -7,11 +8,12 @@ import pytest
 from tests.outside import broken_payment
 from tests.serving import prepared
 from ucp_server.engine.faults import VARIABLE
+from ucp_server.supervisor import tls
 
 SOUND = """
     secret = "{secret}"
-    certificate = "never-read.pem"
-    certificate_key = "never-read.pem"
+    certificate = "certificate.pem"
+    certificate_key = "certificate-key.pem"
     [merchant.paper]
     hosts = ["paper.example"]
     public_url = "https://paper.example"
@@ -43,6 +45,7 @@ async def test_production_does_not_start_with(
     environment: dict[str, str],
     sentence: str,
 ) -> None:
+    tls.self_signed(tmp_path, datetime.now(UTC))
     config = tmp_path / "server.toml"
     config.write_text(SOUND.format(**({"secret": "s" * 64, "auth": "api_key"} | change)))
     common = ["--config", str(config), "--database-url", NOBODY_ANSWERS, "--http-port", "0"]
