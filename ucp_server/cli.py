@@ -35,7 +35,11 @@ class Lazy(click.Group):
         return found
 
 
-@click.command(cls=Lazy)
+@click.command(
+    cls=Lazy,
+    epilog="To try it out: ucp-server serve --mode demo. For a shop of your own write a TOML file; "
+    "ucp-server doctor --config FILE then says what is missing.",
+)
 @click.version_option(metadata.version("ucp-server"))
 def main() -> None:
     """A checkout server for AI agents: UCP over REST, on Postgres."""

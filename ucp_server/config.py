@@ -86,13 +86,13 @@ class Mail(Table, frozen=True):
     ] = "smtp"
     sender: Annotated[str, Meta(description="The address that mail comes from.")] = ""
     smtp_host: Annotated[str, Meta(description="The SMTP server.")] = "localhost"
-    smtp_port: Annotated[Port, Meta(description="Its port.")] = 587
+    smtp_port: Annotated[Port, Meta(description="The SMTP server's port.")] = 587
     smtp_security: Annotated[
         Literal["starttls", "tls", "none"],
         Meta(description="How it is encrypted: starttls, tls from the start or none."),
     ] = "starttls"
     smtp_user: Annotated[str, Meta(description="The SMTP account; empty for none.")] = ""
-    smtp_password: Annotated[Secret | None, Meta(description="Its password.")] = None
+    smtp_password: Annotated[Secret | None, Meta(description="The SMTP account's password.")] = None
     folder: Annotated[Path | None, Meta(description="Where transport folder writes mail.")] = None
 
 
@@ -132,7 +132,7 @@ class Merchant(Table, frozen=True):
         bool, Meta(description="Whether an address needs all that its country's post demands.")
     ] = True
     checkout_ttl_s: Annotated[
-        int, Meta(ge=60, le=30 * 86400, description="How long a checkout stays open, in seconds.")
+        int, Meta(ge=60, le=30 * 86400, description="How many seconds a checkout stays open.")
     ] = 6 * 3600
     idempotency_key_required: Annotated[
         bool, Meta(description="Whether a write without Idempotency-Key is refused.")
@@ -144,7 +144,7 @@ class Merchant(Table, frozen=True):
     certificate: Annotated[
         Path | None, Meta(description="PEM chain for this merchant's hosts (chosen by SNI).")
     ] = None
-    certificate_key: Annotated[Path | None, Meta(description="Its private key, PEM.")] = None
+    certificate_key: Annotated[Path | None, Meta(description="That certificate's private key, PEM.")] = None
 
     def facts(self, merchant_id: str) -> domain.Merchant:
         """What the rules need to know of this merchant."""
@@ -195,15 +195,17 @@ class Settings(Table, frozen=True):
     http_host: Annotated[
         str, Meta(description="The loopback address that the plain http listener binds.")
     ] = "127.0.0.1"
-    http_port: Annotated[Port, Meta(description="Its port; 0 leaves plain http off.")] = 0
+    http_port: Annotated[Port, Meta(description="The plain http listener's port; 0 leaves it off.")] = 0
     http_socket: Annotated[
         Path | None,
         Meta(description="A Unix socket for plain http, for a proxy that shares the server's group."),
     ] = None
-    admin_host: Annotated[str, Meta(description="The address of the metrics and merchant listener.")] = (
+    admin_host: Annotated[str, Meta(description="The address that metrics and the merchant API bind.")] = (
         "127.0.0.1"
     )
-    admin_port: Annotated[Port, Meta(description="Its port; 0 leaves it off.")] = 9080
+    admin_port: Annotated[
+        Port, Meta(description="The port of metrics and merchant API; 0 leaves it off.")
+    ] = 9080
     workers: Annotated[int, Meta(ge=0, le=256, description="HTTP processes; 0 for one per processor.")] = 0
     database_url: Annotated[Secret | None, Meta(description="The Postgres to use, as postgresql://….")] = (
         None
@@ -235,12 +237,12 @@ class Settings(Table, frozen=True):
     certificate: Annotated[
         Path | None, Meta(description="PEM chain for hosts without a certificate of their own.")
     ] = None
-    certificate_key: Annotated[Path | None, Meta(description="Its private key, PEM.")] = None
+    certificate_key: Annotated[Path | None, Meta(description="That certificate's private key, PEM.")] = None
     client_ca: Annotated[
-        Path | None, Meta(description="PEM bundle that signs platforms' client certificates.")
+        Path | None, Meta(description="PEM bundle of who signs the client certificates of platforms.")
     ] = None
     drain_s: Annotated[
-        int, Meta(ge=DRAIN_S_MIN, le=600, description="How long a stop waits for open requests.")
+        int, Meta(ge=DRAIN_S_MIN, le=600, description="How many seconds a stop waits for open requests.")
     ] = 40
     unlisted_platforms: Annotated[
         Literal["refused", "open"],
@@ -257,7 +259,9 @@ class Settings(Table, frozen=True):
     def postgres_url(self) -> str:
         """Raises ConfigError where no database was named or started."""
         if self.database_url is None:
-            raise ConfigError("settings", "database_url", "no database is named")
+            raise ConfigError(
+                "settings", "database_url", "no database is named: set it, or data_dir for an embedded one"
+            )
         return self.database_url.reveal()
 
     @property

@@ -1,7 +1,9 @@
 """The commands that an operator runs, as an operator runs them."""
 
 import asyncio
+import datetime
 import shutil
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,12 +11,14 @@ import pytest
 from click.testing import CliRunner, Result
 
 from tests.conftest import quick_folder
+from ucp_server import resources
 from ucp_server.cli import COMMANDS, main
+from ucp_server.commands.show_config import toml
 from ucp_server.config import DOTS, Settings
 from ucp_server.engine.faults import FAULT_POINTS
-from ucp_server.postgres import open_cluster
+from ucp_server.postgres import Cluster, open_cluster
 from ucp_server.postgres.postmaster import read_pid_file
-from ucp_server.supervisor import data_folder
+from ucp_server.supervisor import data_folder, tls
 
 
 @pytest.fixture
@@ -37,6 +41,7 @@ def _run(*arguments: str, **environment: str) -> Result:
 
 def test_every_command_explains_itself() -> None:
     overview = _run("--help").output
+    assert "...\n" not in overview.partition("Commands:")[2], "first sentences fit into a line"
     for command in COMMANDS:
         assert command in overview
         described = _run(command, "--help")
@@ -56,13 +61,20 @@ def test_show_config_shows_every_setting_and_no_secret(config: Path) -> None:
     assert "5ecret" not in shown
     assert "[merchant.berlin]" in shown
     assert 'hosts = ["shop.example"]' in shown
+    assert "# [platform.<name>]: Known platforms, one table each. There is none." in shown
 
 
-def test_show_config_tells_what_a_mode_relaxes(tmp_path: Path) -> None:
-    assert (
-        "# relaxed in demo mode: "
-        in _run("show-config", "--mode", "demo", "--data-dir", str(tmp_path)).output
-    )
+def test_what_show_config_prints_can_be_read_again(tmp_path: Path) -> None:
+    printed = _run("show-config", "--mode", "demo", "--data-dir", str(tmp_path)).output
+    assert "# relaxed in demo mode, other than in production:\n#   - " in printed
+    (tmp_path / "again.toml").write_text(printed)
+    assert _run("show-config", "--config", str(tmp_path / "again.toml")).output == printed
+
+
+def test_values_are_toml() -> None:
+    value = {"a b": [1, True, 'ü"\n'], "none": None, "in": {"x": {}}}
+    read = tomllib.loads(f"value = {toml(value)}")["value"]
+    assert read == {"a b": [1, True, 'ü"\n'], "in": {"x": {}}}
 
 
 def test_the_config_file_may_stand_in_the_environment(config: Path) -> None:
@@ -74,6 +86,19 @@ def test_a_mistake_is_a_usage_error_that_names_the_setting(config: Path) -> None
     result = _run("show-config", "--config", str(config))
     assert result.exit_code == 2
     assert f"{config}: Object contains unknown field `prt`" in result.output
+
+
+@pytest.mark.parametrize("command", ["import", "orders ship ord_01900000-0000-7000-8000-000000000000"])
+async def test_a_database_without_tables_is_told(postgres: Cluster, tmp_path: Path, command: str) -> None:
+    folder = [str(resources.folder("demo_shop"))] if command == "import" else []
+    options = ["--mode", "demo", "--data-dir", str(tmp_path), "--database-url", postgres.url("postgres")]
+    result = await asyncio.to_thread(_run, *command.split(), *folder, *options)
+    assert result.exit_code == 1
+    assert "Error: the database is empty; run `ucp-server migrate` first" in result.output
+
+
+def test_without_a_merchant_one_is_told_where_merchants_stand() -> None:
+    assert "there is no merchant: name the file" in _run("keys", "list").output
 
 
 def test_migrate_says_what_it_did(database: str) -> None:
@@ -102,6 +127,7 @@ def test_doctor_finds_what_is_wrong_and_says_what_to_do(database: str, config: P
         assert any(what in line for line in asked), what
     assert "well     PostgreSQL 18 answers" in result.output
     assert "well     the database's schema is this version's" in result.output
+    assert result.output.endswith(" lines ask for something to be done.\n")
 
 
 def test_doctor_lists_where_a_process_can_be_made_to_die() -> None:
@@ -111,7 +137,28 @@ def test_doctor_lists_where_a_process_can_be_made_to_die() -> None:
 def test_doctor_reads_certificates(database: str, config: Path) -> None:
     config.write_text('certificate = "shop.toml"\ncertificate_key = "shop.toml"\n')
     result = _run("doctor", "--config", str(config), "--database-url", database)
-    assert "is no readable certificate" in result.output
+    assert "cannot be used (not PEM, or with a password): correct the two." in result.output
+
+
+def test_doctor_counts_the_days_of_a_certificate(database: str, config: Path) -> None:
+    began = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=390)
+    chain = tls.self_signed(config.parent, began).chain
+    config.write_text('certificate = "certificate.pem"\ncertificate_key = "certificate-key.pem"\n')
+    result = _run("doctor", "--config", str(config), "--database-url", database)
+    assert f"do this  {chain} is valid for 6 more days: renew it" in result.output
+
+
+def test_doctor_finds_a_plug_in_that_nobody_offers(config: Path) -> None:
+    config.write_text('[merchant.shop]\nhandlers = [{ id = "card", name = "none.psp" }]\n')
+    result = _run("doctor", "--config", str(config))
+    assert "do this  merchant.shop.handlers: no installed package offers 'none.psp'" in result.output
+
+
+def test_doctor_makes_nothing(tmp_path: Path) -> None:
+    result = _run("doctor", "--mode", "demo", "--data-dir", str(tmp_path / "data"))
+    assert (result.exit_code, result.output.splitlines()[-1]) == (0, "All is well.")
+    assert f"nothing is kept in {tmp_path / 'data'} yet" in result.output
+    assert not (tmp_path / "data").exists()
 
 
 def test_doctor_goes_on_without_a_database(config: Path) -> None:

@@ -26,7 +26,10 @@ def credentials() -> None:
 @of_merchant
 @configured
 def issue(settings: Settings, profile_url: str, label: str, merchant_id: str | None) -> None:
-    """Make an API key for the platform whose UCP-Agent names PROFILE_URL."""
+    """Make an API key for the platform of PROFILE_URL.
+
+    PROFILE_URL is what the platform names in the header UCP-Agent.
+    """
     secret = asyncio.run(_issue(settings, chosen(settings, merchant_id), profile_url, label))
     click.echo(secret)
     click.echo("Shown this once; only its hash is kept. It goes into the header X-API-Key.", err=True)

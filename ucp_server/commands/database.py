@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import AsyncIterator
 
+import asyncpg
 import click
 import msgspec
 
@@ -28,7 +29,10 @@ async def connected(settings: Settings) -> AsyncIterator[Settings]:
             await reach(ready.postgres_url)
         except _FAILURES as error:
             raise click.ClickException(str(error)) from error
-        yield ready
+        try:
+            yield ready
+        except asyncpg.UndefinedTableError as error:
+            raise click.ClickException("the database is empty; run `ucp-server migrate` first") from error
 
 
 async def _ready(settings: Settings, stack: contextlib.AsyncExitStack) -> Settings:

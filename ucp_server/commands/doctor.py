@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime
+from collections.abc import Iterator
 from pathlib import Path
 
 import asyncpg
@@ -9,12 +10,13 @@ import click
 import msgspec
 from cryptography import x509
 
-from ucp_server import resources, safety
+from ucp_server import plugins, resources, safety
 from ucp_server.commands.database import connected
 from ucp_server.commands.options import configured_to_listen
-from ucp_server.config import Settings
+from ucp_server.config import ConfigError, Settings
 from ucp_server.engine.faults import FAULT_POINTS
 from ucp_server.modes import sentences
+from ucp_server.postgres.cluster import LOCATION
 from ucp_server.store.database import Read, open_pool, read
 from ucp_server.store.migrate import MigrationError, pending
 from ucp_server.store.orders import list_unpaid
@@ -42,19 +44,27 @@ class Finding(msgspec.Struct, frozen=True):
 @click.option("--fault-points", is_flag=True, help="List where a test can make a process die.")
 @configured_to_listen
 def doctor(settings: Settings, *, fault_points: bool) -> None:
-    """Examine settings, certificates and database. Exits with 1 where something is to be done."""
+    """Examine settings and database, and say what to do.
+
+    Looks at settings, plug-ins, certificates, database and orders. Exits with 1 where something is
+    to be done.
+    """
     if fault_points:
         click.echo("\n".join(FAULT_POINTS))
         return
     findings = [
         *examine_settings(settings),
+        *examine_plug_ins(settings),
         *examine_files(settings),
         *asyncio.run(_examine_database(settings)),
     ]
     for finding in findings:
         click.echo(f"{'well   ' if finding.well else 'do this'}  {finding.text}")
-    if not all(finding.well for finding in findings):
+    wanting = sum(not finding.well for finding in findings)
+    if wanting:
+        click.echo(f"{wanting} of {len(findings)} lines ask for something to be done.")
         raise SystemExit(1)
+    click.echo("All is well.")
 
 
 def examine_settings(settings: Settings) -> list[Finding]:
@@ -67,25 +77,39 @@ def examine_settings(settings: Settings) -> list[Finding]:
     return found or [Finding(well=True, text=f"the settings are sound for {settings.mode}")]
 
 
+def examine_plug_ins(settings: Settings) -> list[Finding]:
+    """Whether what the merchants configured for payment, stock and mail can be made."""
+    try:
+        plugins.check(settings)
+    except ConfigError as error:
+        return [Finding(well=False, text=f"{error.setting}: {error.reason}")]
+    return []
+
+
 def examine_files(settings: Settings) -> list[Finding]:
-    """Shipped data, and certificates that end soon."""
+    """Shipped data, and certificates that cannot be shown or end soon."""
     found = []
     for name in ("schemas", "profiles", "demo_shop"):
         try:
             resources.folder(name)
         except FileNotFoundError as error:
             found.append(Finding(well=False, text=str(error)))
+    found += [Finding(well=False, text=sentence) for sentence in tls.unusable(settings)]
     configured = {files.chain for files in tls.by_host(settings).values()}
     if settings.certificate:
         configured.add(settings.certificate)
-    return found + [_certificate(chain) for chain in sorted(configured)]
+    return found + [finding for chain in sorted(configured) for finding in _validity(chain)]
 
 
-def _certificate(chain: Path) -> Finding:
+def _validity(chain: Path) -> Iterator[Finding]:
     try:
         ends = x509.load_pem_x509_certificate(chain.read_bytes()).not_valid_after_utc
-    except (OSError, ValueError) as error:
-        return Finding(well=False, text=f"{chain} is no readable certificate ({error}): correct its path")
+    except (OSError, ValueError):
+        return  # told already
+    yield _days_left(chain, ends)
+
+
+def _days_left(chain: Path, ends: datetime.datetime) -> Finding:
     days = (ends - datetime.datetime.now(datetime.UTC)).days
     text = f"{chain} is valid for {days} more days"
     if days >= CERTIFICATE_DAYS_MIN:
@@ -94,11 +118,21 @@ def _certificate(chain: Path) -> Finding:
 
 
 async def _examine_database(settings: Settings) -> list[Finding]:
+    if settings.database_url is None and not settings.embedded:
+        return []  # told among the settings
+    if settings.embedded and not _is_made(settings):
+        return [Finding(well=True, text=f"nothing is kept in {settings.data_dir} yet; serve begins it")]
     try:
         async with connected(settings) as ready:
             return await examine_database(ready)
     except click.ClickException as error:
         return [Finding(well=False, text=error.message)]
+
+
+def _is_made(settings: Settings) -> bool:
+    """Whether an embedded Postgres was ever made; looking after it is to make none."""
+    folder = settings.data_dir
+    return folder is not None and any((folder / name).exists() for name in ("postgres", LOCATION))
 
 
 async def examine_database(settings: Settings) -> list[Finding]:
@@ -112,7 +146,7 @@ async def examine_database(settings: Settings) -> list[Finding]:
     finally:
         await connection.close()
     found.append(_version(version.major))
-    found.append(_room(room, (settings.workers + 1) * settings.database_connections + CONNECTIONS_SPARE))
+    found.append(_room(room, settings.workers + 1, settings.database_connections))
     schema = await _schema(url)
     return [*found, schema, *(await _examine_shops(settings) if schema.well else ())]
 
@@ -123,12 +157,14 @@ def _version(major: int) -> Finding:
     return Finding(well=False, text=f"PostgreSQL {major} is too old: move to {POSTGRES_MIN} or newer")
 
 
-def _room(connections: int, wanted: int) -> Finding:
-    text = f"the database allows {connections} connections, this server wants {wanted}"
-    if connections >= wanted:
+def _room(connections: int, processes: int, each: int) -> Finding:
+    text = f"the database allows {connections} connections; {processes} processes want {each} each"
+    if connections >= processes * each + CONNECTIONS_SPARE:
         return Finding(well=True, text=text)
     return Finding(
-        well=False, text=f"{text}: lower workers or database_connections, or raise max_connections"
+        well=False,
+        text=f"{text}, and {CONNECTIONS_SPARE} should be spare: lower workers or database_connections, or "
+        "raise PostgreSQL's max_connections",
     )
 
 
@@ -138,7 +174,9 @@ async def _schema(url: str) -> Finding:
     except MigrationError as error:
         return Finding(well=False, text=str(error))
     if missing:
-        return Finding(well=False, text=f"{missing} migrations are missing: run ucp-server migrate")
+        return Finding(
+            well=False, text=f"the database lacks {missing} migrations: run ucp-server migrate, or serve"
+        )
     return Finding(well=True, text="the database's schema is this version's")
 
 

@@ -16,7 +16,7 @@ from ucp_server.ucp.signing_keys import PUBLISHED_BEFORE_S, SigningKeys
 
 @click.group()
 def keys() -> None:
-    """List, change and take back the keys that events are signed with."""
+    """List, rotate and retire the keys that sign events."""
 
 
 @keys.command("list")
@@ -32,7 +32,7 @@ def list_keys(settings: Settings, merchant_id: str | None) -> None:
 @of_merchant
 @configured
 def rotate(settings: Settings, merchant_id: str | None) -> None:
-    """Publish a new key, which takes over when everybody can know it."""
+    """Publish a new key, which signs once all can know it."""
     kid = asyncio.run(_rotate(settings, chosen(settings, merchant_id)))
     click.echo(f"{kid} is published and signs in {PUBLISHED_BEFORE_S // 60} minutes.")
 
@@ -42,7 +42,10 @@ def rotate(settings: Settings, merchant_id: str | None) -> None:
 @of_merchant
 @configured
 def retire(settings: Settings, kid: str, merchant_id: str | None) -> None:
-    """Take the key KID out of use and of the profile at once, as when it leaked."""
+    """Stop using and publishing the key KID at once.
+
+    For a key that leaked: events that it signed can no longer be verified.
+    """
     if not asyncio.run(_retire(settings, chosen(settings, merchant_id), kid)):
         raise click.ClickException(f"there is no key {kid}")
     click.echo(f"{kid} is gone. Events that were signed with it can no longer be verified.")

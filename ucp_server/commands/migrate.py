@@ -13,7 +13,10 @@ from ucp_server.store import migrate as migrations
 @click.command()
 @configured
 def migrate(settings: Settings) -> None:
-    """Bring the database to this version's schema."""
+    """Bring the database to this version's schema.
+
+    A server does so itself when it starts. Servers of the version before go on working meanwhile.
+    """
     try:
         applied = asyncio.run(_migrate(settings))
     except migrations.MigrationError as error:

@@ -17,21 +17,31 @@ Command = Callable[..., None]
 
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 _OPTIONS = (
-    click.option("--mode", type=click.Choice([mode.value for mode in Mode]), help="Default: production."),
+    click.option(
+        "--mode",
+        type=click.Choice([mode.value for mode in Mode]),
+        help="How strict the server is; production unless told otherwise.",
+    ),
     click.option(
         "--config",
         type=click.Path(path_type=Path, dir_okay=False),
         envvar=CONFIG_VARIABLE,
+        show_envvar=True,
         help="The TOML file with the settings.",
     ),
-    click.option("--database-url", help="The Postgres to use; without it an embedded one."),
-    click.option("--data-dir", type=_FOLDER, help="Where the embedded Postgres is kept."),
+    click.option("--database-url", metavar="URL", help="The Postgres to use, as postgresql://…."),
+    click.option(
+        "--data-dir", type=_FOLDER, help="Where an embedded Postgres is kept, if no other one is named."
+    ),
+)
+_OPERATIONS = (
+    click.option("--admin-port", type=int, help="The port of metrics and merchant API; 0 leaves it off."),
 )
 _LISTENING = (
     click.option("--host", help="The address that the TLS listener binds."),
     click.option("--port", type=int, help="The TLS listener's port; 0 leaves it off."),
     click.option("--http-port", type=int, help="The plain http listener's port; 0 leaves it off."),
-    click.option("--admin-port", type=int, help="The port of metrics and merchant API; 0 leaves it off."),
+    *_OPERATIONS,
     click.option("--workers", type=int, help="HTTP processes; 0 for one per processor."),
     click.option("--import", "import_dir", type=_FOLDER, help="A shop in CSV files to load at start."),
     click.option("--simulation-secret", help="What /testing/simulate-shipping asks for."),
@@ -41,6 +51,11 @@ _LISTENING = (
 def configured(command: Command) -> Command:
     """Add the shared options and hand what they and the other sources say over as ``settings``."""
     return _with_options(command, _OPTIONS)
+
+
+def configured_to_work(command: Command) -> Command:
+    """``configured``, with the options of a process without public listeners."""
+    return _with_options(command, (*_OPTIONS, *_OPERATIONS))
 
 
 def configured_to_listen(command: Command) -> Command:

@@ -30,7 +30,7 @@ _TEXT = click.option("--text", help="A sentence for the buyer.")
 
 @click.group()
 def orders() -> None:
-    """What happens to an order after the sale."""
+    """Ship, deliver, cancel, take back and refund orders."""
 
 
 def _on_order(command: Callable[..., None]) -> Callable[..., None]:
@@ -70,7 +70,7 @@ def deliver(settings: Settings, order_id: str, merchant_id: str | None, **parcel
 def cancel(
     settings: Settings, order_id: str, merchant_id: str | None, lines: Sequence[str], text: str | None
 ) -> None:
-    """Take pieces that have not left out of the order, and pay them back."""
+    """Cancel pieces that have not left, and pay them back."""
     _change(settings, merchant_id, order_id, lambda o, m, i: o.cancel(m, i, _quantities(lines), text))
 
 
@@ -94,7 +94,10 @@ def return_(
 def refund(
     settings: Settings, order_id: str, merchant_id: str | None, amount_minor: int, text: str | None
 ) -> None:
-    """Pay AMOUNT_MINOR (cents, say) back; never more in all than was paid."""
+    """Pay AMOUNT_MINOR back, in cents, say.
+
+    Never more in all than was paid.
+    """
     _change(settings, merchant_id, order_id, lambda o, m, i: o.refund(m, i, amount_minor, text))
 
 

@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import asyncpg
 import click
 
 from ucp_server.commands.database import connected
@@ -26,5 +25,3 @@ async def opened(settings: Settings, name: str) -> AsyncIterator[tuple[Settings,
             yield ready, pool
     except StoreUnavailable as error:
         raise click.ClickException(f"the database does not answer: {error.__cause__ or error}") from error
-    except asyncpg.UndefinedTableError as error:
-        raise click.ClickException("the database is empty; run `ucp-server migrate` first") from error

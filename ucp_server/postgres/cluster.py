@@ -38,6 +38,8 @@ PORT = 5432
 SOCKET_PATH_MAX = 107
 # Where root keeps a cluster when the lent account cannot enter the data folder.
 ROOT_STATE = Path("/var/lib/ucp-server")
+# Says in the data folder where that is.
+LOCATION = "postgres.location"
 SHORT_FOLDERS = Path("/tmp")  # noqa: S108  the folder made there is checked for its owner
 INITDB_TIMEOUT_S = 120
 # After a crash at most max_wal_size (1 GB) is replayed; slow disks do 20 MB a second.
@@ -57,6 +59,9 @@ SETTINGS = {
     "shared_buffers": "128MB",
     "max_wal_size": "1GB",
     "jit": "off",
+    # A new shop's tables grow tenfold within seconds of its first rush; plans that were made while they
+    # were empty hold until the tables are looked at again. An idle server looks at nothing.
+    "autovacuum_naptime": "5s",
     "log_min_messages": "warning",
     "log_line_prefix": "'%m [%p] '",
     "log_timezone": "'UTC'",
@@ -262,7 +267,7 @@ async def open_cluster(folder: Path, *, volatile: bool = False, say: Say = _sile
 
 def _home_of(folder: Path, say: Say) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
-    location = folder / "postgres.location"
+    location = folder / LOCATION
     if location.exists():
         return Path(location.read_text().strip())
     account = account_for(folder / "postgres")
