@@ -65,6 +65,7 @@ def test_behind_a_proxy_a_unix_socket_is_enough() -> None:
         (_merchant(public_url="http://shop.example"), "set it to https://"),
         (_merchant(public_url="https://shop.example/path"), "set it to https://"),
         (_merchant(mail=None), "set mail"),
+        (_merchant(mail=Mail(smtp_host="mail.example")), "set mail.sender"),
         (_merchant(certificate=None), "set certificate"),
     ],
 )

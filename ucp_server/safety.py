@@ -99,6 +99,8 @@ def _of_merchant(settings: Settings, name: str, merchant: Merchant) -> Iterator[
         yield f"merchant.{name} has no usable public_url: set it to https:// and its host."
     if merchant.mail is None:
         yield f'merchant.{name} cannot send confirmations: set mail, or mail.transport = "off".'
+    elif merchant.mail.transport != "off" and "@" not in merchant.mail.sender:
+        yield f"merchant.{name} would send mail from nobody: set mail.sender to an address."
     pairs = (
         (merchant.certificate, merchant.certificate_key),
         (settings.certificate, settings.certificate_key),
