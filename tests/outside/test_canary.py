@@ -25,6 +25,7 @@ from tests.outside.shops import CARD, DEMO_SHOP, card
 from tests.serving import Server, prepared, until, until_async
 from tests.simulators.running import Psp, Receiver
 from ucp_server.postgres import open_cluster
+from ucp_server.ucp.signing_keys import Seal
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -280,8 +281,9 @@ async def searched(town: Town, secrets: dict[str, str]) -> canaries.Search:
     """Everything that is kept, written and said."""
     search = canaries.Search(secrets)
     await search.look_into_tables(town.database)
-    # The configuration alone may hold the provider's key, for that is where it comes from.
-    search.look_into_files(town.folder, but=[town.folder / "server.toml"])
+    # Two files hold secrets because that is where they come from.
+    sources = [town.folder / "server.toml", town.folder / "data" / "secret"]
+    search.look_into_files(town.folder, but=sources)
     for asked, reply in town.replies:
         search.look(f"reply to {asked}", reply)
     async with httpx2.AsyncClient() as client:
@@ -307,8 +309,22 @@ async def test_what_is_secret_is_nowhere(town: Town) -> None:
         "first token": "slow_0.011",
         "second token": "slow_0.012",
         "token of the killed": "slow_0.013",
+        "server secret": (town.folder / "data" / "secret").read_text().strip(),
+        "signing key": await private_signing_key(town),
     }
     assert (await searched(town, secrets)).found == []
+
+
+async def private_signing_key(town: Town) -> str:
+    """The number that signs events, opened with the server's secret."""
+    seal = Seal((town.folder / "data" / "secret").read_text().strip().encode())
+    connection = await asyncpg.connect(town.database)
+    try:
+        kid, sealed = await connection.fetchrow("select kid, private_sealed from signing_keys")
+    finally:
+        await connection.close()
+    number: str = json.loads(seal.open(sealed, f"paper\n{kid}"))["d"]
+    return number
 
 
 async def test_what_may_be_kept_is_found_where_it_belongs_and_not_in_the_log(town: Town) -> None:
