@@ -258,14 +258,24 @@ async def test_signing_keys_change_while_the_shop_sells(
     new = rotated.split()[0]
     here.shop.process.send_signal(signal.SIGHUP)
     while "Every process was replaced" not in here.shop.output:
-        # A connection each, as from many platforms: one that idles may end with the old process.
-        async with here.caller(ASSISTANT, X_API_Key=keys["paper"]) as caller:
-            await caller.create(GIFT_CARD)
-            now = await published(caller)
-    assert now == {*before, new}
+        await sold(here, keys["paper"])
+    async with here.caller(ASSISTANT, X_API_Key=keys["paper"]) as caller:
+        assert await published(caller) == {*before, new}
     listed = (await here.run("keys", "list", "--merchant", "paper")).splitlines()
     assert [line.split()[0] for line in listed if line.endswith("signs now")] == list(before)
     await here.run("keys", "retire", new, "--merchant", "paper")
+
+
+async def sold(here: Town, key: str) -> None:
+    """A checkout is made at the first try, or at the second where the first one met a closing line."""
+    for last in (False, True):
+        try:
+            async with here.caller(ASSISTANT, X_API_Key=key) as caller:
+                await caller.create(GIFT_CARD)
+                return
+        except httpx2.TransportError:
+            if last:
+                raise
 
 
 async def published(caller: Caller) -> set[str]:
