@@ -11,6 +11,7 @@ import msgspec
 
 from tests.bench import client, direct, empty, process, sample_server
 from tests.bench.client import Job, Result
+from tests.load.serving import MERCHANT, RELEASE, arguments, write_config
 from tests.load.shops import CURRENCY, write_shop
 from tests.serving import Server, prepared, reserved_ports, until, until_async
 from tests.simulators import profiles
@@ -20,20 +21,11 @@ from ucp_server.store.database import open_pool
 from ucp_server.store.importing import import_shop
 from ucp_server.store.migrate import migrate
 
-MERCHANT = "load"
-RELEASE = "2026-01-11"
 # So many that buyers meet at the same one as seldom as in a shop.
 ITEMS = 200
 PIECES = 10_000_000
 # Every order's event has to be out this long after its round, or it is not being delivered.
 DELIVERED_S = 60.0
-
-_CONFIG = f"""
-[merchant.{MERCHANT}]
-title = "Load"
-currency = "{CURRENCY}"
-remembers_addresses = true
-"""
 
 
 class Rival(Protocol):
@@ -174,18 +166,15 @@ async def running(folder: Path, workers: int, sample: Path | None = None) -> Asy
 
 @asynccontextmanager
 async def _served(folder: Path, cluster: Cluster, shop: Path, workers: int) -> AsyncIterator[Server]:
-    config = folder / "config.toml"
-    config.write_text(_CONFIG)
     options = {
         "--mode": "demo",
-        "--config": config,
+        "--config": write_config(folder),
         "--database-url": cluster.url(),
         "--data-dir": folder / "data",
         "--import": shop,
         "--workers": workers,
     }
-    arguments = [str(part) for option in options.items() for part in option]
-    async with prepared(folder, *arguments) as server:
+    async with prepared(folder, *arguments(options)) as server:
         await server.start()
         yield server
 
@@ -220,12 +209,10 @@ async def _empty(folder: Path, workers: int) -> AsyncIterator[Empty]:
     files = (str(folder / "data" / name) for name in ("certificate.pem", "certificate-key.pem"))
     async with AsyncExitStack() as stack:
         (port,) = stack.enter_context(reserved_ports(1))
-        arguments = (str(port), *files)
+        where = (str(port), *files)
         processes = [
             await stack.enter_async_context(
-                process.spawned(
-                    empty.__name__, *arguments, log=folder / "empty.log", environment=environment
-                )
+                process.spawned(empty.__name__, *where, log=folder / "empty.log", environment=environment)
             )
             for _ in range(workers)
         ]

@@ -49,27 +49,24 @@ def create(item: str, *, quantity: int = 1, name: str = "Robin") -> Wire:
     }
 
 
+def create_ready(item: str, *, quantity: int = 1, name: str = "Robin") -> Wire:
+    """With all that a complete needs."""
+    return create(item, quantity=quantity, name=name) | {"fulfillment": _fulfillment(name, OPTION)}
+
+
 def update(checkout: Wire, *, quantity: int = 1, name: str = "Robin", option: str = OPTION) -> Wire:
     """The same lines, an address, and the way there."""
     lines = [
         {"id": line["id"], "item": {"id": line["item"]["id"], "title": ""}, "quantity": quantity}
         for line in checkout["line_items"]
     ]
-    # An id per buyer: some servers keep addresses under the ids that callers give them.
-    home = {"id": f"home-{name.lower()}", **_ADDRESS}
-    method = {
-        "type": "shipping",
-        "destinations": [home],
-        "selected_destination_id": home["id"],
-        "groups": [{"selected_option_id": option}],
-    }
     return {
         "id": checkout["id"],
         "line_items": lines,
         "currency": CURRENCY,
         "payment": {"instruments": [], "handlers": [_HANDLER]},
         "buyer": _buyer(name),
-        "fulfillment": {"methods": [method]},
+        "fulfillment": _fulfillment(name, option),
     }
 
 
@@ -96,6 +93,18 @@ def total_minor(checkout: Wire) -> int:
     parts = sum(-amount if "discount" in kind else amount for kind, amount in amounts.items())
     assert total == parts, checkout["totals"]
     return total
+
+
+def _fulfillment(name: str, option: str) -> Wire:
+    # An id per buyer: some servers keep addresses under the ids that callers give them.
+    home = {"id": f"home-{name.lower()}", **_ADDRESS}
+    method = {
+        "type": "shipping",
+        "destinations": [home],
+        "selected_destination_id": home["id"],
+        "groups": [{"selected_option_id": option}],
+    }
+    return {"methods": [method]}
 
 
 def _buyer(name: str) -> Wire:
