@@ -6,6 +6,7 @@ pool connections do not read them between two requests, so many never answer.
 
 import asyncio
 import fcntl
+import socket
 import sys
 import termios
 
@@ -27,18 +28,17 @@ def limit_goodbye(transport: asyncio.WriteTransport, tries: int = TRIES_MAX) -> 
 
 
 def _hang_up(transport: asyncio.WriteTransport, tries: int) -> None:
-    try:
-        waiting = _unacknowledged(transport)
-    except (OSError, ValueError):
-        return  # the connection has ended
-    if waiting <= FAREWELL_BYTES:
+    connection = transport.get_extra_info("socket")
+    # One loop has no socket of a connection that has ended, the other a closed one.
+    if connection is None or connection.fileno() < 0:
+        return
+    if _unacknowledged(connection) <= FAREWELL_BYTES:
         transport.abort()
     elif tries > 1:
         limit_goodbye(transport, tries - 1)
 
 
-def _unacknowledged(transport: asyncio.WriteTransport) -> int:
+def _unacknowledged(connection: socket.socket) -> int:
     """How many bytes the kernel has of us that the client's has not."""
-    descriptor = transport.get_extra_info("socket").fileno()
-    counted = fcntl.ioctl(descriptor, termios.TIOCOUTQ, bytes(4))
+    counted = fcntl.ioctl(connection.fileno(), termios.TIOCOUTQ, bytes(4))
     return int.from_bytes(counted, sys.byteorder)
