@@ -1,193 +1,97 @@
-"""``python -m tests.soak``: buyers, and a hand that kills; then the table of what must hold."""
+"""python -m tests.soak [--seconds 1800] [--seed N] [--buyers N] [--workers N]
+
+Ends with 1 when any invariant was broken. The seed chooses buyers and faults; who wins a race does not
+repeat, but what is asked for does.
+"""
 
 import argparse
 import asyncio
-import contextlib
-import os
 import random
-import signal
+import shutil
 import sys
 import tempfile
 import time
-from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 
-import msgspec
+from tests.load.calling import calling
+from tests.soak import verdict
+from tests.soak.buyers import Buyers
+from tests.soak.faults import Mischief
+from tests.soak.history import unknown
+from tests.soak.world import ITEMS, World, world
+from ucp_server.store.database import open_pool
 
-from tests.engine.invariants import Got, broken
-from tests.load.shops import item, write_shop
-from tests.serving import Server, prepared
-from tests.simulators.ledger import Ledger
-from tests.simulators.running import Psp, Receiver, psp, receiver
-from tests.soak.buyers import Buyer
-from ucp_server.postgres import Cluster, open_cluster
-from ucp_server.store.database import Pool, open_pool, read
-
-BUYERS = 8
-ITEMS = 20
-PIECES = 100_000
-WORKERS = 2
-# Seconds between two blows: long enough for the last one to heal sometimes, not always.
-CALM_S = (1.0, 6.0)
-# After the last blow: leases, look-ups and the first pauses of the outbox.
-QUIET_WITHIN_S = 180.0
-
-CONFIG = """
-[merchant.soak]
-title = "Soak"
-currency = "USD"
-required_buyer_fields = []
-complete_addresses = false
-handlers = [{{ id = "card", name = "dev.ucp-server.http", config = {{ spec = "https://psp.example/spec", \
-config_schema = "https://psp.example/config.json" }}, private = {{ base_url = "{psp}" }} }}]
-"""
-
-# What still moves: attempts without an outcome, jobs that are not done.
-UNSETTLED = """
-select (select count(*) from attempts where state in ('created', 'sent', 'unknown'))
-     + (select count(*) from outbox where state = 'pending')
-"""
-EVENTS = "select id::text, stream, sequence from outbox where kind = 'webhook'"
+# The last part of a run is calm, so that it also shows how quickly all is well again.
+CALM_SHARE = 0.1
 
 
-@dataclass
-class Town:
-    """All that runs, and how often each blow fell."""
-
-    shop: Server
-    cluster: Cluster
-    provider: Psp
-    platform: Receiver
-    blows: Counter[str] = field(default_factory=Counter)
-
-
-async def main(seconds: float, seed: int) -> int:
-    print(f"soak: {seconds:.0f} s, seed {seed}, {BUYERS} buyers, {WORKERS} workers")
-    async with _town() as town:
-        buyers = [
-            Buyer(f"buyer{n}", seed, town.shop.https, town.platform.profile_url, ITEMS)
-            for n in range(BUYERS)
-        ]
-        stop = asyncio.Event()
-        shopping = [asyncio.create_task(buyer.shop_until(stop)) for buyer in buyers]
-        await _strike_for(town, seconds, random.Random(seed))
-        stop.set()
-        ended = await asyncio.gather(*shopping, return_exceptions=True)
-        found = [f"a buyer ended with {e!r}" for e in ended if isinstance(e, BaseException)]
-        found += [wrong for buyer in buyers for wrong in buyer.story.wrong]
-        return _report(town, buyers, found + await _look(town))
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.soak", description="Buyers and faults, for long."
+    )
+    parser.add_argument("--seconds", type=float, default=1800.0)
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(2**32))
+    parser.add_argument("--buyers", type=int, default=8)
+    parser.add_argument("--workers", type=int, default=3)
+    return parser.parse_args()
 
 
-@contextlib.asynccontextmanager
-async def _town() -> AsyncIterator[Town]:
-    with tempfile.TemporaryDirectory(prefix="ucp-soak-") as name:
-        folder = Path(name)
-        os.chmod(name, 0o755)  # noqa: PTH101  async code may not touch a Path; the database's account passes here
-        stock = write_shop(folder / "shop", items=ITEMS, pieces=PIECES)
-        async with psp() as provider, receiver() as platform:
-            config = folder / "soak.toml"
-            config.write_text(CONFIG.format(psp=provider.url))
-            data = folder / "data"
-            options = ["--mode", "demo", "--config", str(config), "--data-dir", str(data)]
-            options += ["--import", str(stock), "--workers", str(WORKERS)]
-            async with prepared(folder, *options) as shop:
-                await shop.start()
-                cluster = await open_cluster(data)
-                await cluster.start()
-                yield Town(shop, cluster, provider, platform)
+async def soak(given: argparse.Namespace) -> bool:
+    """Whether everything held."""
+    print(
+        f"seed {given.seed}: {given.buyers} buyers, {given.workers} workers, {given.seconds:.0f} s",
+        flush=True,
+    )
+    async with (
+        world(given.folder, given.workers) as here,
+        calling(here.endpoint, here.platform.profile_url) as caller,
+    ):
+        buyers, mischief = Buyers(caller, given.seed, ITEMS), Mischief(here, given.seed)
+        await _run(here, buyers, mischief, given)
+        return await _told(here, buyers, mischief)
 
 
-async def _strike_for(town: Town, seconds: float, dice: random.Random) -> None:
-    deadline = time.monotonic() + seconds
-    blows: dict[str, Callable[[], Awaitable[None]]] = {
-        "kill a worker": lambda: _kill(town, "public"),
-        "kill the jobs": lambda: _kill(town, "jobs"),
-        "kill Postgres": lambda: _kill_postgres(town),
-        "freeze the provider": lambda: _freeze(town, dice.uniform(0.5, 3.0)),
-        "restart the provider": town.provider.restart,
-    }
-    while time.monotonic() < deadline:
-        await asyncio.sleep(min(dice.uniform(*CALM_S), max(0.0, deadline - time.monotonic())))
-        name = dice.choice([*blows])
-        town.blows[name] += 1
-        await blows[name]()
+async def _run(here: World, buyers: Buyers, mischief: Mischief, given: argparse.Namespace) -> None:
+    async with asyncio.TaskGroup() as group:
+        for number in range(given.buyers):
+            group.create_task(buyers.run(number))
+        await mischief.run(given.seconds * (1 - CALM_SHARE))
+        healing = time.monotonic()
+        await here.heal()
+        print(f"served again {time.monotonic() - healing:.1f} s after the last fault", flush=True)
+        await asyncio.sleep(given.seconds * CALM_SHARE)
+        buyers.stopping = True
 
 
-async def _kill(town: Town, role: str) -> None:
-    for pid in town.shop.pids(role)[:1]:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+async def _told(here: World, buyers: Buyers, mischief: Mischief) -> bool:
+    seen = buyers.history
+    async with open_pool(here.cluster.url(), size=2) as pool:
+        quiet_s = await verdict.settle(here, pool)
+        found = await verdict.judge(here, pool, seen)
+    print(f"{sum(mischief.done.values())} faults: {_counts(mischief.done)}")
+    print(f"{sum(buyers.ended.values())} intents: {_counts(buyers.ended)}")
+    print(f"{len(seen.ops)} requests, {unknown(seen.ops)} without an answer; quiet after {quiet_s:.1f} s")
+    print("slowest, with all repeats: " + ", ".join(f"{k} {s:.1f} s" for k, s in buyers.slowest.items()))
+    for line in verdict.table(found):
+        print(line)
+    return not found
 
 
-async def _kill_postgres(town: Town) -> None:
-    """Its parent starts it again; we wait until it is there, to know whom to kill next time."""
-    if town.cluster.pid is not None:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(town.cluster.pid, signal.SIGKILL)
-    await asyncio.sleep(2.0)
-    town.cluster = await open_cluster(town.cluster.path.parent)
-    await town.cluster.start()
+def _counts(counted: dict[str, int]) -> str:
+    return ", ".join(f"{what} {count}" for what, count in sorted(counted.items(), key=lambda e: -e[1]))
 
 
-async def _freeze(town: Town, for_s: float) -> None:
-    town.provider.freeze()
-    await asyncio.sleep(for_s)
-    town.provider.thaw()
-
-
-# --- afterwards ---
-
-
-async def _look(town: Town) -> list[str]:
-    """Wait for quiet, then hold the database against the provider's books and the platform's log."""
-    async with open_pool(town.cluster.url(), size=4, name="soak") as pool:
-        quiet = await _quiet(pool)
-        async with read(pool) as db:
-            sent = {row[0]: (row[1], row[2]) for row in await db.fetch(EVENTS)}
-        books = Ledger(town.provider.folder / "ledger.jsonl")
-        start_stock = {item(number): PIECES for number in range(ITEMS)}
-        found = await broken(pool, books, await _got(town, sent), start_stock=start_stock)
-    return found if quiet else [f"after {QUIET_WITHIN_S:.0f} s something still moves", *found]
-
-
-async def _quiet(pool: Pool) -> bool:
-    deadline = time.monotonic() + QUIET_WITHIN_S
-    while time.monotonic() < deadline:
-        async with read(pool) as db:
-            if not await db.fetchval(UNSETTLED):
-                return True
-        await asyncio.sleep(0.5)
-    return False
-
-
-async def _got(town: Town, sent: dict[str, tuple[str, int]]) -> Got:
-    got = []
-    for event in await town.platform.received():
-        event_id = msgspec.json.decode(event.body)["event_id"]
-        stream, sequence = sent[event_id]
-        got.append((event_id, event.body, stream, sequence))
-    return got
-
-
-def _report(town: Town, buyers: list[Buyer], found: list[str]) -> int:
-    ends = sum((buyer.story.ends for buyer in buyers), Counter[str]())
-    retries = sum(buyer.story.retries for buyer in buyers)
-    for name, count in sorted(town.blows.items()):
-        print(f"  {count:>6}  {name}")
-    for end, count in sorted(ends.items()):
-        print(f"  {count:>6}  checkouts ended as {end}")
-    print(f"  {retries:>6}  requests repeated")
-    print(f"  {len(found):>6}  invariants broken")
-    for line in found[:50]:
-        print(f"          {line}")
-    return 1 if found else 0
+def main() -> int:
+    given = arguments()
+    given.folder = Path(tempfile.mkdtemp(prefix="ucp-soak-"))
+    # The account that root lends to Postgres has to get through.
+    given.folder.chmod(0o755)
+    if not asyncio.run(soak(given)):
+        print(f"logs, books and database are in {given.folder}")
+        return 1
+    shutil.rmtree(given.folder)
+    return 0
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(prog="python -m tests.soak")
-    parser.add_argument("--seconds", type=float, default=1800.0)
-    parser.add_argument("--seed", type=int, default=int(time.time()))
-    given = parser.parse_args()
-    sys.exit(asyncio.run(main(given.seconds, given.seed)))
+    sys.exit(main())

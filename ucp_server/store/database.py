@@ -61,6 +61,7 @@ SERVER_SETTINGS = {
 
 _LOST = (
     OSError,  # covers TimeoutError: the client's own limit ran out
+    asyncpg.InternalClientError,  # the driver's word for a connection that failed and is not closed yet
     asyncpg.PostgresConnectionError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,

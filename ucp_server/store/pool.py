@@ -29,6 +29,9 @@ CLOSE_TIMEOUT_S = 10.0
 LOANS_PER_CONNECTION = 1_000_000
 
 
+# After these a connection is not closed, and not to be used again.
+_UNFIT = (TimeoutError, asyncpg.InternalClientError)
+
 Connect = Callable[[], Awaitable[asyncpg.Connection]]
 Gates = tuple[asyncio.Semaphore, ...]
 
@@ -134,7 +137,7 @@ class Pool:
     async def _retire(self, kept: Kept, gates: Gates) -> None:
         try:
             await kept.connection.close(timeout=CLOSE_TIMEOUT_S)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
             kept.connection.terminate()
         finally:
             self._open.discard(kept)
@@ -181,6 +184,6 @@ class Loan(Generic[C]):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         given_up = isinstance(error, asyncio.CancelledError) or (
-            error is not None and isinstance(error.__cause__, TimeoutError)
+            error is not None and isinstance(error.__cause__, _UNFIT)
         )
         self._pool.give_back(self._kept, self._gates, is_idle=not given_up)
