@@ -109,25 +109,29 @@ def _job(row: Record) -> Job:
 
 
 KEEP_RENDERED: Final = """
-update outbox set rendered = coalesce(rendered, $3) where merchant_id = $1 and id = $2
-returning rendered
+update outbox o set rendered = coalesce(o.rendered, made.rendered)
+from unnest($1::text[], $2::uuid[], $3::bytea[]) as made (merchant_id, id, rendered)
+where o.merchant_id = made.merchant_id and o.id = made.id
+returning o.id, o.rendered
 """
 
 
-async def keep_rendered(tx: Tx, job: Job, rendered: bytes) -> bytes:
-    """Keep what is sent, so that every try sends the same; returns what was kept first."""
-    kept = await tx.fetchval(KEEP_RENDERED, job.merchant_id, job.id, rendered)
-    return kept if isinstance(kept, bytes) else rendered
+async def keep_rendered(tx: Tx, made: Sequence[tuple[Job, bytes]]) -> dict[str, bytes]:
+    """Keep what is sent, so that every try sends the same; returns by id what was kept first."""
+    merchants, ids = [job.merchant_id for job, _ in made], [job.id for job, _ in made]
+    rows = await tx.fetch(KEEP_RENDERED, merchants, ids, [text for _, text in made])
+    return {str(row["id"]): row["rendered"] for row in rows}
 
 
 MARK_DONE: Final = """
-update outbox set state = 'done', done_at = now(), last_error = null
-where merchant_id = $1 and id = $2 and state = 'pending'
+update outbox o set state = 'done', done_at = now(), last_error = null
+from unnest($1::text[], $2::uuid[]) as ended (merchant_id, id)
+where o.merchant_id = ended.merchant_id and o.id = ended.id and o.state = 'pending'
 """
 
 
-async def mark_done(tx: Tx, job: Job) -> None:
-    await tx.execute(MARK_DONE, job.merchant_id, job.id)
+async def mark_done(tx: Tx, jobs: Sequence[Job]) -> int:
+    return await tx.execute(MARK_DONE, [job.merchant_id for job in jobs], [job.id for job in jobs])
 
 
 # What waits behind the job waits as long, so that no poll has to step over it in vain.

@@ -6,6 +6,7 @@ FD is the number of an inherited listening socket, which other processes accept 
 """
 
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -26,6 +27,9 @@ from ucp_server.supervisor.roles import READY, Role
 
 # What a drain may take beyond the listener's own limit, for closing pools and jobs.
 CLOSING_S = 15
+# A buyer waits for a request, nobody for a job: where the processors do not suffice, requests go
+# first. A job's process still gets a third of what a request's gets (sched(7): 1.25 for each step).
+JOBS_NICENESS = 5
 EXIT_BAD_SHOP = 65
 EXIT_STUCK = 70
 EXIT_BAD_SETTING = 78
@@ -66,6 +70,9 @@ async def _run(role: Role, settings: Settings, channel: socket.socket, shared: S
     threading.Thread(target=_watch, args=(channel, loop, stop, limit_s), daemon=True).start()
 
     async def until_stopped() -> None:
+        # What lives by now lives as long as the process: collections need not look at it again.
+        gc.collect()
+        gc.freeze()
         channel.sendall(READY)
         await stop.wait()
 
@@ -77,6 +84,7 @@ async def _run(role: Role, settings: Settings, channel: socket.socket, shared: S
 
 
 async def _serve_jobs(settings: Settings, until_stopped: http.Until) -> None:
+    os.nice(JOBS_NICENESS)
     async with app.build_jobs(settings) as application:
         if settings.admin_port:
             await http.serve(application, http.admin_config(settings), until_stopped)

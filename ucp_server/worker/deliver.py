@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, Protocol, TypeVar
@@ -31,6 +31,7 @@ from ucp_server.store.outbox import (
 )
 
 T = TypeVar("T")
+Ended = tuple[DueJob, DeliveryOutcome]
 
 log = logging.getLogger(__name__)
 
@@ -121,20 +122,46 @@ async def run_once(delivery: Delivery, limit: int = BATCH_MAX) -> int:
     """Deliver up to ``limit`` due jobs at once; returns how many were tried."""
     async with statement(delivery.pool) as tx:
         due = await claim_due(tx, limit=limit, lease_s=LEASE_S, kinds=sorted(delivery.deliverers))
-    if due:
-        await fault_point("deliver.claimed")
-    failures = await asyncio.gather(*(_deliver(delivery, job) for job in due), return_exceptions=True)
-    for job, failure in zip(due, failures, strict=True):
-        if isinstance(failure, Exception):
-            # It is ours until its lease runs out, then it comes back by itself.
-            log.error("job %s was not recorded: %s", job.job.id, type(failure).__name__)
-        elif failure is not None:
-            raise failure
+    if not due:
+        return 0
+    await fault_point("deliver.claimed")
+    ready, spoiled = await _render(delivery, due)
+    trying = {asyncio.create_task(_try(delivery, one, rendered)) for one, rendered in ready}
+    try:
+        await _record_ended(delivery, spoiled)
+        while trying:
+            # Those that end while others are written down share the next statement.
+            ended, trying = await asyncio.wait(trying, return_when=asyncio.FIRST_COMPLETED)
+            await _record_ended(delivery, [task.result() for task in ended])
+    finally:
+        for task in trying:
+            task.cancel()
+        await asyncio.gather(*trying, return_exceptions=True)
     return len(due)
 
 
-async def _deliver(delivery: Delivery, due: DueJob) -> None:
-    outcome = await _try(delivery, due)
+async def _record_ended(delivery: Delivery, ended: Sequence[Ended]) -> None:
+    """What cannot be written down is ours until its lease runs out, then it comes back by itself."""
+    delivered = [due.job for due, outcome in ended if isinstance(outcome, Delivered)]
+    others = [(due, outcome) for due, outcome in ended if not isinstance(outcome, Delivered)]
+    if delivered:
+        await _recorded(delivered, _patiently(delivery.pool, lambda tx: mark_done(tx, delivered)))
+    for due, outcome in others:
+        await _recorded([due.job], _record_trouble(delivery, due, outcome))
+    if ended:
+        await fault_point("deliver.marked")
+
+
+async def _recorded(jobs: Sequence[Job], recording: Awaitable[object]) -> None:
+    (failure,) = await asyncio.gather(recording, return_exceptions=True)
+    if isinstance(failure, Exception):
+        for job in jobs:
+            log.error("job %s was not recorded: %s", job.id, type(failure).__name__)
+    elif isinstance(failure, BaseException):
+        raise failure
+
+
+async def _record_trouble(delivery: Delivery, due: DueJob, outcome: DeliveryOutcome) -> None:
     rule = delivery.rules[due.job.kind]
     if isinstance(outcome, Retry) and due.age_s >= rule.give_up_s:
         outcome = Parked(f"given up after {due.tries} tries: {outcome.text}")
@@ -147,13 +174,10 @@ async def _deliver(delivery: Delivery, due: DueJob) -> None:
         return True
 
     await _patiently(delivery.pool, record)
-    await fault_point("deliver.marked")
 
 
 async def _record(tx: Tx, job: Job, outcome: DeliveryOutcome, pause_s: float) -> None:
     match outcome:
-        case Delivered():
-            await mark_done(tx, job)
         case Retry(text):
             await mark_retry(tx, job, after_s=pause_s, error=_cut(text))
         case Paused(text):
@@ -171,33 +195,55 @@ async def _patiently(pool: Pool, write: Callable[[Tx], Awaitable[T]]) -> T:
     return await commit(pool, write, repeat, certain_within_s=RECORDED_WITHIN_S, is_patient=True)
 
 
-async def _try(delivery: Delivery, due: DueJob) -> DeliveryOutcome:
-    """Whatever a renderer or a deliverer raises is this job's trouble and nobody else's."""
+async def _try(delivery: Delivery, due: DueJob, rendered: bytes) -> Ended:
+    """Whatever a deliverer raises is this job's trouble and nobody else's."""
     try:
-        rendered = await _render(delivery, due)
         await fault_point("deliver.before_send")
         outcome = await delivery.deliverers[due.job.kind].deliver(due.job, rendered)
     except Exception as error:  # noqa: BLE001  whatever it is, the job comes back
-        # Its text may quote what was sent; a buyer's address does not belong in a log.
-        log.warning("job %s raised %s", due.job.id, type(error).__name__)
-        return Retry(type(error).__name__)
+        return due, _raised(due.job, error)
     await fault_point("deliver.sent")
-    return outcome
+    return due, outcome
 
 
-async def _render(delivery: Delivery, due: DueJob) -> bytes:
-    job = due.job
-    if due.rendered is not None:
-        return due.rendered
-    if job.kind is JobKind.WEBHOOK and job.subscriber is not None:
-        rendered = delivery.renderers[job.subscriber.binding](job)
-    elif job.kind is JobKind.MAIL:
-        rendered = delivery.renderers["mail"](job)
-    else:
-        return job.payload
-    kept = await _patiently(delivery.pool, lambda tx: keep_rendered(tx, job, rendered))
-    await fault_point("deliver.rendered")
-    return kept
+def _raised(job: Job, error: Exception) -> Retry:
+    # Its text may quote what was sent; a buyer's address does not belong in a log.
+    log.warning("job %s raised %s", job.id, type(error).__name__)
+    return Retry(type(error).__name__)
+
+
+async def _render(
+    delivery: Delivery, due: Sequence[DueJob]
+) -> tuple[list[tuple[DueJob, bytes]], list[Ended]]:
+    """What is sent for each job, and those that could not be written; kept before anything is sent."""
+    ready: list[tuple[DueJob, bytes]] = []
+    written: dict[str, tuple[DueJob, bytes]] = {}
+    spoiled: list[Ended] = []
+    for one in due:
+        if one.rendered is not None:
+            ready.append((one, one.rendered))
+        elif not _is_written(one.job):
+            ready.append((one, one.job.payload))
+        else:
+            try:
+                written[one.job.id] = one, _write(delivery, one.job)
+            except Exception as error:  # noqa: BLE001  whatever it is, the job comes back
+                spoiled.append((one, _raised(one.job, error)))
+    if written:
+        texts = [(one.job, text) for one, text in written.values()]
+        kept = await _patiently(delivery.pool, lambda tx: keep_rendered(tx, texts))
+        ready += [(one, kept.get(id_, text)) for id_, (one, text) in written.items()]
+        await fault_point("deliver.rendered")
+    return ready, spoiled
+
+
+def _is_written(job: Job) -> bool:
+    return job.kind is JobKind.MAIL or (job.kind is JobKind.WEBHOOK and job.subscriber is not None)
+
+
+def _write(delivery: Delivery, job: Job) -> bytes:
+    binding = "mail" if job.subscriber is None or job.kind is JobKind.MAIL else job.subscriber.binding
+    return delivery.renderers[binding](job)
 
 
 def _pause_s(rule: RetryRule, tries: int, after_s: float | None) -> float:

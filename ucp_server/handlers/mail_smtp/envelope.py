@@ -3,12 +3,18 @@
 Recipient, subject and texts come from buyers and catalogues. Nothing in them can start a header,
 an SMTP command or a second recipient: addresses are matched whole, the subject is one line, and
 bodies are quoted-printable, which leaves no bare CR or LF and no line longer than 76.
+
+It is composed by the classes of `email.mime`: those of `email.message.EmailMessage` parse every header
+that they are given, which takes a millisecond for each mail.
 """
 
 import re
-from email.message import EmailMessage
-from email.policy import SMTP
-from email.utils import formatdate, parseaddr
+from email.charset import QP, SHORTEST, Charset
+from email.header import Header
+from email.mime.multipart import MIMEMultipart
+from email.mime.text import MIMEText
+from email.policy import compat32
+from email.utils import formataddr, formatdate, parseaddr
 from typing import NamedTuple
 
 from ucp_server.ports import MailMessage, MailUndelivered
@@ -21,6 +27,9 @@ SUBJECT_MAX = 200
 _LOCAL_PART = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 _DOMAIN = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _MESSAGE_ID = re.compile(r"<[A-Za-z0-9._+=-]{1,120}@[A-Za-z0-9.-]{1,120}>")
+_CHARSET = Charset("utf-8")
+_CHARSET.body_encoding, _CHARSET.header_encoding = QP, SHORTEST
+_ON_THE_LINE = compat32.clone(linesep="\r\n")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
@@ -41,21 +50,24 @@ def sealed(message: MailMessage) -> Envelope:
     recipient = _address(message.recipient, permanent=True)
     if _MESSAGE_ID.fullmatch(message.message_id) is None:
         raise MailUndelivered("The message id is not of the form <id@host>.", permanent=True)
-    mail = EmailMessage(policy=SMTP)
-    mail["From"] = f'"{_one_line(name).translate(_QUOTES)}" <{sender}>' if name else sender
+    mail = _body(message)
+    mail["From"] = formataddr((_one_line(name), sender), _CHARSET)
     mail["To"] = recipient
-    mail["Subject"] = _one_line(message.subject)[:SUBJECT_MAX]
+    subject = Header(_one_line(message.subject)[:SUBJECT_MAX], _CHARSET, header_name="Subject")
+    mail["Subject"] = subject  # type: ignore[assignment]  # the hints know text only
     mail["Date"] = formatdate(usegmt=True)
     mail["Message-ID"] = message.message_id
     # RFC 3834: keeps holiday notices from answering.
     mail["Auto-Submitted"] = "auto-generated"
-    mail.set_content(message.text, cte="quoted-printable")
-    if message.html is not None:
-        mail.add_alternative(message.html, subtype="html", cte="quoted-printable")
-    return Envelope(sender, recipient, mail.as_bytes())
+    return Envelope(sender, recipient, mail.as_bytes(policy=_ON_THE_LINE))
 
 
-_QUOTES = str.maketrans({'"': "'", "\\": "/"})
+def _body(message: MailMessage) -> MIMEText | MIMEMultipart:
+    text = MIMEText(message.text, "plain", _CHARSET)  # type: ignore[arg-type]  # takes a Charset too
+    if message.html is None:
+        return text
+    html = MIMEText(message.html, "html", _CHARSET)  # type: ignore[arg-type]  # takes a Charset too
+    return MIMEMultipart("alternative", _subparts=(text, html))
 
 
 def _one_line(text: str) -> str:
