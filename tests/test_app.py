@@ -15,6 +15,7 @@ from starlette.types import Scope
 
 from tests.asgi.calling import call, scope_of
 from ucp_server import app
+from ucp_server.asgi.checker import Violation
 from ucp_server.asgi.lines import Lines
 from ucp_server.asgi.metrics import Metrics
 from ucp_server.asgi.reply import Reply, json_reply
@@ -24,7 +25,6 @@ from ucp_server.domain.events import JobKind
 from ucp_server.modes import Mode
 from ucp_server.resources import folder
 from ucp_server.store.importing import BadShop
-from ucp_server.ucp.schema import Violation
 from ucp_server.worker.deliver import RULES
 
 MERCHANT = Merchant(title="Kiosk", currency="EUR", hosts=("shop.example",))

@@ -23,6 +23,7 @@ from starlette.types import ASGIApp, Scope
 
 from ucp_server import plugins, resources
 from ucp_server.admin.routes import Admin
+from ucp_server.asgi.checker import Violation
 from ucp_server.asgi.facts import request_id_of
 from ucp_server.asgi.guard import forms_under
 from ucp_server.asgi.lines import Lines
@@ -59,7 +60,7 @@ from ucp_server.ucp.platforms import Listed
 from ucp_server.ucp.profiles_cache import TTL_MIN_S, ProfileCache
 from ucp_server.ucp.releases import SERVED, WITH_SCHEMAS
 from ucp_server.ucp.replies import Replies
-from ucp_server.ucp.schema import Schemas, Violation
+from ucp_server.ucp.schema import Schemas
 from ucp_server.ucp.signing_keys import SigningKeys
 from ucp_server.ucp.terms import BINDING as UCP
 from ucp_server.ucp.webhooks import OrderEvents

@@ -25,7 +25,7 @@ from tests.outside.shops import CARD, DEMO_SHOP, card
 from tests.serving import Server, prepared, until, until_async
 from tests.simulators.running import Psp, Receiver
 from ucp_server.postgres import open_cluster
-from ucp_server.ucp.signing_keys import Seal
+from ucp_server.store.seal import Seal
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -317,7 +317,7 @@ async def test_what_is_secret_is_nowhere(town: Town) -> None:
 
 async def private_signing_key(town: Town) -> str:
     """The number that signs events, opened with the server's secret."""
-    seal = Seal((town.folder / "data" / "secret").read_text().strip().encode())
+    seal = Seal((town.folder / "data" / "secret").read_text().strip().encode(), "signing keys")
     connection = await asyncpg.connect(town.database)
     try:
         kid, sealed = await connection.fetchrow("select kid, private_sealed from signing_keys")

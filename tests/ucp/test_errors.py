@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from ucp_server.asgi.checker import Violation
 from ucp_server.domain import errors as domain
 from ucp_server.domain import problems
 from ucp_server.domain.errors import Refusal
@@ -14,7 +15,7 @@ from ucp_server.resources import folder
 from ucp_server.ucp import refusals
 from ucp_server.ucp.errors import TABLE, render_error, render_refusal
 from ucp_server.ucp.releases import R_2026_01_11, R_2026_04_08, RELEASES, Release
-from ucp_server.ucp.schema import Schemas, Violation
+from ucp_server.ucp.schema import Schemas
 
 VIOLATIONS = (
     Violation(path="$.line_items", keyword="required", text="is required"),

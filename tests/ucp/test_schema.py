@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from tests.ucp.schema_damage import examples
 from tests.ucp.schema_layout import SCHEMAS
 from tests.ucp.schema_normal import normal
-from ucp_server.ucp.schema import BODIES, VIOLATIONS_MAX, Schemas, Violation
+from ucp_server.asgi.checker import VIOLATIONS_MAX, Violation
+from ucp_server.ucp.schema import BODIES, Schemas
 from ucp_server.ucp.schema_documents import SchemaError
 
 OLD, NEW, NEWER = "2026-01-01", "2026-02-02", "2026-03-03"

@@ -12,7 +12,8 @@ from jsonschema import Draft202012Validator
 
 from tests.ucp.schema_layout import SCHEMAS, WIDTH, laid_out
 from tests.ucp.test_schema_agreement import LIBRARY
-from ucp_server.ucp.schema import BODIES, TEXTS, Schemas
+from ucp_server.asgi.checker import TEXTS
+from ucp_server.ucp.schema import BODIES, Schemas
 
 PATHS = sorted(SCHEMAS.rglob("*.json"))
 RELEASES = sorted(path.name for path in SCHEMAS.iterdir() if path.is_dir())

@@ -10,7 +10,8 @@ from tests.ucp.schema_damage import damaged, examples
 from tests.ucp.schema_layout import SCHEMAS
 from tests.ucp.schema_normal import normal
 from tests.ucp.test_schema_bodies import ALL, REPLIES, REQUESTS
-from ucp_server.ucp.schema import BODIES, Checker, Direction, Schemas
+from ucp_server.asgi.checker import Checker
+from ucp_server.ucp.schema import BODIES, Direction, Schemas
 
 RELEASES = ["2026-01-11", "2026-08-25"]
 FORMATS = FormatChecker(["date-time", "uri"])

@@ -4,7 +4,7 @@ from joserfc.jwk import ECKey
 
 from ucp_server.domain.errors import StoreUnavailable
 from ucp_server.store.database import Pool, open_pool, statement
-from ucp_server.ucp.signing_keys import Seal, SealBrokenError, SigningKeys
+from ucp_server.ucp.signing_keys import SigningKeys
 
 SECRET = b"a secret of thirty-two characters"
 
@@ -12,16 +12,6 @@ SECRET = b"a secret of thirty-two characters"
 @pytest.fixture
 def keys(pool: Pool) -> SigningKeys:
     return SigningKeys(pool, SECRET)
-
-
-def test_a_seal_opens_for_its_own_secret_and_subject_only():
-    sealed = Seal(SECRET).close(b"private", "demo\nkid")
-    assert b"private" not in sealed
-    assert Seal(SECRET).open(sealed, "demo\nkid") == b"private"
-    for seal, about in ((Seal(SECRET + b"!"), "demo\nkid"), (Seal(SECRET), "other\nkid")):
-        with pytest.raises(SealBrokenError):
-            seal.open(sealed, about)
-    assert Seal(SECRET).close(b"private", "demo\nkid") != sealed
 
 
 async def test_a_merchant_without_a_key_gets_one_and_keeps_it(keys: SigningKeys):

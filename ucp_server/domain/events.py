@@ -20,6 +20,9 @@ class JobKind(StrEnum):
     REFUND = "refund"  # give captured money back
     RELEASE = "release"  # tell a stock kept elsewhere that held pieces are free again
     CONFIRM = "confirm"  # tell it that they are sold
+    TOOL = "tool"  # have one of the merchant's tools fulfil a line
+    SUBMIT = "submit"  # pay a checkout that was handed in whole
+    EVIDENCE = "evidence"  # write an order into the ledger of recommendations
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -59,7 +59,7 @@ async def create(setup: Setup, call: Call, command: CreateCheckout) -> Answer:
         link_token=new_token(),
         created_at=at,
         updated_at=at,
-        expires_at=at + timedelta(seconds=merchant.ttl_s),
+        expires_at=at + timedelta(seconds=command.ttl_s or merchant.ttl_s),
         subscriber=command.subscriber,
     )
     write = _write(call, checkout, quote)

@@ -35,8 +35,11 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CreateCheckout(msgspec.Struct, frozen=True, kw_only=True):
+    """``ttl_s``: how many seconds it stays open, where the protocol says so instead of the merchant."""
+
     wanted: Wanted
     subscriber: Subscriber | None = None
+    ttl_s: int | None = None
 
 
 class UpdateCheckout(msgspec.Struct, frozen=True, kw_only=True):

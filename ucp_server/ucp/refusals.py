@@ -15,8 +15,8 @@ Refusal (domain/errors.py)
  └─ BodyInvalid              JSON, but not of the release's form
 """
 
+from ucp_server.asgi.checker import Violation
 from ucp_server.domain.errors import Refusal
-from ucp_server.ucp.schema import Violation
 
 
 class InvalidProfileUrl(Refusal):

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from ucp_server.asgi.checker import Violation
 from ucp_server.asgi.reply import NO_STORE, Reply, json_reply
 from ucp_server.domain.checkout import Checkout
 from ucp_server.domain.errors import Refusal
@@ -28,7 +29,7 @@ from ucp_server.ucp.releases import (
     downgrade_checkout,
     downgrade_order,
 )
-from ucp_server.ucp.schema import Schemas, Violation
+from ucp_server.ucp.schema import Schemas
 from ucp_server.ucp.terms import Terms, read_terms
 
 Wire = dict[str, Any]

@@ -4,19 +4,15 @@ A new key is published first and signs later, so that whoever keeps our profile 
 by then; an old one stays published after it signed for the last time.
 """
 
-import os
 import time
 from typing import Any, Final
 
 import msgspec
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from joserfc.jwk import ECKey
 
 from ucp_server.domain.errors import StoreUnavailable
 from ucp_server.store.database import Pool, read, statement
+from ucp_server.store.seal import Seal
 from ucp_server.store.signing_keys import (
     StoredKey,
     delete_key,
@@ -34,32 +30,6 @@ PUBLISHED_AFTER_S: Final = 7 * 86400
 # How long another process may go on without knowing of a rotation; far below PUBLISHED_BEFORE_S.
 KNOWN_FOR_S: Final = 30.0
 
-_NONCE_BYTES: Final = 12
-
-
-class SealBrokenError(Exception):
-    """A stored key does not open: the server secret is another one than when it was made."""
-
-
-class Seal:
-    """AES-256-GCM under a key of its own, derived from the server secret."""
-
-    def __init__(self, secret: bytes) -> None:
-        key = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"ucp-server signing keys").derive(secret)
-        self._cipher = AESGCM(key)
-
-    def close(self, plain: bytes, about: str) -> bytes:
-        """Sealed for ``about`` alone: moved to another row it no longer opens."""
-        nonce = os.urandom(_NONCE_BYTES)
-        return nonce + self._cipher.encrypt(nonce, plain, about.encode())
-
-    def open(self, sealed: bytes, about: str) -> bytes:
-        """Raises `SealBrokenError`."""
-        try:
-            return self._cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], about.encode())
-        except InvalidTag as error:
-            raise SealBrokenError("a signing key does not open with this server secret") from error
-
 
 class _Known(msgspec.Struct, frozen=True):
     published: tuple[Wire, ...]
@@ -72,7 +42,7 @@ class SigningKeys:
 
     def __init__(self, pool: Pool, secret: bytes) -> None:
         self._pool = pool
-        self._seal = Seal(secret)
+        self._seal = Seal(secret, "signing keys")
         self._known: dict[str, _Known] = {}
 
     async def published(self, merchant_id: str) -> tuple[Wire, ...]:

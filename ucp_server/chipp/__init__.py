@@ -1,0 +1,1 @@
+"""The binding for Chipp ACP: checkout sessions of an app."""

@@ -1,0 +1,70 @@
+-- Why: sales that somebody recommended: what was searched, what was recommended, what came of it.
+-- The ledger is append-only; what stands in it is the fold of its entries.
+
+create table offers (
+    merchant_id text not null,
+    id text not null check (length(id) between 1 and 255),
+    item_id text not null,
+    vertical text not null,
+    provider text not null,
+    -- numbers, booleans and short texts by name
+    criteria jsonb not null default '{}',
+    commission jsonb not null,
+    active boolean not null default true,
+    search tsvector not null,
+    primary key (merchant_id, id)
+);
+create index offers_vertical on offers (vertical, merchant_id, id) where active;
+create index offers_search on offers using gin (search);
+
+-- Searches belong to the network's own tenant.
+create table search_sessions (
+    merchant_id text not null,
+    id uuid not null,
+    agent_id text not null,
+    state text not null,
+    revision bigint not null check (revision >= 1),
+    document jsonb not null,
+    expires_at timestamptz not null,
+    primary key (merchant_id, id)
+);
+create index search_sessions_expiring on search_sessions (expires_at);
+
+create table recommendations (
+    merchant_id text not null,
+    id uuid not null,
+    session_id uuid not null,
+    agent_id text not null,
+    document jsonb not null,
+    checkout_id uuid,
+    followed bigint not null default 0,
+    primary key (merchant_id, id)
+);
+create index recommendations_of_session on recommendations (session_id);
+create unique index recommendations_of_checkout on recommendations (merchant_id, checkout_id)
+    where checkout_id is not null;
+
+create table evidence_sources (
+    merchant_id text not null,
+    id text not null check (length(id) between 1 and 64),
+    secret_sealed bytea not null, -- AES-256-GCM under the server secret
+    created_at timestamptz not null default now(),
+    revoked_at timestamptz,
+    primary key (merchant_id, id)
+);
+
+create table ledger (
+    merchant_id text not null,
+    id uuid not null,
+    conversion_id uuid not null,
+    sequence bigint not null check (sequence >= 1),
+    kind text not null,
+    source text not null,
+    -- the source's own id of what it tells; the same twice is one entry
+    event_id text not null,
+    document jsonb not null,
+    recorded_at timestamptz not null default now(),
+    primary key (merchant_id, id),
+    constraint ledger_order unique (merchant_id, conversion_id, sequence),
+    constraint ledger_event unique (merchant_id, source, event_id)
+);
