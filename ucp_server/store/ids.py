@@ -17,6 +17,10 @@ _RANDOM_B_BITS: Final = 62
 
 TOKEN_BYTES: Final = 16  # 128 bits, beyond guessing
 
+# Crockford's alphabet: in the order of ASCII, so that ULIDs sort as the ids that they stand for.
+_ULID_DIGITS: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_ULID_LENGTH: Final = 26
+
 
 def new_id() -> str:
     """A UUIDv7 of this moment, as text."""
@@ -47,3 +51,20 @@ def is_id(text: str) -> bool:
         return str(uuid.UUID(text)) == text
     except ValueError:
         return False
+
+
+def ulid_of(id_: str) -> str:
+    """The same 128 bits as a ULID, for protocols that write ids so."""
+    bits = uuid.UUID(id_).int
+    return "".join(_ULID_DIGITS[bits >> shift & 31] for shift in range(5 * (_ULID_LENGTH - 1), -1, -5))
+
+
+def id_of_ulid(ulid: str) -> str | None:
+    """The id that a ULID stands for, in any letter case; None for what is no ULID."""
+    digits = [_ULID_DIGITS.find(digit) for digit in ulid.upper()] if ulid.isascii() else []
+    if len(digits) != _ULID_LENGTH or min(digits) < 0 or digits[0] > 7:
+        return None
+    bits = 0
+    for digit in digits:
+        bits = bits << 5 | digit
+    return str(uuid.UUID(int=bits))
