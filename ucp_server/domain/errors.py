@@ -13,6 +13,12 @@ Refusal
  ├─ RevisionConflict                   others changed it each time we tried: try again shortly
  ├─ AdjustmentRefused                  an order cannot be shipped, returned or refunded like that
  ├─ HandlerUnavailable                 a plug-in that is needed does not answer
+ ├─ OfferNotFound                      no such offer was made to this platform and customer
+ ├─ OfferExpired                       its time is over, or its prices no longer hold
+ ├─ OfferNotPurchasable                shown, not made; or what it offers cannot be had at the moment
+ ├─ ItemNotOffered                     not in the offer, or no longer sold
+ ├─ NothingOffered                     nothing is offered on this occasion
+ ├─ PromotionUnknown, StorefrontNotFound   a code or a storefront that is not known here
  └─ StoreUnavailable                   Postgres does not answer: nothing was done
 """
 
@@ -146,3 +152,54 @@ class StoreUnavailable(Refusal):
 
     def __init__(self) -> None:
         super().__init__("The shop cannot be reached at the moment; nothing was changed.")
+
+
+class OfferNotFound(Refusal):
+    code = "offer_not_found"
+
+    def __init__(self) -> None:
+        super().__init__("No such offer was made to you.")
+
+
+class OfferExpired(Refusal):
+    """Ask for a new one."""
+
+    code = "offer_expired"
+
+    def __init__(self) -> None:
+        super().__init__("This offer no longer holds.")
+
+
+class OfferNotPurchasable(Refusal):
+    code = "offer_not_purchasable"
+
+
+class ItemNotOffered(Refusal):
+    """``item_id`` is the caller's name of it."""
+
+    code = "item_not_offered"
+
+    def __init__(self, item_id: str) -> None:
+        super().__init__("An item of this order is not offered, or no longer sold.")
+        self.item_id = item_id
+
+
+class NothingOffered(Refusal):
+    code = "nothing_offered"
+
+    def __init__(self) -> None:
+        super().__init__("Nothing is offered on this occasion.")
+
+
+class PromotionUnknown(Refusal):
+    code = "promotion_unknown"
+
+    def __init__(self) -> None:
+        super().__init__("This promotion code does not hold here.")
+
+
+class StorefrontNotFound(Refusal):
+    code = "storefront_not_found"
+
+    def __init__(self) -> None:
+        super().__init__("This storefront is not known here.")
