@@ -6,6 +6,7 @@ import pytest
 from ucp_server import config
 from ucp_server.config import DOTS, ConfigError, Handler, Link, Mail, Merchant, Platform, Settings
 from ucp_server.config_sources import read
+from ucp_server.modes import Mode
 
 SHOP = """
 mode = "production"
@@ -114,6 +115,7 @@ def test_production_takes_an_embedded_postgres_only_when_asked(tmp_path: Path) -
         ("merchant = 3", "merchant", "table of tables"),
         ("[merchant.A]", "merchant.A", "matching regex"),
         ('[merchant.a]\ncurrency = "euro"', "merchant.a.currency", "matching regex"),
+        ('[merchant.a]\ntenant = "5B0C2D4E-6F70-4A81-9B2C-3D4E5F607182"', "merchant.a.tenant", "regex"),
         ("[merchant.a]\nmail = { senders = 1 }", "merchant.a.mail", "unknown field `senders`"),
         ("[merchant.a]\nlinks = [{ type = 3 }]", "merchant.a.links[0].type", "Expected `str`"),
         ("[merchant.a]\nrequired_buyer_fields = ['age']", "merchant.a.required_buyer_fields[0]", "'age'"),
@@ -178,6 +180,30 @@ def test_a_merchant_s_facts_come_from_its_table() -> None:
     ).facts("m")
     assert (facts.id, facts.title, facts.currency) == ("m", "m", "EUR")
     assert (facts.tax_included, facts.own_stock, facts.mail_sender) == (True, False, "a@shop.example")
+
+
+@pytest.mark.parametrize(
+    ("mode", "chosen", "takes"),
+    [
+        (Mode.PRODUCTION, None, False),
+        (Mode.PRODUCTION, True, True),
+        (Mode.DEMO, None, True),
+        (Mode.DEMO, False, False),
+        (Mode.SUITE, None, True),
+    ],
+)
+def test_card_numbers_come_into_production_only_when_asked(
+    mode: Mode, chosen: bool | None, takes: bool
+) -> None:
+    settings = Settings(mode=mode, merchant={"shop": Merchant(accepts_fresh_cards=chosen)})
+    assert settings.takes_fresh_cards("shop") is takes
+
+
+def test_codes_are_issued_under_a_name_of_ours() -> None:
+    shops = {"a": Merchant(), "b": Merchant(public_url="https://shop.example")}
+    assert Settings(merchant=shops).issuer == "shop.example"
+    assert Settings(merchant=shops, code_issuer="network.example").issuer == "network.example"
+    assert Settings().issuer == "localhost"
 
 
 def test_settings_cannot_be_changed_after_the_start() -> None:

@@ -106,6 +106,15 @@ def test_two_merchants_that_answer_to_any_host_cannot_be_told_apart() -> None:
     assert any("at most one may go without" in sentence for sentence in safety.refusals(settings))
 
 
+def test_two_merchants_under_one_tenant_cannot_be_told_apart() -> None:
+    tenant = "5b0c2d4e-6f70-4a81-9b2c-3d4e5f607182"
+    two = {name: Merchant(hosts=(f"{name}.example",), tenant=tenant) for name in ("paper", "tea")}
+    (sentence,) = safety.refusals(Settings(mode=Mode.DEMO, merchant=two))
+    assert "merchant.paper and merchant.tea have the same tenant" in sentence
+    apart = {**two, "tea": msgspec.structs.replace(two["tea"], tenant="")}
+    assert safety.refusals(Settings(mode=Mode.DEMO, merchant=apart)) == ()
+
+
 async def test_a_postgres_that_may_lose_orders_is_told_apart(postgres: Cluster) -> None:
     sentences = await safety.unsafe_settings(postgres.url("postgres"))
     assert [sentence.split()[3] for sentence in sentences] == list(safety.DURABILITY)

@@ -7,6 +7,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal, cast
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import UNSET, Meta
@@ -24,6 +25,9 @@ Port = Annotated[int, Meta(ge=0, le=65535)]
 Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 CountryCode = Annotated[str, Meta(pattern=r"^[A-Z]{2}$")]
 CurrencyCode = Annotated[str, Meta(pattern=r"^[A-Z]{3}$")]
+# Written as we write it, so that two shops cannot have the same one in two spellings.
+Tenant = Annotated[str, Meta(pattern=r"^([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})?$")]
+HostName = Annotated[str, Meta(pattern=r"^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?)?$")]
 
 
 class ConfigError(Exception):
@@ -140,6 +144,16 @@ class Merchant(Table, frozen=True):
     stock: Annotated[
         Literal["own", "port"], Meta(description="Whether we keep the stock or a plug-in does.")
     ] = "own"
+    tenant: Annotated[
+        Tenant,
+        Meta(description="The UUID in lower case that Azotte C2A callers send in x-tn; empty for none."),
+    ] = ""
+    accepts_fresh_cards: Annotated[
+        bool | None,
+        Meta(
+            description="Whether Azotte C2A callers may hand card numbers in; unset: not in production.",
+        ),
+    ] = None
     mail: Annotated[Mail | None, Meta(description="How mail to buyers is sent.")] = None
     certificate: Annotated[
         Path | None, Meta(description="PEM chain for this merchant's hosts (chosen by SNI).")
@@ -248,12 +262,27 @@ class Settings(Table, frozen=True):
         Literal["refused", "open"],
         Meta(description="What platforms without a table may do: nothing, or everything."),
     ] = "refused"
+    code_issuer: Annotated[
+        HostName,
+        Meta(description="The name that AAP codes are issued under; empty for the first shop's own host."),
+    ] = ""
     merchant: Annotated[dict[Name, Merchant], Meta(description="The shops, one table each.")] = {}
     platform: Annotated[dict[Name, Platform], Meta(description="Known platforms, one table each.")] = {}
 
     @property
     def relaxed(self) -> Relaxations:
         return RELAXATIONS[self.mode]
+
+    @property
+    def issuer(self) -> str:
+        """What stands in attribution codes as the one who vouches for them."""
+        own = (urlsplit(merchant.public_url).hostname for merchant in self.merchant.values())
+        return self.code_issuer or next(filter(None, own), "localhost")
+
+    def takes_fresh_cards(self, merchant_id: str) -> bool:
+        """Whether a card number may come in at all; a card that is stored already may always be used."""
+        chosen = self.merchant[merchant_id].accepts_fresh_cards
+        return self.relaxed.fresh_cards if chosen is None else chosen
 
     @property
     def postgres_url(self) -> str:

@@ -41,6 +41,7 @@ LOCAL_MERCHANTS = {
         required_buyer_fields=(),
         remembers_addresses=True,
         escalate_above_minor=50_000,
+        tenant="5b0c2d4e-6f70-4a81-9b2c-3d4e5f607182",
     ),
     # The official suite sends countries for addresses and expects former ones back.
     Mode.SUITE: Merchant(

@@ -81,6 +81,14 @@ class Relaxations(msgspec.Struct, frozen=True, kw_only=True):
     makes_certificate: Annotated[
         bool, Meta(description="the TLS certificate is self-signed, for localhost")
     ] = False
+    makes_credentials: Annotated[
+        bool,
+        Meta(description="keys for every protocol are made and stand in demo-credentials.json"),
+    ] = False
+    fresh_cards: Annotated[
+        bool,
+        Meta(description="card numbers may be handed in unless accepts_fresh_cards says no"),
+    ] = False
     mail_to_folder: Annotated[
         bool, Meta(description="mail without a transport is written into the data folder")
     ] = False
@@ -99,6 +107,7 @@ _FOR_LOCAL_USE = Relaxations(
     public_url_follows_request=True,
     makes_secret=True,
     makes_certificate=True,
+    fresh_cards=True,
     mail_to_folder=True,
     test_hooks_allowed=True,
 )
@@ -108,6 +117,7 @@ RELAXATIONS = {
     Mode.DEMO: msgspec.structs.replace(
         _FOR_LOCAL_USE,
         example_platform_pinned=True,
+        makes_credentials=True,
         root_release="newest",
         mock_names=("com.google.pay",),
         mock_takes_any_token=True,

@@ -31,18 +31,23 @@ def _of_any_mode(settings: Settings) -> Iterator[str]:
         yield f"Plain http may not be served on {settings.http_host}: set http_host to 127.0.0.1."
     if settings.import_dir is not None and not settings.import_dir.is_dir():
         yield f"There is no folder {settings.import_dir} to import: correct --import."
-    yield from _of_hosts(settings)
+    yield from _of_handles(settings)
     for name, platform in settings.platform.items():
         yield from _of_platform(settings, name, platform)
 
 
-def _of_hosts(settings: Settings) -> Iterator[str]:
+def _of_handles(settings: Settings) -> Iterator[str]:
     owners: dict[str, str] = {}
     for name, merchant in settings.merchant.items():
         for host in merchant.hosts:
             other = owners.setdefault(host.lower(), name)
             if other != name:
                 yield f"The host {host} leads to merchant.{other} and merchant.{name}: keep one."
+    tenants: dict[str, str] = {}
+    for name, merchant in settings.merchant.items():
+        other = tenants.setdefault(merchant.tenant, name) if merchant.tenant else name
+        if other != name:
+            yield f"merchant.{other} and merchant.{name} have the same tenant: give one another UUID."
     open_ended = [name for name, merchant in settings.merchant.items() if not merchant.hosts]
     if len(open_ended) > 1:
         yield f"Give hosts to the merchants {', '.join(open_ended)}; at most one may go without."

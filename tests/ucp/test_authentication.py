@@ -14,14 +14,16 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from tests.ucp.test_negotiation import URL, incoming
+from ucp_server import issuing
 from ucp_server.domain.errors import Refusal
-from ucp_server.store.credentials import insert_credential, load_credentials, mark_revoked
+from ucp_server.store.credentials import CredentialKind, load_credentials, mark_revoked
 from ucp_server.store.database import Pool, read, statement
-from ucp_server.ucp.authentication import Authentication, client_certificate, new_secret, secret_hash
+from ucp_server.ucp.authentication import Authentication, client_certificate
 from ucp_server.ucp.negotiation import Caller
 from ucp_server.ucp.platforms import Agent, Listed
 from ucp_server.ucp.refusals import Forbidden, Unauthenticated
 
+PLATFORM = CredentialKind.PLATFORM
 LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"),)
 
 
@@ -50,15 +52,10 @@ def caller(listed: Listed | None) -> Caller:
 
 
 async def issue(pool: Pool, platform_id: str, merchant_id: str = "demo") -> str:
-    secret = new_secret()
+    secret = issuing.new_secret(PLATFORM)
     async with statement(pool) as tx:
-        await insert_credential(
-            tx,
-            merchant_id=merchant_id,
-            id_=uuid.uuid4(),
-            platform_id=platform_id,
-            secret_hash=secret_hash(secret),
-            label="test",
+        await issuing.issue(
+            tx, PLATFORM, merchant_id=merchant_id, platform_id=platform_id, secret=secret, label="test"
         )
     return secret
 

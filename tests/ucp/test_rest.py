@@ -3,7 +3,6 @@
 import asyncio
 import base64
 import hashlib
-import uuid
 from typing import Any
 
 import msgspec
@@ -25,9 +24,9 @@ from tests.ucp.conftest import (
     update_body,
 )
 from tests.ucp.test_authentication import DER
-from ucp_server.store.credentials import insert_credential
+from ucp_server import issuing
+from ucp_server.store.credentials import CredentialKind
 from ucp_server.store.database import statement
-from ucp_server.ucp.authentication import new_secret, secret_hash
 from ucp_server.ucp.releases import BUYER_CONSENT, CHECKOUT, DISCOUNT, FULFILLMENT
 
 Wire = dict[str, Any]
@@ -544,14 +543,14 @@ async def test_an_api_key_opens_for_the_platform_that_it_was_issued_to(
 ):
     platforms = {name: pinned(tmp_path, name, auth="api_key") for name in ("one", "two")}
     async with town(platforms=platforms) as here:
-        secret = new_secret()
+        secret = issuing.new_secret(CredentialKind.PLATFORM)
         async with statement(pool) as tx:
-            await insert_credential(
+            await issuing.issue(
                 tx,
+                CredentialKind.PLATFORM,
                 merchant_id="demo",
-                id_=uuid.uuid4(),
                 platform_id=profile_url("one"),
-                secret_hash=secret_hash(secret),
+                secret=secret,
                 label="",
             )
         one, two = here.agent("one"), here.agent("two")

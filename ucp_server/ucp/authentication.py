@@ -5,7 +5,6 @@ The principal that is proven has to be the platform whose profile ``UCP-Agent`` 
 
 import hashlib
 import ipaddress
-import secrets
 import ssl
 from collections.abc import Iterable, Mapping
 from typing import Final
@@ -14,7 +13,7 @@ import http_sf
 from cryptography import x509
 from starlette.types import Scope
 
-from ucp_server.store.credentials import load_platform
+from ucp_server.store.credentials import CredentialKind, load_principal, secret_hash
 from ucp_server.store.database import Pool, read
 from ucp_server.ucp.incoming import Incoming
 from ucp_server.ucp.negotiation import Caller
@@ -23,22 +22,8 @@ from ucp_server.ucp.refusals import Forbidden, Unauthenticated
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-# 256 random bits: guessing is hopeless and a plain hash of it as good as a slow one.
-SECRET_BYTES: Final = 32
-_SECRET_PREFIX: Final = "ucpk_"  # noqa: S105 - what secret scanners of others recognise ours by
-
 # A certificate with a long chain of names has 4 kB.
 _CERTIFICATE_BYTES_MAX: Final = 16 * 1024
-
-
-def new_secret() -> str:
-    """A fresh API key, as it is shown once to the person who issues it."""
-    return _SECRET_PREFIX + secrets.token_urlsafe(SECRET_BYTES)
-
-
-def secret_hash(secret: str) -> bytes:
-    """What is stored of an API key."""
-    return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).digest()
 
 
 class Authentication:
@@ -64,8 +49,11 @@ class Authentication:
         if not secret:
             raise Unauthenticated("This platform has to send its X-API-Key.")
         async with read(self._pool) as db:
-            principal = await load_platform(
-                db, merchant_id=incoming.shop.merchant_id, secret_hash=secret_hash(secret)
+            principal = await load_principal(
+                db,
+                merchant_id=incoming.shop.merchant_id,
+                kind=CredentialKind.PLATFORM,
+                secret_hash=secret_hash(secret),
             )
         if principal is None:
             raise Unauthenticated("The X-API-Key is not known.")
