@@ -12,7 +12,7 @@ import msgspec
 from ucp_server.domain.addresses import content_hash, owner_of
 from ucp_server.domain.fulfillment import Address, Destination, NewAddress
 from ucp_server.ports import Customer
-from ucp_server.store.database import Pool, Tx, read
+from ucp_server.store.database import Pool, Read, Tx, read
 
 # More than a person can choose from; it also bounds what one e-mail address can make us keep.
 ADDRESSES_SHOWN_MAX: Final = 20
@@ -70,6 +70,34 @@ class PostgresCustomers:
         async with read(self._pool) as db:
             rows = await db.fetch(FIND, merchant_id, email.strip(), owner_of(email))
         return customer_of((row["kind"], row["id"], row["address"]) for row in rows)
+
+
+class Registered(msgspec.Struct, frozen=True, kw_only=True):
+    """A customer of the merchant's own tables; ``address`` is the first of theirs."""
+
+    name: str
+    email: str
+    address: Address | None = None
+
+
+LOAD_REGISTERED: Final = """
+select c.name, c.email, a.address from customers c
+left join lateral (
+    select a.address from addresses a
+    where a.merchant_id = c.merchant_id and a.customer_id = c.id and a.position is not null
+    order by a.position, a.id limit 1
+) a on true
+where c.merchant_id = $1 and c.id = $2
+"""
+
+
+async def load_registered(db: Read, merchant_id: str, customer_id: str) -> Registered | None:
+    """Whom the merchant calls ``customer_id``; None where its tables know nobody of that name."""
+    row = await db.fetchrow(LOAD_REGISTERED, merchant_id, customer_id)
+    if row is None:
+        return None
+    address = None if row["address"] is None else _decode_address(row["address"])
+    return Registered(name=row["name"], email=row["email"], address=address)
 
 
 def customer_of(rows: Iterable[tuple[str, str, bytes | None]]) -> Customer:
