@@ -49,12 +49,25 @@ def decode(raw: bytes) -> Wire:
     document = _parse(raw)
     if type(document) is not dict:
         raise BadDocument("not_an_object", "The body is not a JSON object.")
+    _check_content(raw, document)
+    return document
+
+
+def decode_batch(raw: bytes) -> Wire | list[Any]:
+    """As `decode`, but an array may stand for several objects. What is in it may be anything."""
+    document = _parse(raw)
+    if type(document) is not dict and type(document) is not list:
+        raise BadDocument("not_an_object", "The body is not a JSON object, nor an array.")
+    _check_content(raw, document)
+    return document
+
+
+def _check_content(raw: bytes, document: Wire | list[Any]) -> None:
     _check_bounds(document)
     if b"\\u0000" in raw and _holds_nul(document):
         raise BadDocument("nul_character", "A string holds the character U+0000.")
     if _has_duplicates(raw, document):
         raise BadDocument("duplicate_member", "An object names a member twice.")
-    return document
 
 
 def _parse(raw: bytes) -> Any:
@@ -82,7 +95,7 @@ def _out_of_range() -> BadDocument:
     return BadDocument("number_out_of_range", "A number is outside of +/-(2^53-1).")
 
 
-def _check_bounds(document: Wire) -> None:
+def _check_bounds(document: Wire | list[Any]) -> None:
     """Depth, size and numbers, one level at a time, so that depth costs no stack."""
     level: list[Any] = [document]
     depth = 0
@@ -130,7 +143,7 @@ def _holds_nul(node: Any) -> bool:
     return type(node) is list and any(map(_holds_nul, node))
 
 
-def _has_duplicates(raw: bytes, document: Wire) -> bool:
+def _has_duplicates(raw: bytes, document: Wire | list[Any]) -> bool:
     """Whether decoding dropped a member because its name came again.
 
     Every colon in ``raw`` either follows a name or stands in a string. Writing the document out
