@@ -5,10 +5,12 @@ from typing import Any, Literal
 
 import msgspec
 
+from ucp_server.domain.attribution import Attribution
 from ucp_server.domain.fulfillment import Address, Method
 from ucp_server.domain.lifecycle import Standing, State, standing_of
 from ucp_server.domain.problems import Problem
 from ucp_server.domain.quote import Quote
+from ucp_server.domain.tools import SoldAs
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -18,6 +20,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     item_id: str
     quantity: int
     parent_id: str | None = None
+    sold_as: SoldAs | None = None
 
 
 class Consent(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,7 +72,8 @@ class Basket(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Everything that was asked for, free of prices. A PUT replaces it whole.
 
     ``lines_made`` counts the line ids ever given, so that none comes twice. ``methods`` hold the
-    destinations that the caller sent; a buyer's stored ones are added with each quote.
+    destinations that the caller sent; a buyer's stored ones are added with each quote. ``ship_to`` is
+    for protocols that have an address and no methods: all goods go there, in the cheapest way.
     """
 
     lines: tuple[Line, ...]
@@ -80,6 +84,7 @@ class Basket(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     context: dict[str, Any] | None = None
     attribution: dict[str, str] | None = None
     lines_made: int = 0
+    ship_to: Address | None = None
 
 
 class PlacedOrder(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,6 +119,9 @@ class Checkout(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     payment_problems: tuple[Problem, ...] = ()
     # Where the buyer passes the challenge that such a problem tells of, if the provider has a page.
     challenge_url: str | None = None
+    # The recommendation that it comes from: written at its creation, by us alone, and never again.
+    # What a caller says of the sort lies in the basket.
+    attribution: Attribution | None = None
 
     @property
     def problems(self) -> tuple[Problem, ...]:

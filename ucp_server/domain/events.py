@@ -6,8 +6,11 @@ from typing import Literal
 
 import msgspec
 
+from ucp_server.domain.attribution import Attribution
 from ucp_server.domain.checkout import Subscriber
+from ucp_server.domain.money import Money
 from ucp_server.domain.order import Order
+from ucp_server.domain.tools import SoldAs
 
 
 class JobKind(StrEnum):
@@ -31,7 +34,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ``id`` is a UUIDv7 as text and stays the same over all tries (it is the event id on the wire).
     Jobs of one ``stream`` are done in the order of their ``sequence``, whatever their kind;
     ``payload`` is JSON: a `Notice` for webhooks and mail, a `MoneyMove` where money moves, a
-    `StockMove` for the rest.
+    `StockMove` for stock kept elsewhere, a `ToolWork` for tools.
     """
 
     id: str
@@ -45,9 +48,12 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The order as it was after ``what`` happened; ``about`` names its event or adjustment."""
+    """The order as it was after ``what`` happened; ``about`` names its event, adjustment or tool run.
 
-    what: Literal["placed", "shipped", "delivered", "canceled", "returned", "refunded", "changed"]
+    ``served`` is told once: when every tool of the order has done its work, or was given up.
+    """
+
+    what: Literal["placed", "served", "shipped", "delivered", "canceled", "returned", "refunded", "changed"]
     order: Order
     about: str | None = None
 
@@ -65,6 +71,24 @@ class StockMove(msgspec.Struct, frozen=True, kw_only=True):
     """The hold that a stock kept elsewhere is to release or confirm."""
 
     hold_id: str
+
+
+class ToolWork(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The run of an order that a tool is to do; ``sold_as`` is what its line was bought as."""
+
+    order_id: str
+    run_id: str
+    sold_as: SoldAs
+
+
+class Sale(msgspec.Struct, frozen=True, kw_only=True):
+    """A recommended checkout became an order, or the order came to nothing (``is_undone``)."""
+
+    order_id: str
+    attribution: Attribution
+    amount: Money
+    at: datetime
+    is_undone: bool = False
 
 
 # --- how a delivery ended ---

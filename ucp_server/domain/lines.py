@@ -9,6 +9,7 @@ from ucp_server.domain.catalog import Item
 from ucp_server.domain.checkout import Line
 from ucp_server.domain.money import checked
 from ucp_server.domain.quote import PricedLine
+from ucp_server.domain.tools import SoldAs
 
 
 class WantedLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -18,6 +19,7 @@ class WantedLine(msgspec.Struct, frozen=True, kw_only=True):
     quantity: int
     id: str | None = None
     parent_id: str | None = None
+    sold_as: SoldAs | None = None
 
 
 class Lines(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,7 +58,13 @@ def resolve_lines(wanted: Sequence[WantedLine], before: Sequence[Line], made: in
 
 def _line(want: WantedLine, line_id: str, names: Mapping[str, str]) -> Line:
     parent_id = names.get(want.parent_id) if want.parent_id else None
-    return Line(id=line_id, item_id=want.item_id, quantity=want.quantity, parent_id=parent_id)
+    return Line(
+        id=line_id,
+        item_id=want.item_id,
+        quantity=want.quantity,
+        parent_id=parent_id,
+        sold_as=want.sold_as,
+    )
 
 
 def priced_lines(lines: Sequence[Line], items: Mapping[str, Item]) -> list[PricedLine]:

@@ -12,6 +12,7 @@ import msgspec
 from ucp_server.domain import problems
 from ucp_server.domain.addresses import find_same, id_of
 from ucp_server.domain.fulfillment import (
+    Address,
     Destination,
     Group,
     Method,
@@ -39,12 +40,14 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
     """A method without its options. ``sent`` are the destinations that came from the caller.
 
-    ``is_new_choice`` when the selected option was named by this request, not kept from before.
+    ``is_new_choice`` when the selected option was named by this request, not kept from before;
+    ``takes_cheapest`` where nobody can name one.
     """
 
     method: Method
     sent: tuple[Destination, ...] | None
     is_new_choice: bool
+    takes_cheapest: bool = False
 
     @property
     def as_asked(self) -> Method:
@@ -102,16 +105,26 @@ def keep_methods(before: Sequence[Method], known: Known) -> Drafts:
     return [msgspec.structs.replace(draft, is_new_choice=False) for draft in drafts], found
 
 
-def suggested_method(known: Known) -> Draft:
-    """What a buyer is shown who has not said how the goods shall come: they can be shipped."""
+def suggested_method(known: Known, ship_to: Address | None = None) -> Draft:
+    """What a buyer is shown who has not said how the goods shall come: they can be shipped.
+
+    With ``ship_to`` they go there, by the first option that there is.
+    """
     method = Method(id=_new_id(SHIPPING, set()), type=SHIPPING, line_ids=known.line_ids)
-    return _draft(WantedMethod(type=SHIPPING), None, known, method)
+    if ship_to is None:
+        return _draft(WantedMethod(type=SHIPPING), None, known, method)
+    want = WantedMethod(
+        type=SHIPPING,
+        destinations=(WantedDestination(id=id_of(ship_to), address=ship_to),),
+        selected_destination_id=id_of(ship_to),
+    )
+    return msgspec.structs.replace(_draft(want, None, known, method), takes_cheapest=True)
 
 
 def offer(draft: Draft, options: Sequence[Option], index: int) -> tuple[Draft, Problem | None]:
-    """Put ``options`` into the method's group; an option that is not among them is deselected."""
+    """Put ``options``, cheapest first, into the method's group; an option not among them is deselected."""
     group = draft.method.groups[0]
-    chosen = group.selected_option_id
+    chosen = options[0].id if draft.takes_cheapest and options else group.selected_option_id
     problem = None
     if chosen is not None and all(option.id != chosen for option in options):
         where = f"methods[{index}].groups[0].selected_option_id"

@@ -15,6 +15,7 @@ from ucp_server.domain.checkout import Buyer, Subscriber
 from ucp_server.domain.errors import AdjustmentRefused
 from ucp_server.domain.fulfillment import Address
 from ucp_server.domain.quote import AppliedDiscount, QuotedLine, Total
+from ucp_server.domain.tools import ToolRun
 
 EventType = Literal["processing", "shipped", "in_transit", "delivered", "failed_attempt"]
 AdjustmentType = Literal["cancellation", "return", "refund"]
@@ -94,6 +95,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     subscriber: Subscriber | None = None
     attempt_id: str | None = None
     included_tax_minor: int = 0
+    runs: tuple[ToolRun, ...] = ()
 
     @property
     def total_minor(self) -> int:

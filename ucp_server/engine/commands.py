@@ -11,7 +11,7 @@ import msgspec
 
 from ucp_server.domain.checkout import Buyer, Checkout, Instrument, Subscriber
 from ucp_server.domain.errors import Refusal
-from ucp_server.domain.fulfillment import WantedMethod
+from ucp_server.domain.fulfillment import Address, WantedMethod
 from ucp_server.domain.lines import WantedLine
 from ucp_server.ports import Credential
 
@@ -19,8 +19,9 @@ from ucp_server.ports import Credential
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """The whole content of a checkout as a caller wants it.
 
-    On an update ``keep`` names the members whose absence means "as before" (``"buyer"``,
-    ``"methods"``, ``"discount_codes"``); for all others absence removes.
+    On an update ``keep`` names the members whose absence means "as before" (``"lines"``, ``"buyer"``,
+    ``"methods"``, ``"discount_codes"``, ``"ship_to"``); for all others absence removes. ``ship_to`` is
+    where everything goes in the cheapest way, where there are no ``methods``.
     """
 
     lines: tuple[WantedLine, ...]
@@ -31,6 +32,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     instruments: tuple[Instrument, ...] = ()
     context: dict[str, Any] | None = None
     attribution: dict[str, str] | None = None
+    ship_to: Address | None = None
     keep: frozenset[str] = frozenset()
 
 

@@ -16,7 +16,7 @@ from ucp_server.domain.checkout import Basket
 from ucp_server.domain.discounts import Acquaintance, Discounted, apply_discounts
 from ucp_server.domain.errors import HandlerUnavailable, InvalidRequest, Refusal
 from ucp_server.domain.fulfillment import Address, NewAddress, Option, WantedMethod
-from ucp_server.domain.lines import priced_lines, resolve_lines
+from ucp_server.domain.lines import Lines, priced_lines, resolve_lines
 from ucp_server.domain.merchant import Merchant
 from ucp_server.domain.methods import (
     PICKUP,
@@ -165,7 +165,8 @@ class Quoting:
         priced = await self._price(ask)
         known = await self._known(ask, priced)
         drafts, found = _drafts(ask, known)
-        shown = drafts or ([suggested_method(known)] if known.line_ids else [])
+        suggested = [suggested_method(known, ask.basket.ship_to)] if known.line_ids else []
+        shown = drafts or suggested
         delivered = await self._deliver(ask, priced, known, shown)
         bill = make_bill(
             ask.basket.lines,
@@ -292,7 +293,7 @@ def _asked(merchant: Merchant, before: Basket, wanted: Wanted | None, at: dateti
     if wanted is None:
         return _Ask(merchant=merchant, basket=before, wanted_methods=None, names={}, at=at)
     _check_sizes(wanted)
-    lines = resolve_lines(wanted.lines, before.lines, before.lines_made)
+    lines = _lines(wanted, before)
     keeps_methods = wanted.methods is not None or "methods" in wanted.keep
     basket = Basket(
         lines=lines.lines,
@@ -303,8 +304,17 @@ def _asked(merchant: Merchant, before: Basket, wanted: Wanted | None, at: dateti
         instruments=wanted.instruments,
         context=wanted.context,
         attribution=wanted.attribution,
+        ship_to=_kept(wanted, "ship_to", wanted.ship_to, before.ship_to),
     )
     return _Ask(merchant=merchant, basket=basket, wanted_methods=wanted.methods, names=lines.names, at=at)
+
+
+def _lines(wanted: Wanted, before: Basket) -> Lines:
+    if wanted.lines or "lines" not in wanted.keep:
+        return resolve_lines(wanted.lines, before.lines, before.lines_made)
+    return Lines(
+        lines=before.lines, made=before.lines_made, names={line.id: line.id for line in before.lines}
+    )
 
 
 def _kept(wanted: Wanted, member: str, value: T | None, before: T | None) -> T | None:
