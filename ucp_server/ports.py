@@ -311,3 +311,56 @@ class Fetch(Protocol):
         max_bytes: int,
         timeout_s: float,
     ) -> Fetched: ...
+
+
+# --- tools ---
+
+
+class ToolCall(msgspec.Struct, frozen=True, kw_only=True):
+    """What a tool is to do, and for which line of which order.
+
+    ``id`` stays the same over all tries: whoever got it before does nothing twice. ``url`` is where
+    the merchant said that the tool is, ``timeout_s`` how long it may take.
+    """
+
+    id: str
+    tool_id: str
+    url: str
+    timeout_s: float
+    merchant_id: str
+    order_id: str
+    product_id: str
+    sku: str
+    item_id: str
+    title: str
+    quantity: int
+    buyer_email: str | None = None
+
+
+class Ran(msgspec.Struct, frozen=True, tag=True):
+    """It did its work; ``output`` is shown to whoever ordered."""
+
+    output: str
+
+
+class Failed(msgspec.Struct, frozen=True, tag=True):
+    """An explicit no: trying again is pointless."""
+
+    output: str
+
+
+class Unreached(msgspec.Struct, frozen=True, tag=True):
+    """No usable answer this time."""
+
+    output: str
+
+
+ToolAnswer = Ran | Failed | Unreached
+
+
+class Tools(Protocol):
+    """How the merchant's tools are asked. A raised exception counts as `Unreached`."""
+
+    async def run(self, call: ToolCall) -> ToolAnswer:
+        """Have one tool do its work, within ``call.timeout_s``."""
+        ...

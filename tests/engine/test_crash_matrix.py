@@ -25,7 +25,18 @@ import pytest
 from tests.engine.driver import Errand, open_shop, perform, received, run_armed
 from tests.engine.invariants import broken
 from tests.engine.rows import lapse_leases, one
-from tests.engine.world import SCOPE, SHOP, SetClock, call, complete, create, psp_of, put_stock
+from tests.engine.world import (
+    SCOPE,
+    SHOP,
+    SetClock,
+    call,
+    complete,
+    create,
+    create_served,
+    psp_of,
+    put_stock,
+    put_tools,
+)
 from tests.worker.world import make_due
 from ucp_server.domain.errors import AttemptInFlight, KeyInFlight, Refusal
 from ucp_server.domain.lifecycle import State
@@ -73,6 +84,7 @@ def _cases() -> Iterator[Case]:
         "resume": ("resume", "died at complete.sent"),
         "deliver": ("deliver", "placed"),
         "settle": ("deliver", "placed"),
+        "tool": ("deliver", "placed for a tool"),
         "order": ("ship", "placed"),
         "expire": ("read", "over"),
     }
@@ -121,10 +133,11 @@ class Scene:
             if before == "over":
                 then = datetime.now(UTC) - timedelta(seconds=SHOP.ttl_s + 60)
                 setup = dataclasses.replace(setup, clock=SetClock(then))
-            answer = await Engine(setup).run(call(), create())
+            wanted = create_served() if before == "placed for a tool" else create()
+            answer = await Engine(setup).run(call(), wanted)
             assert answer.checkout_id is not None
             checkout_id = answer.checkout_id
-        if before == "placed":
+        if before.startswith("placed"):
             await self.engine.run(call(key), complete(checkout_id))
         if before.startswith("died at "):
             point = before.removeprefix("died at ")
@@ -210,6 +223,7 @@ async def test_nothing_is_lost_or_doubled(
     database: str, pool: Pool, tmp_path: Path, forks: ForkServerContext, case: Case
 ) -> None:
     await put_stock(pool, **START_STOCK)
+    await put_tools(pool, "polish")
     scene = Scene(database, pool, tmp_path, case)
     retries_matter = case.work in {"complete", "foreign", "early"}
     for action in ("kill", "raise", "cancel"):
@@ -244,6 +258,9 @@ async def expect(scene: Scene, errand: Errand) -> None:
         # The early answer does not wait for the sending, and died before it.
         paid = State.OPEN
     assert state is wanted.get(errand.work, paid)
+    if scene.case.before == "placed for a tool":
+        order = await scene.engine.read_order(SCOPE, errand.checkout_id)
+        assert [(run.state, run.output) for run in order.runs] == [("done", "polish done")]
 
 
 async def provider_has_heard_of(scene: Scene, errand: Errand) -> bool:

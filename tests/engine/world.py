@@ -21,6 +21,7 @@ from ucp_server.domain.merchant import Merchant
 from ucp_server.domain.money import Money
 from ucp_server.domain.problems import Problem
 from ucp_server.domain.quote import Quote, QuotedLine, Total
+from ucp_server.domain.tools import SoldAs
 from ucp_server.engine.commands import (
     Call,
     CancelCheckout,
@@ -96,7 +97,7 @@ class PriceList:
             await self.hold.wait()
         if wanted is not None:
             lines = tuple(
-                Line(id=f"li_{n}", item_id=line.item_id, quantity=line.quantity)
+                Line(id=f"li_{n}", item_id=line.item_id, quantity=line.quantity, sold_as=line.sold_as)
                 for n, line in enumerate(wanted.lines, 1)
             )
             basket = Basket(lines=lines, buyer=wanted.buyer, instruments=wanted.instruments)
@@ -314,6 +315,13 @@ def create(**quantities: int) -> CreateCheckout:
     return CreateCheckout(wanted=wanted(**quantities), subscriber=SUBSCRIBER)
 
 
+def create_served(*tools: str) -> CreateCheckout:
+    """A rose that ``tools`` fulfil."""
+    sold_as = SoldAs(product_id="p1", sku="R-1", tools=tools or ("polish",))
+    line = WantedLine(item_id="rose", quantity=1, sold_as=sold_as)
+    return CreateCheckout(wanted=Wanted(lines=(line,), buyer=BUYER), subscriber=SUBSCRIBER)
+
+
 def update(checkout_id: str, **quantities: int) -> UpdateCheckout:
     return UpdateCheckout(checkout_id=checkout_id, wanted=wanted(**quantities))
 
@@ -336,6 +344,14 @@ async def put_stock(pool: Pool, **pieces: int) -> None:
         await connection.executemany(
             "insert into inventory (merchant_id, item_id, on_hand) values ('shop', $1, $2)",
             list(pieces.items()),
+        )
+
+
+async def put_tools(pool: Pool, *tools: str) -> None:
+    async with pool.connection() as connection:
+        await connection.executemany(
+            "insert into tools (merchant_id, id, url, timeout_s) values ('shop', $1, $2, 2)",
+            [(tool, f"https://tools.test/{tool}") for tool in tools],
         )
 
 

@@ -8,6 +8,8 @@ import msgspec
 from ucp_server.domain.events import Delivered, DeliveryOutcome, Job, JobKind, Notice
 from ucp_server.engine.settling import MoneyDeliverer, StockDeliverer
 from ucp_server.engine.setup import Setup
+from ucp_server.engine.tooling import ToolDeliverer
+from ucp_server.ports import Ran, ToolAnswer, ToolCall, Tools
 from ucp_server.store.database import Pool
 from ucp_server.worker.deliver import Delivery
 
@@ -40,9 +42,24 @@ class Writer:
         return f"{notice.what} {notice.order.version} {notice.order.id}".encode()
 
 
-def make_delivery(setup: Setup, platform: Receiver, mailbox: Receiver | None = None) -> Delivery:
+@dataclass
+class ToolShed:
+    """Tools that answer as told; keeps the calls that came, each once for each try."""
+
+    answer: Callable[[ToolCall], ToolAnswer] = lambda call: Ran(f"{call.tool_id} done")
+    calls: list[ToolCall] = field(default_factory=list)
+
+    async def run(self, call: ToolCall) -> ToolAnswer:
+        self.calls.append(call)
+        return self.answer(call)
+
+
+def make_delivery(
+    setup: Setup, platform: Receiver, mailbox: Receiver | None = None, tools: Tools | None = None
+) -> Delivery:
     money = MoneyDeliverer(setup)
     writer = Writer()
+    tooling = ToolDeliverer(setup, tools or ToolShed())
     return Delivery(
         pool=setup.pool,
         renderers={"plain": writer, "mail": writer},
@@ -54,8 +71,13 @@ def make_delivery(setup: Setup, platform: Receiver, mailbox: Receiver | None = N
             JobKind.REFUND: money,
             JobKind.RELEASE: StockDeliverer(setup),
             JobKind.CONFIRM: StockDeliverer(setup),
+            JobKind.TOOL: tooling,
         },
-        on_parked={JobKind.CAPTURE: money.give_up, JobKind.REFUND: money.give_up},
+        on_parked={
+            JobKind.CAPTURE: money.give_up,
+            JobKind.REFUND: money.give_up,
+            JobKind.TOOL: tooling.give_up,
+        },
     )
 
 

@@ -25,6 +25,7 @@ from ucp_server.domain.order import (
     shipped,
 )
 from ucp_server.domain.refunds import count, worth_of
+from ucp_server.domain.tools import RunState
 from ucp_server.engine.commands import Scope
 from ucp_server.engine.commits import commit
 from ucp_server.engine.faults import fault_point
@@ -187,6 +188,26 @@ class Orders:
                 new = replace(new, payment="refunded")
             notice = Notice(what="refunded", order=new, about=adjustment_id)
             return _Change(order=new, notice=notice, by_mail=is_paid)
+
+        return await self._change(merchant_id, order_id, change)
+
+    async def record_run(
+        self, merchant_id: str, order_id: str, run_id: str, state: RunState, output: str
+    ) -> Order:
+        """Note what a tool made of its line; whoever listens hears of the last one. Safe to repeat."""
+
+        def change(order: Order, _at: datetime) -> _Change | None:
+            runs = tuple(
+                replace(run, state=state, output=output) if run.id == run_id else run for run in order.runs
+            )
+            is_done = any(run.id == run_id and run.state == "done" for run in order.runs)
+            if is_done or runs == order.runs:
+                return None
+            new = replace(order, version=order.version + 1, runs=runs)
+            is_served = all(run.is_over for run in runs)
+            return _Change(
+                order=new, notice=Notice(what="served", order=new, about=run_id) if is_served else None
+            )
 
         return await self._change(merchant_id, order_id, change)
 

@@ -4,8 +4,9 @@ from collections import Counter
 from datetime import datetime
 
 from ucp_server.domain.checkout import Checkout
-from ucp_server.domain.events import Job, JobKind, MoneyMove, Notice, StockMove
+from ucp_server.domain.events import Job, JobKind, MoneyMove, Notice, StockMove, ToolWork
 from ucp_server.domain.order import Expectation, Order, PaymentState, Quantity
+from ucp_server.domain.tools import ToolRun
 from ucp_server.store.attempts import AttemptRow
 from ucp_server.store.documents import encode
 from ucp_server.store.ids import new_id, new_token
@@ -31,6 +32,16 @@ def place(checkout: Checkout, attempt: AttemptRow, *, payment: PaymentState, at:
         subscriber=checkout.subscriber,
         attempt_id=attempt.id,
         included_tax_minor=quote.included_tax_minor,
+        runs=_runs(checkout),
+    )
+
+
+def _runs(checkout: Checkout) -> tuple[ToolRun, ...]:
+    return tuple(
+        ToolRun(id=new_id(), line_id=line.id, tool_id=tool_id)
+        for line in checkout.basket.lines
+        if line.sold_as is not None
+        for tool_id in line.sold_as.tools
     )
 
 
@@ -120,3 +131,21 @@ def move_stock(kind: JobKind, attempt: AttemptRow, *, at: datetime) -> Job:
         payload=encode(StockMove(hold_id=attempt.hold_id)),
         created_at=at,
     )
+
+
+def serve(checkout: Checkout, order: Order, *, at: datetime) -> list[Job]:
+    """A job for each tool that the order waits for. They are independent, so each has its own stream."""
+    sold_as = {line.id: line.sold_as for line in checkout.basket.lines}
+    return [
+        Job(
+            id=run.id,
+            merchant_id=order.merchant_id,
+            kind=JobKind.TOOL,
+            stream=f"tool:{run.id}",
+            sequence=1,
+            payload=encode(ToolWork(order_id=order.id, run_id=run.id, sold_as=sold)),
+            created_at=at,
+        )
+        for run in order.runs
+        if (sold := sold_as[run.line_id]) is not None
+    ]

@@ -8,8 +8,16 @@ create table apps (
     -- which of the merchant's payment handlers takes the money of its sales
     handler_id text not null default '',
     webhook_url text not null default '',
-    webhook_secret_sealed bytea, -- AES-256-GCM under the server secret
     primary key (merchant_id, id)
+);
+
+-- What the events of an app are signed with; beside the apps, which come anew with the shop's tables.
+create table app_webhook_secrets (
+    merchant_id text not null,
+    app_id uuid not null,
+    sealed bytea not null, -- AES-256-GCM under the server secret
+    created_at timestamptz not null default now(),
+    primary key (merchant_id, app_id)
 );
 
 create table app_products (
