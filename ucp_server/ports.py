@@ -245,6 +245,34 @@ class Payment(Protocol):
         ...
 
 
+class Vaulted(msgspec.Struct, frozen=True, tag=True):
+    """The provider keeps the card. ``display`` may be shown, as in `Instrument`."""
+
+    reference: str
+    display: dict[str, str | int]
+
+
+class Vault(Protocol):
+    """What a payment handler may offer beside `Payment`: it keeps cards for later payments.
+
+    Its ``authorise`` is then given ``Credential(type="vault_reference", members={"reference": ...})``.
+    """
+
+    async def vault(self, merchant_id: str, card: Credential, key: str) -> Vaulted | Declined | Unknown:
+        """Have the provider, and nobody else, keep ``card``.
+
+        The same ``key`` is the same reference, another key another one, also for a known card.
+        Its members: ``number`` (digits), ``expiry_month`` (1 to 12), ``expiry_year`` (four digits),
+        ``cvc`` and ``name`` where they are known. `Declined` has the code ``invalid_card`` for what is
+        no card, ``card_declined`` for one that the provider does not take.
+        """
+        ...
+
+    async def forget(self, merchant_id: str, reference: str) -> None:
+        """Drop the card, if it is there. Safe to repeat; raises where the provider does not confirm."""
+        ...
+
+
 # --- mail ---
 
 

@@ -19,6 +19,9 @@ Refusal
  ├─ ItemNotOffered                     not in the offer, or no longer sold
  ├─ NothingOffered                     nothing is offered on this occasion
  ├─ PromotionUnknown, StorefrontNotFound   a code or a storefront that is not known here
+ ├─ SubmissionNotFound, MethodNotFound     unknown, or somebody else's: nobody can tell which
+ ├─ CardDeclined                       a card that the provider does not keep
+ ├─ VaultUnavailable                   nobody keeps cards here, or it does not answer
  └─ StoreUnavailable                   Postgres does not answer: nothing was done
 """
 
@@ -203,3 +206,37 @@ class StorefrontNotFound(Refusal):
 
     def __init__(self) -> None:
         super().__init__("This storefront is not known here.")
+
+
+class SubmissionNotFound(Refusal):
+    code = "not_found"
+
+    def __init__(self) -> None:
+        super().__init__("This submission was not found.")
+
+
+class MethodNotFound(Refusal):
+    code = "method_not_found"
+
+    def __init__(self) -> None:
+        super().__init__("This payment method was not found.")
+
+
+class CardDeclined(Refusal):
+    """``is_invalid``: it is no card at all, rather than one that the provider does not take."""
+
+    code = "card_declined"
+
+    def __init__(self, text: str, *, is_invalid: bool = False) -> None:
+        super().__init__(text)
+        self.is_invalid = is_invalid
+
+
+class VaultUnavailable(Refusal):
+    """``retry_after_s`` is None where no handler of the merchant keeps cards."""
+
+    code = "vault_unavailable"
+
+    def __init__(self, *, is_offered: bool = True) -> None:
+        super().__init__("Cards cannot be kept at the moment." if is_offered else "No cards are kept here.")
+        self.retry_after_s = 5 if is_offered else None

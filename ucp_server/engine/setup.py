@@ -9,7 +9,7 @@ from ucp_server.domain.checkout import Basket
 from ucp_server.domain.merchant import Merchant
 from ucp_server.domain.quote import Quote
 from ucp_server.engine.commands import Renderer, Scope, Wanted
-from ucp_server.ports import Clock, Payment, Stock
+from ucp_server.ports import Clock, Payment, Stock, Vault
 from ucp_server.store.database import Pool
 
 
@@ -51,6 +51,7 @@ def _nobody_listens() -> None:
 class Setup:
     """``payments`` are by merchant and handler id; ``stocks`` of those merchants that keep their own.
 
+    ``vaults`` hold of each merchant the one handler that keeps cards, with its id.
     ``renderers`` are by binding name: they write the replies of requests that died. ``hint`` is
     called when jobs were queued; it must not wait.
     """
@@ -62,5 +63,6 @@ class Setup:
     clock: Clock
     renderers: Mapping[str, Renderer]
     stocks: Mapping[str, Stock] = field(default_factory=dict)
+    vaults: Mapping[str, tuple[str, Vault]] = field(default_factory=dict)
     timings: Timings = field(default_factory=Timings)
     hint: Callable[[], None] = _nobody_listens

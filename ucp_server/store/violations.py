@@ -28,6 +28,10 @@ class StockShort(Violation):
     """Fewer pieces are left than wanted."""
 
 
+class CorrelationTaken(Violation):
+    """The caller has handed in something else, or the same, under this name of its own."""
+
+
 class AmountExceeded(Violation):
     """More would be captured than was authorised, or refunded than was captured."""
 
@@ -35,7 +39,11 @@ class AmountExceeded(Violation):
 # Partitions have names of their own for the constraint of their parent.
 _BY_NAME: Final = (
     (re.compile(r"claims(_\d+)?_pkey"), KeyTaken),
-    (re.compile(r"(checkouts|orders)(_\w+)?_pkey|(attempts|outbox)_pkey|attempts_psp_key"), RowExists),
+    (
+        re.compile(r"(checkouts|orders)(_\w+)?_pkey|(attempts|outbox|submissions)_pkey|attempts_psp_key"),
+        RowExists,
+    ),
+    (re.compile(r"submissions_correlation"), CorrelationTaken),
     (re.compile(r"attempts_one_open"), AttemptOpen),
     (re.compile(r"inventory_reserved_on_hand"), StockShort),
     (re.compile(r"attempts_captured_amount|attempts_refunded_captured"), AmountExceeded),

@@ -3,32 +3,18 @@
 A credential leaves the document here, on its way into a `Credential`, and is never rendered.
 """
 
-import re
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
 from ucp_server.domain.checkout import Instrument
+from ucp_server.domain.display import displayable
 from ucp_server.domain.errors import InvalidRequest
 from ucp_server.ports import Credential
 from ucp_server.ucp.addresses import decode_address, render_address
 
 Wire = dict[str, Any]
-
-# The facts of an instrument that may be kept and shown (S/shopping/types/card_payment_instrument.json).
-DISPLAYED: Final = (
-    "brand",
-    "last_digits",
-    "expiry_month",
-    "expiry_year",
-    "description",
-    "card_art",
-)
-# Shown, kept, logged by others: twelve digits in a row are a card number that strayed in here.
-_CARD_NUMBER: Final = re.compile(r"(?:\d[ -]?){12}", re.ASCII)
-# Four digits may be shown (PCI DSS 3.4.1 allows those and the issuer's first six).
-_LAST_DIGITS_MAX: Final = 4
 
 
 class _InstrumentSent(msgspec.Struct):
@@ -77,17 +63,9 @@ def _instrument(sent: _InstrumentSent) -> Instrument:
         handler_id=sent.handler_id,
         type=sent.type,
         selected=sent.selected,
-        display={
-            name: sent.display[name] for name in DISPLAYED if _may_be_shown(sent.display.get(name), name)
-        },
+        display=displayable(sent.display),
         billing_address=decode_address(sent.billing_address or {}),
     )
-
-
-def _may_be_shown(value: Any, name: str) -> bool:
-    if isinstance(value, str):
-        return not _CARD_NUMBER.search(value) and (name != "last_digits" or len(value) <= _LAST_DIGITS_MAX)
-    return type(value) is int and value < 10_000  # a month or a year
 
 
 def render_instruments(instruments: Iterable[Instrument]) -> list[Wire]:

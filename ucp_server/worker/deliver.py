@@ -91,8 +91,9 @@ RULES: Final[Mapping[JobKind, RetryRule]] = MappingProxyType(
         JobKind.CONFIRM: RetryRule(_PAUSES_S, 30 * DAY_S),
         # Somebody waits for what the tool makes; a person takes over soon.
         JobKind.TOOL: RetryRule((5.0, 30.0, 5 * MINUTE_S), 10 * MINUTE_S),
-        # Its caller asks every two seconds, and gives up after some minutes.
-        JobKind.SUBMIT: RetryRule((1.0, 2.0, 5.0), 10 * MINUTE_S),
+        # Its caller asks every two seconds. It ends with its checkout, or when the provider has spoken;
+        # a buyer who comes back from a challenge does not wait longer than for any other page.
+        JobKind.SUBMIT: RetryRule((1.0, 1.0, 2.0, 2.0, 5.0), 30 * DAY_S),
         JobKind.EVIDENCE: RetryRule(_PAUSES_S, 30 * DAY_S),
     }
 )

@@ -26,14 +26,19 @@ create table stored_methods (
     id uuid not null,
     -- whose it is, in the merchant's own words
     owner text not null,
+    -- under which it was added: the same twice is one method
+    key text not null,
     handler_id text not null,
-    reference_sealed bytea not null, -- AES-256-GCM under the server secret
-    display jsonb not null default '{}',
+    -- the provider's name of the card, AES-256-GCM under the server secret; null once deleted
+    reference_sealed bytea,
+    display jsonb not null,
     state text not null check (state in ('active', 'inactive', 'deleted')),
-    created_at timestamptz not null default now(),
-    primary key (merchant_id, id)
+    created_at timestamptz not null,
+    primary key (merchant_id, id),
+    constraint stored_methods_key unique (merchant_id, owner, key),
+    constraint stored_methods_reference check ((reference_sealed is null) = (state = 'deleted'))
 );
-create index stored_methods_of_owner on stored_methods (merchant_id, owner) where state <> 'deleted';
+create index stored_methods_of_owner on stored_methods (merchant_id, owner, id) where state <> 'deleted';
 
 create table submissions (
     merchant_id text not null,
@@ -44,15 +49,22 @@ create table submissions (
     correlation text,
     fingerprint bytea not null,
     checkout_id uuid not null,
+    owner text not null,
+    -- what the caller was told last; it follows the checkout, and ends with done or failed
     state text not null check (state in ('processing', 'action_needed', 'done', 'failed')),
     failure text,
     polls bigint not null default 0,
-    document jsonb not null,
-    created_at timestamptz not null default now(),
-    updated_at timestamptz not null default now(),
+    -- the provider's name of the card, AES-256-GCM under the server secret; null once it is over
+    reference_sealed bytea,
+    -- with which handler it is paid, and what becomes of the card
+    terms jsonb not null,
+    -- how often it was begun to pay under a key of its own
+    round integer not null default 1,
+    created_at timestamptz not null,
+    updated_at timestamptz not null,
     primary key (merchant_id, id),
     constraint submissions_tracking unique (merchant_id, tracking),
     constraint submissions_correlation unique (merchant_id, platform_id, correlation),
-    constraint submissions_checkout unique (merchant_id, checkout_id)
+    constraint submissions_checkout unique (merchant_id, checkout_id),
+    constraint submissions_failure check ((failure is not null) = (state = 'failed'))
 );
-create index submissions_working on submissions (merchant_id, created_at) where state = 'processing';
