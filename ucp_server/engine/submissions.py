@@ -133,9 +133,9 @@ class Submissions:
         that), ProblemRefused (``totals_changed``), MethodNotFound, CardDeclined, VaultUnavailable,
         and what `Engine.run` names for a create.
         """
-        earlier = await self._earlier(scope, order)
+        earlier = await self.find(scope, order.correlation, order.fingerprint)
         if earlier is not None:
-            return earlier.submission
+            return earlier
         await self._check(scope, order)
         payment = await self._payment(scope, order)
         try:
@@ -151,6 +151,18 @@ class Submissions:
             return await self._join_twin(scope, order, payment)
         await fault_point("submit.committed")
         self._setup.hint()
+        return row.submission
+
+    async def find(self, scope: Scope, correlation: str | None, fingerprint: bytes) -> Submission | None:
+        """What ``correlation`` names already. Raises KeyReused where that is another order."""
+        if correlation is None:
+            return None
+        async with read(self._setup.pool) as db:
+            row = await load_correlated(db, scope.merchant_id, scope.platform_id, correlation)
+        if row is None:
+            return None
+        if not hmac.compare_digest(row.fingerprint, fingerprint):
+            raise KeyReused
         return row.submission
 
     async def poll(self, scope: Scope, tracking: str) -> Submission:
@@ -174,16 +186,6 @@ class Submissions:
         return progress_of(await read_checkout(self._setup, scope, found.checkout_id))
 
     # --- before anything is written ---
-
-    async def _earlier(self, scope: Scope, order: SubmitCheckout) -> SubmissionRow | None:
-        """What the correlation names already. Raises KeyReused where that is another order."""
-        if order.correlation is None:
-            return None
-        async with read(self._setup.pool) as db:
-            row = await load_correlated(db, scope.merchant_id, scope.platform_id, order.correlation)
-        if row is not None and not hmac.compare_digest(row.fingerprint, order.fingerprint):
-            raise KeyReused
-        return row
 
     async def _check(self, scope: Scope, order: SubmitCheckout) -> None:
         """No card leaves for the vault for something that cannot be sold."""
@@ -283,14 +285,14 @@ class Submissions:
     async def _join_twin(self, scope: Scope, order: SubmitCheckout, payment: _Payment) -> Submission:
         """The twin was quicker. Under the same order its card is ours; our checkout expires unpaid."""
         try:
-            first = await self._earlier(scope, order)
+            first = await self.find(scope, order.correlation, order.fingerprint)
         except KeyReused:
             if payment.is_ours:
                 card = payment.card
                 await forget_card(self._setup, scope.merchant_id, card.handler_id, card.reference)
             raise
         assert first is not None, "the constraint has seen it"
-        return first.submission
+        return first
 
 
 def _job_of(submission: Submission) -> Job:
