@@ -1,1 +1,1 @@
-"""The binding for Azotte C2A: an offer, a checkout handed in whole, a tracking number."""
+"""Binding: Azotte C2A. An offer is ordered from in one call and paid by a worker; its caller polls."""

@@ -1,0 +1,48 @@
+"""The binding as the composition root builds it: its routes, and its form for errors of the layers."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from starlette.requests import Request
+from starlette.routing import Route
+from starlette.types import Scope
+
+from ucp_server.asgi.facts import facts_of
+from ucp_server.asgi.reply import Reply
+from ucp_server.c2a.errors import render_error, render_refusal
+from ucp_server.c2a.incoming import Shop
+from ucp_server.c2a.operations import Operations
+from ucp_server.c2a.refusals import TenantNotFound
+from ucp_server.c2a.rest import PREFIXES, Endpoint, operation_at, read_incoming, routes
+
+PATHS: Final = tuple(f"{prefix}/" for prefix in PREFIXES)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Binding:
+    """C2A over one engine. ``shop_of`` finds the merchant of a tenant (``x-tn``), None for none."""
+
+    operations: Operations
+    shop_of: Callable[[Request, str], Shop | None]
+
+    def routes(self) -> list[Route]:
+        return list(routes(self._endpoint))
+
+    def refuse(self, status: int, code: str, text: str, scope: Scope) -> Reply:
+        """An error that a layer around the routes found, in the form of what was asked."""
+        return render_error(status, code.upper(), text, operation_at(scope["path"]))
+
+    def _endpoint(self, operation: str, prefix: str) -> Endpoint:
+        async def answer(request: Request) -> Reply:
+            facts = facts_of(request.scope)
+            facts["protocol"], facts["operation"] = "c2a", operation
+            # UUIDs have no letter case (RFC 9562, section 4).
+            shop = self.shop_of(request, request.headers.get("x-tn", "").strip().lower())
+            if shop is None:
+                refusal = TenantNotFound()
+                facts["outcome"] = refusal.code
+                return render_refusal(refusal, operation)
+            return await self.operations.perform(await read_incoming(request, operation, shop, prefix))
+
+        return answer
