@@ -23,9 +23,7 @@ from ucp_server.domain.errors import (
     PromotionUnknown,
     StorefrontNotFound,
 )
-from ucp_server.domain.fulfillment import WantedDestination, WantedGroup, WantedMethod
 from ucp_server.domain.lines import WantedLine
-from ucp_server.domain.methods import SHIPPING
 from ucp_server.domain.offering import Bundle, MadeOffer, OfferedBundle, is_same_code
 from ucp_server.domain.problems import Kind, Problem
 from ucp_server.domain.quote import Quote
@@ -45,8 +43,6 @@ BUNDLES_MAX: Final = 100
 QUOTES_AT_ONCE: Final = 4
 
 _GONE: Final = "item_unavailable"
-# The one address of a customer, as the quote is asked for it.
-_HOME: Final = "home"
 
 
 class Occasion(msgspec.Struct, frozen=True, kw_only=True):
@@ -138,9 +134,9 @@ class Offering:
             ),
             buyer=_buyer(registered),
             discount_codes=(offer.discount_code,) if offer.discount_code else None,
-            methods=_to_home(registered),
+            ship_to=registered.address if registered else None,
         )
-        wanted, quote = await self._quote_delivered(scope, wanted)
+        quote = await self._quote(scope, wanted, self._setup.clock.now())
         _check_promise(offer, offered, quote)
         return OfferOrder(wanted=wanted, expected_total_minor=quote.total_minor)
 
@@ -207,19 +203,6 @@ class Offering:
             raise OfferExpired
         return offer
 
-    async def _quote_delivered(self, scope: Scope, wanted: Wanted) -> tuple[Wanted, Quote]:
-        """Priced with the cheapest way to the customer, where anything has to be sent."""
-        at = self._setup.clock.now()
-        quote = await self._quote(scope, wanted, at)
-        groups = [group for method in quote.methods or () for group in method.groups]
-        options = groups[0].options if groups else ()
-        if wanted.methods is None or not options:
-            return msgspec.structs.replace(wanted, methods=None), quote
-        choice = (WantedGroup(selected_option_id=options[0].id),)
-        methods = tuple(msgspec.structs.replace(method, groups=choice) for method in wanted.methods)
-        wanted = msgspec.structs.replace(wanted, methods=methods)
-        return wanted, await self._quote(scope, wanted, at)
-
 
 class _Asked(msgspec.Struct, frozen=True, kw_only=True):
     scope: Scope
@@ -237,13 +220,6 @@ def _buyer(registered: Registered | None) -> Buyer | None:
     if registered is None:
         return None
     return Buyer(email=registered.email, full_name=registered.name or None)
-
-
-def _to_home(registered: Registered | None) -> tuple[WantedMethod, ...] | None:
-    if registered is None or registered.address is None:
-        return None
-    home = WantedDestination(id=_HOME, address=registered.address)
-    return (WantedMethod(type=SHIPPING, destinations=(home,), selected_destination_id=_HOME),)
 
 
 def _unlocks(bundles: Sequence[Bundle], code: str) -> bool:
