@@ -11,6 +11,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from ucp_server.domain.attribution import Offer, OfferQuery
 from ucp_server.domain.catalog import Item
 from ucp_server.domain.checkout import Instrument
 from ucp_server.domain.discounts import DiscountRule
@@ -59,6 +60,21 @@ class Stock(Protocol):
 
     async def confirm(self, merchant_id: str, hold_id: str) -> None:
         """The held pieces are sold. Safe to repeat."""
+        ...
+
+
+# --- offers ---
+
+
+class Offers(Protocol):
+    """What may be recommended, of all merchants. An offer's id is its own among all of them."""
+
+    async def search(self, query: OfferQuery) -> Sequence[Offer]:
+        """Active offers that fit, cheapest first, at most ``query.limit``."""
+        ...
+
+    async def find(self, offer_id: str) -> Offer | None:
+        """Also one that is not active."""
         ...
 
 

@@ -38,6 +38,8 @@ ARGUMENTS: dict[str, Any] = {
 
 
 def every_kind(kind: type[Refusal] = Refusal) -> Iterator[type[Refusal]]:
+    if kind is domain.AttributionRefusal:
+        return  # no platform meets these: it neither searches nor recommends
     # What other bindings find wrong by themselves never comes here.
     if kind.__module__.startswith(("ucp_server.domain.", "ucp_server.ucp.")):
         yield kind

@@ -22,6 +22,16 @@ Refusal
  ├─ SubmissionNotFound, MethodNotFound     unknown, or somebody else's: nobody can tell which
  ├─ CardDeclined                       a card that the provider does not keep
  ├─ VaultUnavailable                   nobody keeps cards here, or it does not answer
+ ├─ AttributionRefusal                 of searches, recommendations and the ledger
+ │   ├─ SessionNotFound, RecommendationNotFound, ConversionNotFound   unknown, or somebody else's
+ │   ├─ SessionExpired                 a search is 24 hours old
+ │   ├─ OfferUnknown                  not among what the search found
+ │   ├─ OfferGone                      it was offered, and is no longer
+ │   ├─ MerchantNotReady               the offer's merchant cannot be paid here
+ │   ├─ HandOffRefused                 no checkout could be made of a recommendation
+ │   ├─ AlreadyConverted               the search has led to another sale
+ │   ├─ ReportRefused                  a sale that cannot be as it is told
+ │   └─ RulingRefused                  the conversion's state does not allow it
  └─ StoreUnavailable                   Postgres does not answer: nothing was done
 """
 
@@ -240,3 +250,81 @@ class VaultUnavailable(Refusal):
     def __init__(self, *, is_offered: bool = True) -> None:
         super().__init__("Cards cannot be kept at the moment." if is_offered else "No cards are kept here.")
         self.retry_after_s = 5 if is_offered else None
+
+
+class AttributionRefusal(Refusal):
+    """What only those meet who search, recommend, or tell of sales."""
+
+
+class SessionNotFound(AttributionRefusal):
+    code = "session_not_found"
+
+    def __init__(self) -> None:
+        super().__init__("This search was not found.")
+
+
+class SessionExpired(AttributionRefusal):
+    code = "session_expired"
+
+    def __init__(self) -> None:
+        super().__init__("The time of this search is over; please search again.")
+
+
+class RecommendationNotFound(AttributionRefusal):
+    code = "recommendation_not_found"
+
+    def __init__(self) -> None:
+        super().__init__("This recommendation was not found.")
+
+
+class OfferUnknown(AttributionRefusal):
+    code = "offer_unknown"
+
+    def __init__(self) -> None:
+        super().__init__("This offer is not among what the search found.")
+
+
+class OfferGone(AttributionRefusal):
+    code = "offer_gone"
+
+    def __init__(self) -> None:
+        super().__init__("This offer is no longer made.")
+
+
+class MerchantNotReady(AttributionRefusal):
+    code = "merchant_not_ready"
+
+    def __init__(self) -> None:
+        super().__init__("The merchant of this offer cannot be paid here.")
+
+
+class HandOffRefused(AttributionRefusal):
+    code = "hand_off_refused"
+
+
+class AlreadyConverted(AttributionRefusal):
+    code = "already_converted"
+
+    def __init__(self) -> None:
+        super().__init__("This search has led to another sale.")
+
+
+class ReportRefused(AttributionRefusal):
+    code = "report_refused"
+
+
+class ConversionNotFound(AttributionRefusal):
+    code = "conversion_not_found"
+
+    def __init__(self) -> None:
+        super().__init__("This conversion was not found.")
+
+
+class RulingRefused(AttributionRefusal):
+    """``state`` is the one that stands in the way."""
+
+    code = "ruling_refused"
+
+    def __init__(self, state: str) -> None:
+        super().__init__(f"The conversion is {state}; this cannot be decided.")
+        self.state = state

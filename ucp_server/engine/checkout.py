@@ -61,6 +61,7 @@ async def create(setup: Setup, call: Call, command: CreateCheckout) -> Answer:
         updated_at=at,
         expires_at=at + timedelta(seconds=command.ttl_s or merchant.ttl_s),
         subscriber=command.subscriber,
+        attribution=command.attribution,
     )
     write = _write(call, checkout, quote)
     await fault_point("create.before_commit")

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from ucp_server.domain.attribution import Attribution
 from ucp_server.domain.checkout import Buyer, Checkout, Instrument, Subscriber
 from ucp_server.domain.errors import Refusal
 from ucp_server.domain.fulfillment import Address, WantedMethod
@@ -37,11 +38,15 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CreateCheckout(msgspec.Struct, frozen=True, kw_only=True):
-    """``ttl_s``: how many seconds it stays open, where the protocol says so instead of the merchant."""
+    """``ttl_s``: how many seconds it stays open, where the protocol says so instead of the merchant.
+
+    ``attribution`` is for `engine/attribution.py` alone: never what a caller said.
+    """
 
     wanted: Wanted
     subscriber: Subscriber | None = None
     ttl_s: int | None = None
+    attribution: Attribution | None = None
 
 
 class UpdateCheckout(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,8 +4,10 @@ from typing import Final
 
 import msgspec
 
+from ucp_server.domain.attribution import Recommendation, SearchSession
 from ucp_server.domain.checkout import Checkout, Subscriber
-from ucp_server.domain.events import MoneyMove, StockMove, ToolWork
+from ucp_server.domain.events import MoneyMove, Sale, StockMove, ToolWork
+from ucp_server.domain.ledger import LedgerEntry
 from ucp_server.domain.order import Order
 
 encode: Final = msgspec.json.Encoder().encode

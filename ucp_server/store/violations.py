@@ -36,6 +36,18 @@ class AmountExceeded(Violation):
     """More would be captured than was authorised, or refunded than was captured."""
 
 
+class EventKnown(Violation):
+    """The source told of this event before."""
+
+
+class EntryTaken(Violation):
+    """Others added to the conversion at the same moment, or opened it."""
+
+
+class HandleTaken(Violation):
+    """Somebody has this handle."""
+
+
 # Partitions have names of their own for the constraint of their parent.
 _BY_NAME: Final = (
     (re.compile(r"claims(_\d+)?_pkey"), KeyTaken),
@@ -47,6 +59,9 @@ _BY_NAME: Final = (
     (re.compile(r"attempts_one_open"), AttemptOpen),
     (re.compile(r"inventory_reserved_on_hand"), StockShort),
     (re.compile(r"attempts_captured_amount|attempts_refunded_captured"), AmountExceeded),
+    (re.compile(r"ledger_event"), EventKnown),
+    (re.compile(r"ledger_order|ledger_conversion"), EntryTaken),
+    (re.compile(r"handles_pkey|evidence_sources_pkey"), HandleTaken),
 )
 
 

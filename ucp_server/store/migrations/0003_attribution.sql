@@ -28,7 +28,8 @@ create table search_sessions (
     expires_at timestamptz not null,
     primary key (merchant_id, id)
 );
-create index search_sessions_expiring on search_sessions (expires_at);
+-- what led to nothing is removed
+create index search_sessions_unused on search_sessions (expires_at) where state = 'created';
 
 create table recommendations (
     merchant_id text not null,
@@ -40,31 +41,43 @@ create table recommendations (
     followed bigint not null default 0,
     primary key (merchant_id, id)
 );
+-- a session or a link names no merchant
 create index recommendations_of_session on recommendations (session_id);
+create index recommendations_by_id on recommendations (id);
 create unique index recommendations_of_checkout on recommendations (merchant_id, checkout_id)
     where checkout_id is not null;
 
 create table evidence_sources (
     merchant_id text not null,
-    id text not null check (length(id) between 1 and 64),
+    id text not null check (id ~ '^[a-z0-9][a-z0-9_-]{0,63}$'),
+    -- what it may tell of beside payments
+    milestones text[] not null default '{}',
     secret_sealed bytea not null, -- AES-256-GCM under the server secret
     created_at timestamptz not null default now(),
     revoked_at timestamptz,
     primary key (merchant_id, id)
 );
 
+alter table handles drop constraint handles_kind_check;
+alter table handles add constraint handles_kind_check check (kind in ('app', 'offer', 'tenant', 'source'));
+
 create table ledger (
     merchant_id text not null,
     id uuid not null,
     conversion_id uuid not null,
     sequence bigint not null check (sequence >= 1),
-    kind text not null,
+    -- null for what belongs to no conversion
+    session_id uuid,
     source text not null,
     -- the source's own id of what it tells; the same twice is one entry
-    event_id text not null,
+    event_id text not null check (length(event_id) between 1 and 255),
     document jsonb not null,
-    recorded_at timestamptz not null default now(),
+    recorded_at timestamptz not null,
     primary key (merchant_id, id),
     constraint ledger_order unique (merchant_id, conversion_id, sequence),
     constraint ledger_event unique (merchant_id, source, event_id)
 );
+-- one search, one sale
+create unique index ledger_conversion on ledger (merchant_id, session_id)
+    where sequence = 1 and session_id is not null;
+create index ledger_of_session on ledger (session_id) where session_id is not null;
