@@ -5,6 +5,7 @@ The books survive a kill -9, so the same PSP serves tests in one process and in 
 
 import asyncio
 import fcntl
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -35,6 +36,8 @@ from ucp_server.engine.commands import (
     WantedLine,
 )
 from ucp_server.engine.setup import Setup, Timings
+from ucp_server.engine.submissions import BINDING as SUBMISSIONS
+from ucp_server.engine.submissions import NewCard, StoredMethodRef, SubmissionRenderer, SubmitCheckout
 from ucp_server.ports import (
     ActionNeeded,
     Approved,
@@ -46,6 +49,7 @@ from ucp_server.ports import (
     Outcome,
     Settlement,
     Unknown,
+    Vaulted,
 )
 from ucp_server.store.database import Pool
 
@@ -65,6 +69,19 @@ QUICK = Timings(
     certainty_within_s=3.0,
 )
 PRICES = {"rose": 1200, "tulip": 500, "vase": 3000}
+SECRET = b"the secret of the test shop"
+# What the provider does with each card that it keeps.
+CARDS = {
+    "4242424242424242": "success_token",
+    "4000000000000002": "fail_token",
+    "4000000000003155": "challenge_token",
+    "4000000000009995": "lost_after_token",
+    "4000000000009987": "lost_before_token",
+    "4000000000009979": "not_sent_token",
+}
+GOOD_CARD, BAD_CARD, CHALLENGED_CARD = list(CARDS)[:3]
+LOST_AFTER_CARD, LOST_BEFORE_CARD, NOT_SENT_CARD = list(CARDS)[3:]
+REFUSED_CARD = "4000000000000069"
 
 
 class SystemClock:
@@ -141,10 +158,12 @@ class FilePsp:
 
     ``hold`` keeps authorisations waiting after they are in the books; ``deaf`` makes look-ups and
     settlements unknown; ``settling`` makes a missing key unknown instead of never sent.
+    Its vault is a folder with a file for each card, in which stands what it will do.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.cards = path.with_suffix(".cards")
         self.hold: asyncio.Event | None = None
         self.takes_s = 0.0
         self.arrived = asyncio.Event()
@@ -168,7 +187,7 @@ class FilePsp:
         )
 
     async def authorise(self, attempt: Attempt, instrument: Instrument, credential: Credential) -> Outcome:
-        token = str(credential.members["token"])
+        token = self._token_of(credential)
         if token == "not_sent_token":
             return NotSent("connection refused")
         if token == "lost_before_token":
@@ -229,10 +248,39 @@ class FilePsp:
                 return Declined(str(refused))
         return Approved(known.reference, amount)
 
-    def pass_challenge(self, psp_key: str) -> None:
+    async def vault(self, merchant_id: str, card: Credential, key: str) -> Vaulted | Declined | Unknown:
+        if self.is_deaf:
+            raise ConnectionResetError(card.members["number"])
+        number = str(card.members["number"])
+        token = CARDS.get(number)
+        if token is None:
+            return Declined("This card is not taken.", code="card_declined")
+        reference = f"card_{hashlib.sha256(key.encode()).hexdigest()[:20]}"
+        self.cards.mkdir(exist_ok=True)
+        (self.cards / reference).write_text(token)
+        display: dict[str, str | int] = {"brand": "visa", "last_digits": number[-4:], "secret": number}
+        return Vaulted(reference, display)
+
+    async def forget(self, merchant_id: str, reference: str) -> None:
+        if self.is_deaf:
+            raise ConnectionResetError
+        (self.cards / reference).unlink(missing_ok=True)
+
+    @property
+    def kept(self) -> list[str]:
+        """The references of all cards in the vault."""
+        return sorted(file.name for file in self.cards.glob("*"))
+
+    def _token_of(self, credential: Credential) -> str:
+        if credential.type != "vault_reference":
+            return str(credential.members["token"])
+        card = self.cards / str(credential.members["reference"])
+        return card.read_text() if card.exists() else "fail_token"
+
+    def pass_challenge(self, psp_key: str, *, passed: bool = True) -> None:
         with self.books() as books:
             known = books.authorisations[psp_key]
-            books.write(known, "authorised", known.asked_minor)
+            books.write(known, "authorised" if passed else "declined", known.asked_minor)
 
 
 class PlainRenderer:
@@ -263,7 +311,8 @@ def make_setup(pool: Pool, books: Path, **overrides: object) -> Setup:
         "quoting": PriceList(),
         "payments": {"shop": {"psp": psp}},
         "clock": SystemClock(),
-        "renderers": {"plain": PlainRenderer()},
+        "renderers": {"plain": PlainRenderer(), SUBMISSIONS: SubmissionRenderer()},
+        "vaults": {"shop": ("psp", psp)},
         "timings": QUICK,
         **overrides,
     }
@@ -337,6 +386,31 @@ def complete(checkout_id: str, token: str = "success_token", **more: object) -> 
         credential=Credential(type="token", members={"token": token}),
         **more,
     )
+
+
+def card(number: str = GOOD_CARD) -> Credential:
+    members = {"number": number, "cvc": "123", "expiry_month": 7, "expiry_year": 2031}
+    return Credential(type="card", members=members)
+
+
+def order(
+    tracking: str,
+    pays: str | StoredMethodRef = GOOD_CARD,
+    *,
+    keep: bool = False,
+    **more: object,
+) -> SubmitCheckout:
+    """One rose; ``pays`` is a card's number, or a stored method."""
+    pay_with = NewCard(card=card(pays), keep=keep, alias="mine") if isinstance(pays, str) else pays
+    given: dict[str, object] = {
+        "owner": "ada",
+        "wanted": wanted(),
+        "pay_with": pay_with,
+        "fingerprint": b"same",
+        "tracking": tracking,
+        **more,
+    }
+    return SubmitCheckout(**given)
 
 
 async def put_stock(pool: Pool, **pieces: int) -> None:

@@ -5,7 +5,10 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from tests.engine.world import SECRET
 from ucp_server.domain.events import Delivered, DeliveryOutcome, Job, JobKind, Notice
+from ucp_server.engine.driving import SubmissionDeliverer
+from ucp_server.engine.runner import Engine
 from ucp_server.engine.settling import MoneyDeliverer, StockDeliverer
 from ucp_server.engine.setup import Setup
 from ucp_server.engine.tooling import ToolDeliverer
@@ -71,6 +74,7 @@ def make_delivery(
             JobKind.REFUND: money,
             JobKind.RELEASE: StockDeliverer(setup),
             JobKind.CONFIRM: StockDeliverer(setup),
+            JobKind.SUBMIT: SubmissionDeliverer(setup, Engine(setup), SECRET),
             JobKind.TOOL: tooling,
         },
         on_parked={
