@@ -60,7 +60,7 @@ async def test_every_merchant_has_a_key_and_the_first_one_the_shop(database: str
     two = {"first": MERCHANT, "second": MERCHANT}
     given = settings(database, tmp_path, merchant=two, import_dir=folder("demo_shop"))
     (line,) = await app.prepare(given)
-    assert line.startswith("shop: 27 items from ")
+    assert line.startswith("shop: 30 items from ")
     assert await rows(database, "select merchant_id from signing_keys order by 1") == [
         ("first",),
         ("second",),

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.store.shops import PRODUCTS, execute, imported, written
-from ucp_server.store import importing
+from ucp_server.store import bulk, importing
 from ucp_server.store.database import Pool, read
 from ucp_server.store.importing import BadShop, import_shop
 from ucp_server.store.pictures import load_picture
@@ -16,7 +16,10 @@ from ucp_server.store.shop_tables import PICTURE_BYTES_MAX, read_shop
 from ucp_server.store.stock import OwnStock
 
 REPOSITORY = Path(__file__).parents[2]
-TABLES = ("items", "inventory", "customers", "addresses", "shop_rules", "pictures")
+TABLES = (
+    "items", "inventory", "customers", "addresses", "shop_rules", "pictures", "offers", "apps",
+    "app_products", "tools", "bundles",
+)  # fmt: skip
 
 
 async def dump(pool: Pool) -> dict[str, list[dict[str, Any]]]:
@@ -46,17 +49,22 @@ async def test_the_demo_shop_is_loaded_whole(pool: Pool) -> None:
     done = await import_shop(pool, "demo", "EUR", REPOSITORY / "examples" / "demo_shop")
     assert done.ignored == ()
     assert done.counts == {
-        "items": 27,
+        "items": 30,
         "inventory": 26,
         "customers": 4,
         "addresses": 5,
-        "pictures": 20,
-        "category": 6,
+        "pictures": 21,
+        "category": 7,
         "discount": 7,
         "promotion": 2,
         "shipping_rate": 9,
         "pickup_location": 2,
         "tax": 22,
+        "offers": 3,
+        "apps": 1,
+        "app_products": 5,
+        "tools": 1,
+        "bundles": 9,
     }
 
 
@@ -108,7 +116,7 @@ async def test_another_merchants_shop_is_left_alone(pool: Pool, tmp_path: Path) 
 async def test_more_rows_than_one_statement_takes(
     pool: Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(importing, "ROWS_PER_STATEMENT", 10)
+    monkeypatch.setattr(bulk, "ROWS_PER_STATEMENT", 10)
     products = "id,title,price\n" + "".join(f"item-{n},Item {n},{n}\n" for n in range(95))
     assert (await imported(pool, tmp_path, products=products)).counts["items"] == 95
     assert len((await dump(pool))["items"]) == 95
@@ -342,6 +350,11 @@ COLUMNS = {
     "shipping_rates": ["id", "country_code", "service_level", "price", "title"],
     "pickup_locations": ["id", "name", "country", "opening_hours"],
     "taxes": ["country", "region", "category", "rate_basis_points", "included"],
+    "offers": ["id", "item_id", "vertical", "provider", "commission_type", "commission_value", "data_gb"],
+    "apps": ["id", "name", "description", "webhook_url"],
+    "app_products": ["app_id", "id", "item_id", "fulfillment"],
+    "tools": ["id", "url", "timeout_s"],
+    "bundles": ["id", "group", "title", "item_id", "quantity", "parent", "interaction_types"],
 }
 # What a merchant writes there; all other columns take any text.
 USUAL = {
@@ -363,6 +376,32 @@ USUAL = {
     "rate_basis_points": ["0", "1900", "887.5"],
     "included": ["yes", "no", ""],
 }
+UUIDS = ["dda5ce6d-85a7-47e8-93ee-e9436715ee5e", "d8f8f187-e469-4232-a609-f899c737a61c"]
+USUAL_IN = {
+    "offers": {
+        "id": ["01KP", "a.b"],
+        "item_id": ["tea", "pen"],
+        "vertical": ["sim"],
+        "commission_type": ["cpa", "percentage", "hybrid"],
+        "commission_value": ["10"],
+        "data_gb": ["", "5", "2.5", "unlimited", "yes"],
+    },
+    "apps": {"id": UUIDS, "webhook_url": ["", "https://example.com/x"]},
+    "app_products": {
+        "app_id": UUIDS,
+        "id": UUIDS,
+        "item_id": ["tea"],
+        "fulfillment": ["automatic", "manual"],
+    },
+    "tools": {"id": ["a", "b"], "url": ["http://localhost:1/x"], "timeout_s": ["", "3"]},
+    "bundles": {
+        "id": ["a", "b"],
+        "item_id": ["tea"],
+        "quantity": ["", "2"],
+        "parent": ["", "a"],
+        "interaction_types": ["", "Replace"],
+    },
+}
 texts = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Zs"]), min_size=1, max_size=6)
 odd = st.text(st.characters(codec="utf-8"), max_size=6) | st.sampled_from(['"', "\0", "[]", "-1", "\n"])
 
@@ -371,7 +410,9 @@ def quoted(cell: str) -> str:
     return '"' + cell.replace('"', '""') + '"'
 
 
-def usual(column: str) -> st.SearchStrategy[str]:
+def usual(file: str, column: str) -> st.SearchStrategy[str]:
+    if column in USUAL_IN.get(file, {}):
+        return st.sampled_from(USUAL_IN[file][column])
     if column == "email":
         return texts.map(lambda text: f"{text.replace('@', '')}@example.com")
     return st.sampled_from(USUAL[column]) if column in USUAL else texts
@@ -383,7 +424,7 @@ def shops(draw: st.DrawFn, *, is_odd: bool = False) -> dict[str, bytes]:
     shop = {}
     for file in draw(st.sets(st.sampled_from(sorted(COLUMNS)), max_size=4)):
         head = COLUMNS[file]
-        row = st.tuples(*(usual(column) | odd if is_odd else usual(column) for column in head))
+        row = st.tuples(*(usual(file, column) | odd if is_odd else usual(file, column) for column in head))
         rows = draw(st.lists(row, max_size=3))
         lines = [head, *([quoted(cell) for cell in each] for each in rows)]
         shop[file] = "\n".join(",".join(line) for line in lines).encode("utf-8", "surrogatepass")

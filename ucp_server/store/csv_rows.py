@@ -17,6 +17,9 @@ FILE_BYTES_MAX: Final = 64 * 1024 * 1024
 CELL_CHARS_MAX: Final = 5_000
 LIST_ITEMS_MAX: Final = 1_000
 
+# A per cent has ten thousand millionths.
+PPM_PER_PERCENT: Final = 10_000
+
 _INTEGER: Final = re.compile(r"[+-]?\d{1,18}", re.ASCII)
 _DECIMAL: Final = re.compile(r"(\d{1,9})(?:\.(\d{1,4}))?", re.ASCII)
 _COUNTRY: Final = re.compile(r"[A-Z]{2}", re.ASCII)
@@ -211,3 +214,28 @@ class CsvFolder:
             for name in head
             if name not in columns and not (prefix is not None and name.startswith(prefix))
         ]
+
+
+# --- rows that are known by an id ---
+
+
+def by_id(
+    files: CsvFolder, file: str, columns: tuple[str, ...], read: Callable[[Cells], T], *, key: str = "id"
+) -> dict[str, T]:
+    """The rows by their ``key`` column, which no two may share."""
+    keyed = once(key, lambda cells: (cells.required(key), read(cells)))
+    return dict(files.rows(file, columns, keyed))
+
+
+def once(column: str, read: Callable[[Cells], T], *, any_case: bool = False) -> Callable[[Cells], T]:
+    """Refuse a row whose ``column`` says what an earlier row's did."""
+    seen: dict[str, int] = {}
+
+    def read_once(cells: Cells) -> T:
+        text = cells.required(column)
+        first = seen.setdefault(text.casefold() if any_case else text, cells.line)
+        if first != cells.line:
+            raise CellError(f"{column} {text} is there twice, first in line {first}")
+        return read(cells)
+
+    return read_once

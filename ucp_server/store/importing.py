@@ -4,21 +4,20 @@ The merchant's own rows are replaced; what happened since stays: pieces reserved
 addresses that buyers told us. A quote sees either the old shop or the new one.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from ucp_server.domain.addresses import content_hash
+from ucp_server.store.bulk import insert_rows
+from ucp_server.store.channels import replace_channels
 from ucp_server.store.csv_rows import BadRow
 from ucp_server.store.database import Pool, Tx, retrying, transaction
 from ucp_server.store.shop_tables import ShopTables, read_shop
 
 BAD_ROWS_TOLD_MAX: Final = 20
-# A statement stays far below the pool's limit of 5 s; 100,000 products are 50 of them.
-ROWS_PER_STATEMENT: Final = 2_000
 
 
 class Imported(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,17 +50,25 @@ async def import_shop(pool: Pool, merchant_id: str, currency: str, folder: Path)
     async def write() -> None:
         async with transaction(pool) as tx:
             await _write(tx, merchant_id, currency, tables)
+            taken = await replace_channels(tx, merchant_id, tables.channels)
+            if taken:
+                raise BadShop(taken)
 
     await retrying(write)
-    counts = {
+    return Imported(counts=_counts(tables), ignored=reading.ignored)
+
+
+def _counts(tables: ShopTables) -> dict[str, int]:
+    channels = tables.channels
+    return {
         "items": len(tables.items),
         "inventory": len(tables.stock),
         "customers": len(tables.customers),
         "addresses": len(tables.addresses),
         "pictures": len(tables.pictures),
         **{kind: len(rules) for kind, rules in tables.rules.items()},
+        **{name: len(getattr(channels, name)) for name in channels.__struct_fields__},
     }
-    return Imported(counts=counts, ignored=reading.ignored)
 
 
 UPSERT_ITEMS: Final = """
@@ -126,44 +133,32 @@ async def _write(tx: Tx, merchant_id: str, currency: str, tables: ShopTables) ->
     await _items(tx, merchant_id, currency, tables)
     await tx.execute(DELETE_CUSTOMERS, merchant_id)
     customers = ((one.id, one.name, one.email) for one in tables.customers)
-    await _insert(tx, INSERT_CUSTOMERS, merchant_id, rows=customers)
+    await insert_rows(tx, INSERT_CUSTOMERS, merchant_id, rows=customers)
     await tx.execute(DELETE_OWN_ADDRESSES, merchant_id)
     addresses = (
         (one.customer_id, one.id, content_hash(one.address), msgspec.json.encode(one.address), position)
         for position, one in enumerate(tables.addresses)
     )
-    await _insert(tx, INSERT_ADDRESSES, merchant_id, rows=addresses)
+    await insert_rows(tx, INSERT_ADDRESSES, merchant_id, rows=addresses)
     await tx.execute(DELETE_RULES, merchant_id)
     rules = (
         (kind, id_, msgspec.json.encode(rule))
         for kind, by_id in tables.rules.items()
         for id_, rule in by_id.items()
     )
-    await _insert(tx, INSERT_RULES, merchant_id, rows=rules)
+    await insert_rows(tx, INSERT_RULES, merchant_id, rows=rules)
     await tx.execute(DELETE_PICTURES, merchant_id)
     pictures = ((one.path, one.media_type, one.content) for one in tables.pictures)
-    await _insert(tx, INSERT_PICTURES, merchant_id, rows=pictures)
+    await insert_rows(tx, INSERT_PICTURES, merchant_id, rows=pictures)
 
 
 async def _items(tx: Tx, merchant_id: str, currency: str, tables: ShopTables) -> None:
     items = (
         (item.id, item.title, item.price_minor, msgspec.json.encode(item.detail)) for item in tables.items
     )
-    await _insert(tx, UPSERT_ITEMS, merchant_id, currency, rows=items)
+    await insert_rows(tx, UPSERT_ITEMS, merchant_id, currency, rows=items)
     await tx.execute(DELETE_OTHER_ITEMS, merchant_id, [item.id for item in tables.items])
     # Rows are locked in the order in which attempts lock them.
     stock = sorted(tables.stock.items())
-    await _insert(tx, UPSERT_INVENTORY, merchant_id, rows=stock)
+    await insert_rows(tx, UPSERT_INVENTORY, merchant_id, rows=stock)
     await tx.execute(DELETE_OTHER_INVENTORY, merchant_id, list(tables.stock))
-
-
-async def _insert(tx: Tx, sql: str, *values: object, rows: Iterable[tuple[object, ...]]) -> None:
-    """Run ``sql`` with ``values`` and the columns of ``rows``, a bounded number of them at a time."""
-    for batch in _batches(rows):
-        await tx.execute(sql, *values, *[list(column) for column in zip(*batch, strict=True)])
-
-
-def _batches(rows: Iterable[tuple[object, ...]]) -> Iterator[list[tuple[object, ...]]]:
-    left = iter(rows)
-    while batch := list(islice(left, ROWS_PER_STATEMENT)):
-        yield batch

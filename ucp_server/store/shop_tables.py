@@ -5,7 +5,7 @@ Money is in minor units of the merchant's currency. Only ``products.csv`` has to
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
 import msgspec
 
@@ -15,15 +15,13 @@ from ucp_server.domain.discounts import DiscountRule
 from ucp_server.domain.fulfillment import Address
 from ucp_server.domain.taxes import TaxRule
 from ucp_server.store.catalog import ItemDetail
-from ucp_server.store.csv_rows import BadRow, CellError, Cells, CsvFolder
+from ucp_server.store.channel_tables import ChannelTables, Item, read_channels
+from ucp_server.store.csv_rows import PPM_PER_PERCENT, BadRow, CellError, Cells, CsvFolder, by_id, once
 from ucp_server.store.pictures import PICTURE_PATH
 from ucp_server.store.rules import Category, PickupLocation, ShippingRate
 
-T = TypeVar("T")
-
-# A basis point is a hundred millionths; a per cent has ten thousand.
+# A basis point is a hundred millionths.
 _PPM_PER_BASIS_POINT: Final = 100
-_PPM_PER_PERCENT: Final = 10_000
 
 # As the pages can show them; a picture is one small file, not a photo archive.
 PICTURE_TYPES: Final = {
@@ -85,6 +83,7 @@ class ShopTables(msgspec.Struct, frozen=True, kw_only=True):
     addresses: tuple[AddressRow, ...]
     rules: Mapping[str, Mapping[str, msgspec.Struct]]
     pictures: tuple[Picture, ...]
+    channels: ChannelTables
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,11 +99,11 @@ def read_shop(folder: Path) -> Reading:
     files = CsvFolder(folder)
     if not (folder / "products.csv").is_file():
         files.bad.append(BadRow("products.csv", 1, f"there is no such file in {folder}"))
-    categories = _by_id(files, "categories.csv", ("id", "title", "tax_category", "ships"), _category)
+    categories = by_id(files, "categories.csv", ("id", "title", "tax_category", "ships"), _category)
     pictures = _Pictures(folder)
     items = _items(files, categories, pictures)
-    customers = _by_id(
-        files, "customers.csv", ("id", "name", "email"), _once("email", _customer, any_case=True)
+    customers = by_id(
+        files, "customers.csv", ("id", "name", "email"), once("email", _customer, any_case=True)
     )
     tables = ShopTables(
         items=tuple(items.values()),
@@ -115,33 +114,9 @@ def read_shop(folder: Path) -> Reading:
         ),
         rules={"category": categories, **_rules(files, items)},
         pictures=tuple(pictures.found.values()),
+        channels=read_channels(files, _described(items)),
     )
     return Reading(tables=tables, bad=tuple(files.bad), ignored=tuple(files.ignored))
-
-
-# --- rows that are known by an id ---
-
-
-def _by_id(
-    files: CsvFolder, file: str, columns: tuple[str, ...], read: Callable[[Cells], T], *, key: str = "id"
-) -> dict[str, T]:
-    """The rows by their ``key`` column, which no two may share."""
-    keyed = _once(key, lambda cells: (cells.required(key), read(cells)))
-    return dict(files.rows(file, columns, keyed))
-
-
-def _once(column: str, read: Callable[[Cells], T], *, any_case: bool = False) -> Callable[[Cells], T]:
-    """Refuse a row whose ``column`` says what an earlier row's did."""
-    seen: dict[str, int] = {}
-
-    def read_once(cells: Cells) -> T:
-        text = cells.required(column)
-        first = seen.setdefault(text.casefold() if any_case else text, cells.line)
-        if first != cells.line:
-            raise CellError(f"{column} {text} is there twice, first in line {first}")
-        return read(cells)
-
-    return read_once
 
 
 # --- products, variants, pictures ---
@@ -173,16 +148,20 @@ class _Pictures:
 
 def _items(files: CsvFolder, categories: Mapping[str, Category], pictures: _Pictures) -> dict[str, ItemRow]:
     """What can be put on a line: products, and instead of those that have variants their variants."""
-    products = _by_id(files, "products.csv", _ITEM, lambda cells: _product(cells, categories, pictures))
+    products = by_id(files, "products.csv", _ITEM, lambda cells: _product(cells, categories, pictures))
     variants = files.rows(
         "variants.csv",
         ("product_id", *_ITEM),
-        _once("id", lambda cells: _variant(cells, products, pictures)),
+        once("id", lambda cells: _variant(cells, products, pictures)),
         prefix=_OPTION,
     )
     with_variants = {variant.detail.product_id for variant in variants}
     sold = {id_: product for id_, product in products.items() if id_ not in with_variants}
     return sold | {variant.id: variant for variant in variants}
+
+
+def _described(items: Mapping[str, ItemRow]) -> dict[str, Item]:
+    return {id_: Item(item.title, item.detail.description or "") for id_, item in items.items()}
 
 
 def _product(cells: Cells, categories: Mapping[str, Category], pictures: _Pictures) -> ItemRow:
@@ -247,7 +226,7 @@ def _stock(files: CsvFolder, items: Mapping[str, ItemRow]) -> dict[str, int]:
             raise CellError(f"product_id {item_id} is not for sale")
         return cells.required_integer("quantity")
 
-    return _by_id(files, "inventory.csv", ("product_id", "quantity"), read, key="product_id")
+    return by_id(files, "inventory.csv", ("product_id", "quantity"), read, key="product_id")
 
 
 # --- customers ---
@@ -270,7 +249,7 @@ def _address_reader(customers: Mapping[str, CustomerRow]) -> Callable[[Cells], A
             id=cells.text("id", most=255) or id_of(address), customer_id=customer_id, address=address
         )
 
-    return _once("id", read)
+    return once("id", read)
 
 
 def _address(cells: Cells) -> Address:
@@ -299,12 +278,12 @@ def _rules(files: CsvFolder, items: Mapping[str, ItemRow]) -> dict[str, dict[str
         return _discount(cells, items)
 
     codes = files.rows("discounts.csv", ("code", *_DISCOUNT), _coded(discount))
-    promotions = _by_id(files, "promotions.csv", ("id", *_DISCOUNT), discount)
+    promotions = by_id(files, "promotions.csv", ("id", *_DISCOUNT), discount)
     return {
         "discount": {rule.code.casefold() if rule.code else f"#{n}": rule for n, rule in enumerate(codes)},
         "promotion": dict(promotions),
-        "shipping_rate": dict(_by_id(files, "shipping_rates.csv", _RATE, _rate)),
-        "pickup_location": dict(_by_id(files, "pickup_locations.csv", _LOCATION, _location)),
+        "shipping_rate": dict(by_id(files, "shipping_rates.csv", _RATE, _rate)),
+        "pickup_location": dict(by_id(files, "pickup_locations.csv", _LOCATION, _location)),
         "tax": {_tax_id(rule): rule for rule in files.rows("taxes.csv", _TAX, _untwinned_tax())},
     }
 
@@ -321,11 +300,11 @@ def _category(cells: Cells) -> Category:
 
 def _coded(read: Callable[[Cells], DiscountRule]) -> Callable[[Cells], DiscountRule]:
     """Rows with a code, each code once; without one the discount is automatic."""
-    once = _once("code", read, any_case=True)
+    unlike_others = once("code", read, any_case=True)
 
     def read_coded(cells: Cells) -> DiscountRule:
         code = cells.text("code", most=100)
-        rule = (once if code else read)(cells)
+        rule = (unlike_others if code else read)(cells)
         return msgspec.structs.replace(rule, code=code)
 
     return read_coded
@@ -341,7 +320,7 @@ def _discount(cells: Cells, items: Mapping[str, ItemRow]) -> DiscountRule:
     combinable = cells.flag("combinable")
     return DiscountRule(
         title=cells.required("description"),
-        rate_ppm=cells.parts_per_million("value", _PPM_PER_PERCENT) if type_ == "percentage" else None,
+        rate_ppm=cells.parts_per_million("value", PPM_PER_PERCENT) if type_ == "percentage" else None,
         amount_minor=cells.required_integer("value", least=1) if type_ == "fixed_amount" else None,
         free_shipping=type_ == "free_shipping",
         item_ids=item_ids,
