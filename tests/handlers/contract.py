@@ -7,6 +7,7 @@ crash; `events` lists what the provider's books say of a key: authorised, captur
 import asyncio
 import itertools
 from collections.abc import Awaitable, Callable
+from typing import Protocol
 
 import pytest
 
@@ -24,6 +25,8 @@ from ucp_server.ports import (
     Payment,
     Settlement,
     Unknown,
+    Vault,
+    Vaulted,
 )
 
 LISTING = HandlerListing(
@@ -72,6 +75,90 @@ async def settle(
 ) -> Outcome:
     amount = Money(amount_minor, of.amount.currency)
     return await payment.settle(of, action, amount, f"{of.psp_key}/{action_key}")
+
+
+class KeepingPayment(Payment, Vault, Protocol):
+    """A handler that keeps cards, too."""
+
+
+def card(number: object, **more: object) -> Credential:
+    members = {"number": number, "cvc": "987", "expiry_month": 7, "expiry_year": 2031, **more}
+    return Credential(type="card", members=members)
+
+
+async def pay_with_card(payment: KeepingPayment, of: Attempt, number: str) -> Outcome:
+    """Vault it under a key of its own, then pay with its reference."""
+    kept = await payment.vault("shop", card(number), of.id)
+    assert isinstance(kept, Vaulted)
+    return await payment.authorise(of, INSTRUMENT, stored(kept))
+
+
+def stored(kept: Vaulted) -> Credential:
+    return Credential(type="vault_reference", members={"reference": kept.reference})
+
+
+class VaultContract:
+    async def test_a_kept_card_pays(self, payment: KeepingPayment, events: Events):
+        of = attempt()
+        outcome = await pay_with_card(payment, of, "4242424242424242")
+        assert isinstance(outcome, Approved)
+        assert outcome.amount == EUR_10
+        assert await events(of.psp_key) == ["authorised"]
+
+    async def test_it_tells_what_may_be_shown(self, payment: KeepingPayment):
+        kept = await payment.vault("shop", card("4242424242424242"), "shown")
+        assert isinstance(kept, Vaulted)
+        assert kept.display["last_digits"] == "4242"
+        assert "4242424242424242" not in f"{kept.reference} {kept.display}"
+
+    async def test_test_cards_do_what_everybody_knows_of_them(self, payment: KeepingPayment):
+        assert isinstance(await pay_with_card(payment, attempt(), "4000000000000002"), Declined)
+        assert isinstance(await pay_with_card(payment, attempt(), "4000000000003155"), ActionNeeded)
+        refused = await payment.vault("shop", card("4000000000000069"), "refused")
+        assert isinstance(refused, Declined)
+        assert refused.code == "card_declined"
+
+    @pytest.mark.parametrize("number", ["", "4242", "4242424242424243", "4242 4242 4242 4242", 4242, None])
+    async def test_what_is_no_card_is_not_kept(self, payment: KeepingPayment, number: object):
+        refused = await payment.vault("shop", card(number), "invalid")
+        assert isinstance(refused, Declined)
+        assert refused.code == "invalid_card"
+
+    async def test_the_same_key_is_the_same_reference(
+        self, payment: KeepingPayment, again: Callable[[], KeepingPayment]
+    ):
+        first, twin = await asyncio.gather(
+            *(payment.vault("shop", card("4242424242424242"), "same") for _ in range(2))
+        )
+        assert first == twin
+        assert await again().vault("shop", card("4242424242424242"), "same") == first
+        assert await payment.vault("shop", card("4242424242424242"), "other") != first
+
+    async def test_a_forgotten_card_pays_nothing(self, payment: KeepingPayment):
+        kept = await payment.vault("shop", card("4242424242424242"), "forgotten")
+        assert isinstance(kept, Vaulted)
+        for _ in range(2):
+            await payment.forget("shop", kept.reference)
+        assert isinstance(await payment.authorise(attempt(), INSTRUMENT, stored(kept)), Declined)
+        assert await payment.vault("shop", card("4242424242424242"), "forgotten") == kept
+        assert isinstance(await payment.authorise(attempt(), INSTRUMENT, stored(kept)), Approved)
+
+    async def test_what_was_paid_stays_paid_when_the_card_is_forgotten(self, payment: KeepingPayment):
+        of = attempt()
+        kept = await payment.vault("shop", card("4242424242424242"), of.id)
+        assert isinstance(kept, Vaulted)
+        outcome = await payment.authorise(of, INSTRUMENT, stored(kept))
+        await payment.forget("shop", kept.reference)
+        assert await payment.authorise(of, INSTRUMENT, stored(kept)) == outcome
+        assert await payment.look_up(of) == outcome
+        assert isinstance(await settle(payment, of, Settlement.CAPTURE, 1000, "c"), Approved)
+
+    @pytest.mark.parametrize("reference", ["", "card_nobody_made", "../../etc/passwd", 7, None])
+    async def test_a_reference_nobody_made_pays_nothing(self, payment: KeepingPayment, reference: object):
+        made_up = Credential(
+            type="vault_reference", members={"reference": reference, "token": "", "number": ""}
+        )
+        assert isinstance(await payment.authorise(attempt(), INSTRUMENT, made_up), Declined)
 
 
 class PaymentContract:

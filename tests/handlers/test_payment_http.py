@@ -1,14 +1,32 @@
 import socket
 from collections.abc import Callable
 
+import aiohttp
 import pytest
 import pytest_asyncio
 from aiohttp import web
 
-from tests.handlers.contract import LISTING, Events, PaymentContract, attempt, authorise, settle
+from tests.handlers.contract import (
+    LISTING,
+    Events,
+    PaymentContract,
+    VaultContract,
+    attempt,
+    authorise,
+    card,
+    settle,
+)
 from tests.simulators.running import Psp, psp
 from ucp_server.handlers.payment_http import HttpPayment
-from ucp_server.ports import ActionNeeded, Approved, Declined, NotSent, Settlement, Unknown
+from ucp_server.ports import (
+    ActionNeeded,
+    Approved,
+    Declined,
+    NotSent,
+    Settlement,
+    Unknown,
+    Vaulted,
+)
 
 # One provider for all of them; each attempt has a key of its own.
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -50,7 +68,7 @@ def events(provider: Psp) -> Events:
     return told
 
 
-class TestHttpPayment(PaymentContract):
+class TestHttpPayment(PaymentContract, VaultContract):
     async def test_a_step_up_leads_to_the_provider(self, payment: HttpPayment, provider: Psp):
         of = attempt()
         outcome = await authorise(payment, of, "step_up_token")
@@ -95,9 +113,38 @@ class TestHttpPayment(PaymentContract):
         await provider.control(settle={of.psp_key: "declined"})
         assert isinstance(await payment.look_up(of), Declined)
 
+    @pytest.mark.parametrize("how", ["cut", "500", "garbage"])
+    @pytest.mark.parametrize("when", ["before", "after"])
+    async def test_trouble_at_the_vault_says_nothing_about_the_card(
+        self, payment: HttpPayment, provider: Psp, how: str, when: str
+    ):
+        trouble = {"count": 1, "how": how, "when": when}
+        await provider.control(fail_next={**trouble, "calls": "vault"})
+        key = f"{how}-{when}"
+        assert isinstance(await payment.vault("shop", card("4242424242424242"), key), Unknown)
+        kept = await payment.vault("shop", card("4242424242424242"), key)
+        assert isinstance(kept, Vaulted)
+        await provider.control(fail_next={**trouble, "calls": "forget"})
+        if how == "garbage":
+            # Its status says that it is done; nothing of its body is needed.
+            await payment.forget("shop", kept.reference)
+        else:
+            with pytest.raises((ConnectionError, aiohttp.ClientError)):
+                await payment.forget("shop", kept.reference)
+        await provider.control(fail_next={"count": 0})
+        await payment.forget("shop", kept.reference)
+        assert kept.reference not in await provider.cards()
+
+    async def test_only_a_card_leaves_for_the_vault(self, payment: HttpPayment, provider: Psp):
+        await payment.vault("shop", card("4242424242424242", pin="planted-pin"), "a card and more")
+        for path in provider.folder.rglob("*"):
+            if path.is_file():
+                assert "4242424242424242" not in path.read_text()
+                assert "planted" not in path.read_text()
+
     async def test_its_traces_hold_no_credential(self, payment: HttpPayment, provider: Psp):
         await authorise(payment, attempt(), "success_token")
-        for path in provider.folder.iterdir():
+        for path in provider.folder.glob("*.*"):
             assert "success_token" not in path.read_text()
             assert "planted" not in path.read_text()
 

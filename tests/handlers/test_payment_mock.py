@@ -15,12 +15,15 @@ from tests.handlers.contract import (
     PLANTED,
     Events,
     PaymentContract,
+    VaultContract,
     attempt,
     authorise,
+    card,
+    pay_with_card,
 )
 from ucp_server.handlers.payment_mock import MockPayment
 from ucp_server.handlers.payment_mock.books import Books, Record
-from ucp_server.ports import Approved
+from ucp_server.ports import Approved, Declined, Vaulted
 
 _NAMES = {
     "approved": "authorised",
@@ -61,7 +64,7 @@ def events(tmp_path: Path) -> Events:
     return told
 
 
-class TestMockPayment(PaymentContract):
+class TestMockPayment(PaymentContract, VaultContract):
     async def test_strangers_are_welcome_where_the_mode_says_so(self, tmp_path: Path):
         demo = MockPayment(LISTING, tmp_path, SystemClock(), stranger="approved")
         assert isinstance(await authorise(demo, attempt(), "a wallet's own token"), Approved)
@@ -74,6 +77,23 @@ class TestMockPayment(PaymentContract):
         instrument, credential = agreed
         assert instrument.handler_id == LISTING.id
         assert isinstance(await payment.authorise(attempt(), instrument, credential), Approved)
+
+    async def test_any_card_is_a_strangers_token(self, payment: MockPayment, tmp_path: Path):
+        demo = MockPayment(LISTING, tmp_path / "demo", SystemClock(), stranger="approved")
+        assert isinstance(await pay_with_card(demo, attempt(), "5555555555554444"), Approved)
+        assert isinstance(await pay_with_card(payment, attempt(), "5555555555554444"), Declined)
+
+    async def test_its_vault_holds_no_number(self, payment: MockPayment, tmp_path: Path):
+        kept = await payment.vault("shop", card("4242424242424242", name="Ada Planted"), "k")
+        assert isinstance(kept, Vaulted)
+        assert kept.display == {
+            "brand": "visa",
+            "last_digits": "4242",
+            "expiry_month": 7,
+            "expiry_year": 2031,
+        }
+        written = _everything_in(tmp_path)
+        assert written == "success_token"
 
     async def test_its_books_hold_no_credential(self, payment: MockPayment, tmp_path: Path):
         await authorise(payment, attempt(), "success_token")

@@ -1,9 +1,12 @@
 """A payment service provider of its own process, with its own books.
 
-    POST /authorizations {key, amount_minor, currency, token, merchant}    idempotent by key
+    POST /authorizations {key, amount_minor, currency, token | vault_reference, merchant}
+                                                                           idempotent by key
     GET  /authorizations/{key}
     POST /authorizations/{key}/void | capture | refund {amount_minor, action_key}
+    POST /vault {key, card, merchant}    POST /vault/forget {reference}     idempotent by key
     POST /challenges/{reference} {passed: bool}                            finishes a step-up
+    GET  /cards     the references of all cards that are kept
     GET  /ledger    every entry        GET /calls    every call, in order of arrival
     POST /control   {delay_s, paused, fail_next: {count, how, when, calls}, forget: [key],
                      settle: {key: approved|declined}}                     each member optional
@@ -13,16 +16,24 @@ strikes the first call of a key; a repeat gets the plain answer, as it would fro
 """
 
 import asyncio
+import hashlib
 import hmac
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 from aiohttp import web
 
 from tests.simulators.ledger import Authorisation, Ledger, RefusedError
 from tests.simulators.serving import BODY_MAX, cut, listen, options, run
-from ucp_server.handlers.payment_mock.tokens import Behaviour, behaviour_of
+from ucp_server.handlers.payment_mock.cards import is_card_number
+from ucp_server.handlers.payment_mock.tokens import (
+    REFUSED_BY_VAULT,
+    TEST_CARDS,
+    Behaviour,
+    behaviour_of,
+)
 
 # A hanging call ends by itself, so that a forgotten one does not keep a test process alive.
 HANG_S = 120.0
@@ -34,8 +45,9 @@ Route = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Psp:
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, cards: Path) -> None:
         self.ledger = ledger
+        self.cards = cards
         self.calls: list[dict[str, Any]] = []
         self.struck: set[str] = set()
         self.settles_at: dict[str, float] = {}
@@ -51,7 +63,9 @@ class Psp:
     async def authorise(self, request: web.Request) -> web.StreamResponse:
         asked = await request.json()
         key, amount_minor = asked["key"], asked["amount_minor"]
-        behaviour = behaviour_of(asked.pop("token", ""))
+        reference = asked.pop("vault_reference", None)
+        token = asked.pop("token", "") if reference is None else self._token_of(reference)
+        behaviour = behaviour_of(token)
         trouble = await self._arrive("authorise", key)
         if trouble == "none" and key not in self.struck:
             trouble = behaviour.trouble
@@ -101,6 +115,33 @@ class Psp:
             return await _strike(request, trouble)
         return self._answer(request, known)
 
+    async def vault(self, request: web.Request) -> web.StreamResponse:
+        """Of a card only the token is written down that it stands for."""
+        asked = await request.json()
+        trouble = await self._arrive("vault", asked["key"])
+        if trouble.endswith("_before"):
+            return await _strike(request, trouble)
+        number = asked["card"].get("number")
+        if not isinstance(number, str) or not is_card_number(number):
+            return web.json_response({"status": "invalid"})
+        if number in REFUSED_BY_VAULT:
+            return web.json_response({"status": "declined"})
+        reference = f"card_{hashlib.sha256(asked['key'].encode()).hexdigest()[:20]}"
+        self.cards.mkdir(exist_ok=True)
+        (self.cards / reference).write_text(TEST_CARDS.get(number, "fail_token"))
+        if trouble != "none":
+            return await _strike(request, trouble)
+        display = {"brand": "visa", "last_digits": number[-4:]}
+        return web.json_response({"status": "kept", "reference": reference, "display": display})
+
+    async def forget(self, request: web.Request) -> web.StreamResponse:
+        reference = (await request.json())["reference"]
+        trouble = await self._arrive("forget", reference)
+        if trouble.endswith("_before"):
+            return await _strike(request, trouble)
+        (self.cards / Path(reference).name).unlink(missing_ok=True)
+        return web.json_response({}) if trouble == "none" else await _strike(request, trouble)
+
     async def challenge(self, request: web.Request) -> web.StreamResponse:
         reference = request.match_info["reference"]
         passed = (await request.json())["passed"]
@@ -113,6 +154,9 @@ class Psp:
         return web.json_response({"error": "not_found"}, status=404)
 
     # --- for the test ---
+
+    async def show_cards(self, _request: web.Request) -> web.StreamResponse:
+        return web.json_response(sorted(file.name for file in self.cards.glob("*")))
 
     async def show_ledger(self, _request: web.Request) -> web.StreamResponse:
         return web.json_response([vars(entry) for entry in self.ledger.entries])
@@ -142,6 +186,10 @@ class Psp:
         return web.json_response({"delay_s": self._delay_s, "fail_next": self._fail_next})
 
     # --- inside ---
+
+    def _token_of(self, reference: str) -> str:
+        card = self.cards / Path(reference).name
+        return card.read_text() if card.is_file() else ""
 
     async def _arrive(self, call: str, key: str) -> str:
         """Record the call, wait as ordered, and say what trouble the control asks for."""
@@ -207,7 +255,10 @@ def application(psp: Psp) -> web.Application:
             web.post("/authorizations", psp.authorise),
             web.get("/authorizations/{key}", psp.look_up),
             web.post("/authorizations/{key}/{action:void|capture|refund}", psp.settle),
+            web.post("/vault", psp.vault),
+            web.post("/vault/forget", psp.forget),
             web.post("/challenges/{reference}", psp.challenge),
+            web.get("/cards", psp.show_cards),
             web.get("/ledger", psp.show_ledger),
             web.get("/calls", psp.show_calls),
             web.post("/control", psp.control),
@@ -220,8 +271,10 @@ def main() -> None:
     given = options("a PSP with its own ledger").parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
 
+    provider = Psp(Ledger(given.folder / "ledger.jsonl"), given.folder / "cards")
+
     async def start() -> tuple[web.AppRunner, dict[str, int]]:
-        runner, port = await listen(application(Psp(Ledger(given.folder / "ledger.jsonl"))), given.port)
+        runner, port = await listen(application(provider), given.port)
         return runner, {"port": port}
 
     run(given, start)

@@ -120,8 +120,12 @@ class Psp(Process):
     async def ledger(self) -> list[dict[str, Any]]:
         return await self.call("GET", "/ledger")
 
+    async def cards(self) -> list[str]:
+        """The references of all cards in its vault."""
+        return await self.call("GET", "/cards")
+
     async def calls(self, call: str | None = None) -> list[dict[str, Any]]:
-        """Every call it got, or those of one kind: authorise, look_up, capture, void, refund."""
+        """Every call it got, or those of one kind: authorise, look_up, capture, ..., vault, forget."""
         made = (await self.call("GET", "/calls"))["calls"]
         return [entry for entry in made if call in {None, entry["call"]}]
 

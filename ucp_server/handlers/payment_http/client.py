@@ -1,8 +1,10 @@
-"""`ports.Payment` over a small JSON API; the template for a real provider's.
+"""`ports.Payment` and `ports.Vault` over a small JSON API; the template for a real provider's.
 
-    POST /authorizations {key, amount_minor, currency, token, merchant}
+    POST /authorizations {key, amount_minor, currency, token | vault_reference, merchant}
     GET  /authorizations/{key}
     POST /authorizations/{key}/capture | void | refund {amount_minor, action_key, ...}
+    POST /vault {key, card: {number, expiry_month, expiry_year, cvc, name}, merchant}
+    POST /vault/forget {reference, merchant}
 
 What to keep when writing one for a real provider: the idempotency key is the attempt's, never the
 caller's; what was certainly not sent, what was explicitly answered and everything else are told
@@ -10,7 +12,7 @@ apart, and everything else is `Unknown`; the credential is passed on and forgott
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Literal, TypeVar
 
 import aiohttp
 import msgspec
@@ -29,7 +31,10 @@ from ucp_server.ports import (
     Outcome,
     Settlement,
     Unknown,
+    Vaulted,
 )
+
+T = TypeVar("T")
 
 # Deadlines are the caller's; this one ends what a caller forgot.
 CALL_S = 60.0
@@ -55,6 +60,18 @@ class _Answer(msgspec.Struct):
     challenge_url: str | None = None
 
 
+class _Kept(msgspec.Struct):
+    """What the provider says of a card."""
+
+    status: Literal["kept", "declined", "invalid"]
+    reference: str = ""
+    display: dict[str, str | int] = {}
+
+
+# Of a card only these leave, whatever else a caller sent along.
+_OF_CARD = ("number", "expiry_month", "expiry_year", "cvc", "name")
+
+
 class HttpPayment:
     """base_url: the provider's, chosen by the merchant; https, or http on this machine."""
 
@@ -73,12 +90,11 @@ class HttpPayment:
 
     async def authorise(self, attempt: Attempt, instrument: Instrument, credential: Credential) -> Outcome:
         del instrument
-        token = credential.members.get("token")
         body = {
             "key": attempt.psp_key,
             "amount_minor": attempt.amount.minor,
             "currency": attempt.amount.currency,
-            "token": token if isinstance(token, str) else "",
+            **_means(credential),
             "merchant": attempt.merchant_id,
         }
         try:
@@ -115,10 +131,40 @@ class HttpPayment:
             return Unknown("The payment provider gave no answer.")
         if status in {404, 409}:
             return Declined("The payment provider refused this.", code="settlement_refused")
-        answer = _read(status, content)
+        answer = _read(status, content, _Answer)
         if answer is None:
             return Unknown("The payment provider gave no readable answer.")
         return Approved(answer.reference, amount, captured=answer.captured_minor > 0)
+
+    async def vault(self, merchant_id: str, card: Credential, key: str) -> Vaulted | Declined | Unknown:
+        """A provider that keeps no cards answers 404, which says nothing about the card."""
+        sent = {name: card.members[name] for name in _OF_CARD if name in card.members}
+        try:
+            status, content = await self._call(
+                "POST", "vault", {"key": key, "card": sent, "merchant": merchant_id}
+            )
+        except (aiohttp.ClientError, OSError):
+            return Unknown("The payment provider gave no answer.")
+        answer = _read(status, content, _Kept)
+        if answer is None:
+            return Unknown("The payment provider gave no readable answer.")
+        match answer.status:
+            case "kept" if answer.reference:
+                return Vaulted(answer.reference, answer.display)
+            case "declined":
+                return Declined("The payment provider does not take this card.", code="card_declined")
+            case "invalid":
+                return Declined("This is no card.", code="invalid_card")
+            case _:
+                return Unknown("The payment provider gave no readable answer.")
+
+    async def forget(self, merchant_id: str, reference: str) -> None:
+        """Raises where the provider does not confirm; one that does not know the card does."""
+        status, _ = await self._call(
+            "POST", "vault/forget", {"reference": reference, "merchant": merchant_id}
+        )
+        if status not in {200, 204, 404}:
+            raise ConnectionError(f"the payment provider answered {status}")
 
     def on_page(self, merchant_id: str, total: Money) -> tuple[Instrument, Credential] | None:
         """None: a real provider shows its own fields on our page."""
@@ -159,6 +205,15 @@ async def _content(reply: aiohttp.ClientResponse) -> bytes:
     return content
 
 
+def _means(credential: Credential) -> dict[str, str]:
+    """What pays: a card in the provider's vault, or a token."""
+    name, member = ("token", "token")
+    if credential.type == "vault_reference":
+        name, member = ("vault_reference", "reference")
+    value = credential.members.get(member)
+    return {name: value if isinstance(value, str) else ""}
+
+
 _PATHS = {
     Settlement.CAPTURE: "capture",
     Settlement.VOID: "void",
@@ -167,7 +222,7 @@ _PATHS = {
 
 
 def _outcome(status: int, content: bytes) -> Outcome:
-    answer = _read(status, content)
+    answer = _read(status, content, _Answer)
     if answer is None:
         return Unknown("The payment provider gave no readable answer.")
     match answer.status:
@@ -184,12 +239,12 @@ def _outcome(status: int, content: bytes) -> Outcome:
             return Unknown("The payment provider has not decided yet.")
 
 
-def _read(status: int, content: bytes) -> _Answer | None:
+def _read(status: int, content: bytes, form: type[T]) -> T | None:
     """None for anything but a plain answer: the provider may have done it all the same."""
     if status != 200:
         return None
     try:
-        return msgspec.json.decode(content, type=_Answer)
+        return msgspec.json.decode(content, type=form)
     except msgspec.MsgspecError:
         return None
 

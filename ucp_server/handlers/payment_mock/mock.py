@@ -1,4 +1,7 @@
-"""`ports.Payment` that decides by the token it is given; it has books, and no provider behind it."""
+"""`ports.Payment` and `ports.Vault` that decide by the token or card they are given.
+
+There are books, and no provider behind them.
+"""
 
 import asyncio
 from collections.abc import Sequence
@@ -7,6 +10,7 @@ from pathlib import Path
 from ucp_server.domain.checkout import Instrument
 from ucp_server.domain.money import Money
 from ucp_server.handlers.payment_mock.books import Books, Record
+from ucp_server.handlers.payment_mock.cards import Cards
 from ucp_server.handlers.payment_mock.decisions import (
     Refused,
     opened,
@@ -26,7 +30,16 @@ from ucp_server.ports import (
     Outcome,
     Settlement,
     Unknown,
+    Vaulted,
 )
+
+# What the vault writes down for a card that is no test card.
+_TOKENS: dict[Verdict, str] = {
+    "approved": "success_token",
+    "declined": "fail_token",
+    "action_needed": "step_up_token",
+    "pending": "pending_token",
+}
 
 
 class MockPayment:
@@ -40,6 +53,7 @@ class MockPayment:
     ) -> None:
         self._listing = listing
         self._books = Books(folder)
+        self._cards = Cards(folder / "cards", stranger=_TOKENS[stranger])
         self._clock = clock
         self._stranger = stranger
 
@@ -51,7 +65,8 @@ class MockPayment:
     async def authorise(self, attempt: Attempt, instrument: Instrument, credential: Credential) -> Outcome:
         """Decide by the token, once per key; trouble strikes the first time."""
         del instrument
-        behaviour = behaviour_of(token_of(credential), stranger=self._stranger)
+        token, stranger = await self._token_of(credential)
+        behaviour = behaviour_of(token, stranger=stranger)
         if behaviour.delay_s and behaviour.verdict != "pending":
             await self._be_slow(attempt, behaviour.delay_s)
         now_s = self._now_s()
@@ -97,6 +112,14 @@ class MockPayment:
             return Declined(f"Refused: {refused}.", code="settlement_refused")
         return Approved(record.reference, amount, captured=record.captured_minor > 0)
 
+    async def vault(self, merchant_id: str, card: Credential, key: str) -> Vaulted | Declined:
+        """Test cards do what their numbers say; any other card is a stranger's token."""
+        return await asyncio.to_thread(self._cards.keep, card, f"{merchant_id}/{key}")
+
+    async def forget(self, merchant_id: str, reference: str) -> None:
+        del merchant_id
+        await asyncio.to_thread(self._cards.forget, reference)
+
     def on_page(self, merchant_id: str, total: Money) -> tuple[Instrument, Credential] | None:
         """The buyer's agreement pays, as with an account on file."""
         del merchant_id, total
@@ -108,6 +131,13 @@ class MockPayment:
             display={"description": "Demo account"},
         )
         return instrument, Credential(type="token", members={"token": "success_token"})
+
+    async def _token_of(self, credential: Credential) -> tuple[str, Verdict]:
+        """The token, and what becomes of one that is not known: a card that is not kept pays nothing."""
+        reference = credential.members.get("reference")
+        if credential.type != "vault_reference" or not isinstance(reference, str):
+            return token_of(credential), self._stranger
+        return await asyncio.to_thread(self._cards.token_of, reference), "declined"
 
     async def _be_slow(self, attempt: Attempt, delay_s: float) -> None:
         """As slow as the token says, unless the answer is known already."""

@@ -49,10 +49,14 @@ TOKENS: dict[str, Behaviour] = {
     "amount_off_token": Behaviour("approved", amount_off_minor=1),
 }
 # Card numbers that everybody knows for test ones, as in the official suite.
-_TEST_CARDS: dict[object, str] = {
+TEST_CARDS: dict[object, str] = {
     "4242424242424242": "success_token",
     "4000000000000002": "fail_token",
+    "4000000000003155": "step_up_token",
+    "4000000000000069": "fail_token",
 }
+# Not even kept: its expiry date is over.
+REFUSED_BY_VAULT = frozenset({"4000000000000069"})
 _TIMED = re.compile(r"(slow|pending)_([0-9]{1,3}(?:\.[0-9]{1,3})?)", re.ASCII)
 
 
@@ -73,4 +77,4 @@ def token_of(credential: Credential) -> str:
     token = credential.members.get("token")
     if isinstance(token, str):
         return token
-    return _TEST_CARDS.get(credential.members.get("number"), "")
+    return TEST_CARDS.get(credential.members.get("number"), "")

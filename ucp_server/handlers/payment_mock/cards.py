@@ -1,0 +1,81 @@
+"""The mock's vault: of each card it keeps the token that the card stands for, and no more.
+
+A file for each reference, linked into place like the books' own; no number is ever written.
+"""
+
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+
+from ucp_server.handlers.payment_mock.tokens import REFUSED_BY_VAULT, TEST_CARDS
+from ucp_server.ports import Credential, Declined, Vaulted
+
+# ISO/IEC 7812-1: the shortest numbers in use, and the longest there can be.
+_DIGITS_MIN, _DIGITS_MAX = 12, 19
+_BRANDS = {"3": "amex", "4": "visa", "5": "mastercard"}
+
+
+class Cards:
+    """Blocking: call it from a thread. stranger: the token of a card that is no known test card."""
+
+    def __init__(self, folder: Path, *, stranger: str) -> None:
+        self._folder = folder
+        self._stranger = stranger
+
+    def keep(self, card: Credential, key: str) -> Vaulted | Declined:
+        """The reference follows from ``key``, so that a repeat gives the same one."""
+        number = card.members.get("number")
+        if not isinstance(number, str) or not is_card_number(number):
+            return Declined("This is no card number.", code="invalid_card")
+        if number in REFUSED_BY_VAULT:
+            return Declined("This card is not taken.", code="card_declined")
+        reference = f"mock_card_{hashlib.sha256(key.encode()).hexdigest()[:24]}"
+        self._write(self._path(reference), TEST_CARDS.get(number, self._stranger))
+        return Vaulted(reference, _display(card, number))
+
+    def token_of(self, reference: str) -> str:
+        """The token that the card stands for; "" when it is not kept."""
+        try:
+            return self._path(reference).read_text()
+        except FileNotFoundError:
+            return ""
+
+    def forget(self, reference: str) -> None:
+        self._path(reference).unlink(missing_ok=True)
+
+    def _write(self, path: Path, token: str) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
+        with os.fdopen(descriptor, "w") as file:
+            file.write(token)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+
+    def _path(self, reference: str) -> Path:
+        digest = hashlib.sha256(reference.encode()).hexdigest()[:40]
+        return self._folder / digest[:2] / digest
+
+
+def is_card_number(text: str) -> bool:
+    """Digits of a possible length whose last one fits the others (ISO/IEC 7812-1, annex B).
+
+    The known test cards are cards, though not all of them keep to that.
+    """
+    if text in TEST_CARDS:
+        return True
+    if not (text.isascii() and text.isdigit() and _DIGITS_MIN <= len(text) <= _DIGITS_MAX):
+        return False
+    digits = [int(digit) for digit in reversed(text)]
+    doubled = [sum(divmod(2 * digit, 10)) for digit in digits[1::2]]
+    return (sum(digits[::2]) + sum(doubled)) % 10 == 0
+
+
+def _display(card: Credential, number: str) -> dict[str, str | int]:
+    dates = {name: card.members.get(name) for name in ("expiry_month", "expiry_year")}
+    return {
+        "brand": _BRANDS.get(number[0], "card"),
+        "last_digits": number[-4:],
+        **{name: value for name, value in dates.items() if isinstance(value, int)},
+    }
