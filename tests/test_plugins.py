@@ -78,6 +78,23 @@ def test_the_mock_stands_before_what_is_configured(
     assert [name for name, entry in listings.items() if entry and entry.id == name] == advertised
 
 
+@pytest.mark.usefixtures("package")
+def test_cards_lie_with_a_provider_rather_than_with_the_mock(tmp_path: Path) -> None:
+    def keeper(mode: Mode, *handlers: Handler) -> str | None:
+        found = plugins.payments(settings(tmp_path, mode, handlers=handlers), CLOCK)
+        id_, vault = plugins.vaults(found).get("paper", (None, None))
+        assert id_ is None or vault is found["paper"][id_]
+        return id_
+
+    no_vault = Handler(id="broken", name=broken_payment.NAME)
+    assert keeper(Mode.DEMO) == "mock_payment_handler"
+    assert keeper(Mode.DEMO, HTTP) == "card"
+    assert keeper(Mode.PRODUCTION, HTTP) == "card"
+    assert keeper(Mode.PRODUCTION) is None
+    assert keeper(Mode.PRODUCTION, no_vault, HTTP) == "card"
+    assert keeper(Mode.PRODUCTION, no_vault) is None
+
+
 def complaint(found: Settings) -> str:
     with pytest.raises(ConfigError) as raised:
         plugins.check(found)

@@ -21,7 +21,7 @@ from ucp_server.handlers.mail_folder import FolderMail
 from ucp_server.handlers.mail_smtp import SmtpMail
 from ucp_server.handlers.payment_mock import MockPayment
 from ucp_server.handlers.payment_mock.tokens import Verdict
-from ucp_server.ports import Clock, HandlerListing, Mail, Payment, Stock
+from ucp_server.ports import Clock, HandlerListing, Mail, Payment, Stock, Vault
 
 PAYMENT_GROUP: Final = "ucp_server.payment"
 STOCK_GROUP: Final = "ucp_server.stock"
@@ -63,6 +63,25 @@ def check(settings: Settings) -> None:
     payments(settings, SystemClock())
     stocks(settings)
     mails(settings)
+
+
+def vaults(handlers: Payments) -> Mapping[str, tuple[str, Vault]]:
+    """By merchant the handler that keeps cards: the first that can.
+
+    The mock comes last: whoever configures a provider beside it means to try that one's vault.
+    """
+    return {
+        merchant: kept
+        for merchant, of_merchant in handlers.items()
+        if (kept := _first_vault(of_merchant)) is not None
+    }
+
+
+def _first_vault(handlers: Mapping[str, Payment]) -> tuple[str, Vault] | None:
+    for id_, handler in sorted(handlers.items(), key=lambda entry: isinstance(entry[1], MockPayment)):
+        if all(callable(getattr(handler, name, None)) for name in ("vault", "forget")):
+            return id_, cast("Vault", handler)
+    return None
 
 
 async def close(handlers: Payments) -> None:
