@@ -18,6 +18,7 @@ from joserfc.errors import BadSignatureError
 from joserfc.jwk import ECKey
 
 from tests.ucp import samples
+from ucp_server.asgi.acknowledgement import RETRY_AFTER_MAX_S, outcome_of
 from ucp_server.domain.checkout import Subscriber
 from ucp_server.domain.events import Delivered, Job, JobKind, Notice, Parked, Paused, Retry
 from ucp_server.ports import FetchCode, Fetched, FetchRefused
@@ -29,7 +30,7 @@ from ucp_server.ucp.replies import Replies
 from ucp_server.ucp.schema import Schemas
 from ucp_server.ucp.signing_keys import SigningKeys
 from ucp_server.ucp.terms import EventTerms
-from ucp_server.ucp.webhooks import RETRY_AFTER_MAX_S, OrderEvents, detached_jws, outcome_of
+from ucp_server.ucp.webhooks import OrderEvents, detached_jws
 
 HOOK = "https://platform.example/hooks"
 EVENT_ID = "01890a5d-ac96-774b-bcce-b302099a8058"

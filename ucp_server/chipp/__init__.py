@@ -1,1 +1,1 @@
-"""The binding for Chipp ACP: checkout sessions of an app."""
+"""Binding: Chipp's ACP, a shop that sells as one app, over checkout sessions (field.md 9)."""

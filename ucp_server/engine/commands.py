@@ -21,7 +21,8 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """The whole content of a checkout as a caller wants it.
 
     On an update ``keep`` names the members whose absence means "as before" (``"lines"``, ``"buyer"``,
-    ``"methods"``, ``"discount_codes"``, ``"ship_to"``); for all others absence removes. ``ship_to`` is
+    ``"methods"``, ``"discount_codes"``, ``"ship_to"``; with ``"buyer_members"`` so do the members of
+    a buyer that is given); for all others absence removes. ``ship_to`` is
     where everything goes in the cheapest way, where there are no ``methods``.
     """
 

@@ -12,7 +12,7 @@ from ucp_server.domain import problems
 from ucp_server.domain.addresses import find_same, id_of, names_a_place, owner_of
 from ucp_server.domain.assess import MissingParts, assess_buyer, assess_lines, assess_methods, assess_total
 from ucp_server.domain.bill import Delivery, make_bill
-from ucp_server.domain.checkout import Basket
+from ucp_server.domain.checkout import Basket, Buyer
 from ucp_server.domain.discounts import Acquaintance, Discounted, apply_discounts
 from ucp_server.domain.errors import HandlerUnavailable, InvalidRequest, Refusal
 from ucp_server.domain.fulfillment import Address, NewAddress, Option, WantedMethod
@@ -298,7 +298,7 @@ def _asked(merchant: Merchant, before: Basket, wanted: Wanted | None, at: dateti
     basket = Basket(
         lines=lines.lines,
         lines_made=lines.made,
-        buyer=_kept(wanted, "buyer", wanted.buyer, before.buyer),
+        buyer=_buyer(wanted, before),
         methods=before.methods if keeps_methods else None,
         discount_codes=_kept(wanted, "discount_codes", wanted.discount_codes, before.discount_codes),
         instruments=wanted.instruments,
@@ -315,6 +315,14 @@ def _lines(wanted: Wanted, before: Basket) -> Lines:
     return Lines(
         lines=before.lines, made=before.lines_made, names={line.id: line.id for line in before.lines}
     )
+
+
+def _buyer(wanted: Wanted, before: Basket) -> Buyer | None:
+    new = _kept(wanted, "buyer", wanted.buyer, before.buyer)
+    if new is None or before.buyer is None or "buyer_members" not in wanted.keep:
+        return new
+    told = {name: value for name in new.__struct_fields__ if (value := getattr(new, name))}
+    return msgspec.structs.replace(before.buyer, **told)
 
 
 def _kept(wanted: Wanted, member: str, value: T | None, before: T | None) -> T | None:

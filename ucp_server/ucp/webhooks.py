@@ -1,25 +1,20 @@
 """Order events: what a platform is told, signed, and what its answer means (D/order#Webhooks)."""
 
-import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 from joserfc import jws
 from joserfc.jwk import ECKey
 
-from ucp_server.domain.events import (
-    Delivered,
-    DeliveryOutcome,
-    Job,
-    Notice,
-    Parked,
-    Paused,
-    Retry,
+from ucp_server.asgi.acknowledgement import (
+    ANSWER_BYTES_MAX,
+    ANSWER_WITHIN_S,
+    outcome_of,
+    outcome_without_answer,
 )
-from ucp_server.ports import Fetch, Fetched, FetchRefused
+from ucp_server.domain.events import DeliveryOutcome, Job, Notice, Parked, Retry
+from ucp_server.ports import Fetch, FetchRefused
 from ucp_server.ucp.releases import ROWS
 from ucp_server.ucp.replies import Replies
 from ucp_server.ucp.signing_keys import SigningKeys
@@ -27,15 +22,6 @@ from ucp_server.ucp.terms import EventTerms, read_event_terms
 from ucp_server.ucp.times import rfc3339
 
 Wire = dict[str, Any]
-
-# Platforms have to answer quickly (D/order#Guidelines); one that takes longer is asked again.
-ANSWER_WITHIN_S: Final = 10.0
-# An acknowledgement has no content that we read.
-ANSWER_BYTES_MAX: Final = 64 * 1024
-# What a platform may make us wait by Retry-After; the schedule has its own, longer pauses.
-RETRY_AFTER_MAX_S: Final = 3600.0
-
-_SECONDS: Final = re.compile(r"[0-9]{1,9}", re.ASCII)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,7 +67,7 @@ class OrderEvents:
                 timeout_s=ANSWER_WITHIN_S,
             )
         except FetchRefused as refused:
-            return _not_sent(refused)
+            return outcome_without_answer(refused)
         return outcome_of(answer)
 
 
@@ -104,32 +90,3 @@ def detached_jws(body: bytes, key: ECKey) -> str:
     protected = {"alg": "ES256", "kid": key.kid, "b64": False, "crit": ["b64"]}
     protected_part, _, signature = jws.serialize_compact(protected, body, key, ["ES256"]).split(".")
     return f"{protected_part}..{signature}"
-
-
-def outcome_of(answer: Fetched) -> DeliveryOutcome:
-    """What the platform's status says: taken, not now, or no more (reliability.md, events)."""
-    if 200 <= answer.status < 300:
-        return Delivered()
-    if answer.status == 410:
-        return Paused("The platform wants no more events here (410).")
-    return Retry(f"The platform answered with status {answer.status}.", _retry_after_s(answer))
-
-
-def _not_sent(refused: FetchRefused) -> DeliveryOutcome:
-    if refused.code == "forbidden_url":
-        return Parked(refused.text)
-    return Retry(refused.text)
-
-
-def _retry_after_s(answer: Fetched) -> float | None:
-    """``Retry-After`` in seconds or as a date (RFC 9110 10.2.3), bounded; None where it says nothing."""
-    said = next((value for name, value in answer.headers if name.lower() == "retry-after"), "").strip()
-    try:
-        seconds = float(said) if _SECONDS.fullmatch(said) else _seconds_until(said)
-    except (ValueError, TypeError):
-        return None
-    return min(max(seconds, 0.0), RETRY_AFTER_MAX_S)
-
-
-def _seconds_until(date: str) -> float:
-    return (parsedate_to_datetime(date) - datetime.now(UTC)).total_seconds()
