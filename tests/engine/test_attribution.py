@@ -123,9 +123,7 @@ async def test_of_two_merchants_offers_handed_off_at_once_one_remains(pool: Pool
     setup = make_setup(pool, tmp_path / "books.jsonl", clock=clock)
     merchants = {**setup.merchants, "other": msgspec.structs.replace(setup.merchants["shop"], id="other")}
     payments = {**setup.payments, "other": setup.payments["shop"]}
-    setup = make_setup(
-        pool, tmp_path / "books.jsonl", clock=clock, merchants=merchants, payments=payments
-    )
+    setup = make_setup(pool, tmp_path / "books.jsonl", clock=clock, merchants=merchants, payments=payments)
     front = make_shopfront(setup, clock)
     await put_offer(pool, "ours", item_id="rose")
     await put_offer(pool, "theirs", item_id="tulip", merchant_id="other")

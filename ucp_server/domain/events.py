@@ -34,8 +34,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ``id`` is a UUIDv7 as text and stays the same over all tries (it is the event id on the wire).
     Jobs of one ``stream`` are done in the order of their ``sequence``, whatever their kind;
     ``payload`` is JSON: a `Notice` for webhooks and mail, a `MoneyMove` where money moves, a
-    `StockMove` for stock kept elsewhere, a `ToolWork` for tools, a
-    `Sale` for evidence.
+    `StockMove` for stock kept elsewhere, a `ToolWork` for tools,
+    a `Sale` for evidence.
     """
 
     id: str
@@ -83,13 +83,13 @@ class ToolWork(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Sale(msgspec.Struct, frozen=True, kw_only=True):
-    """A recommended checkout became an order, or the order came to nothing (``is_undone``)."""
+    """What became of a recommended checkout: an order that may go unpaid, be paid yet, or be undone."""
 
     order_id: str
     attribution: Attribution
     amount: Money
     at: datetime
-    is_undone: bool = False
+    what: Literal["placed", "unpaid", "paid", "undone"]
 
 
 # --- how a delivery ended ---

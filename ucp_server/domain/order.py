@@ -11,6 +11,7 @@ from typing import Literal
 
 import msgspec
 
+from ucp_server.domain.attribution import Attribution
 from ucp_server.domain.checkout import Buyer, Subscriber
 from ucp_server.domain.errors import AdjustmentRefused
 from ucp_server.domain.fulfillment import Address
@@ -95,6 +96,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     subscriber: Subscriber | None = None
     attempt_id: str | None = None
     included_tax_minor: int = 0
+    attribution: Attribution | None = None
     runs: tuple[ToolRun, ...] = ()
 
     @property

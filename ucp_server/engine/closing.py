@@ -19,7 +19,7 @@ from ucp_server.domain.order import PaymentState
 from ucp_server.domain.problems import Problem
 from ucp_server.engine.commits import commit
 from ucp_server.engine.faults import fault_point
-from ucp_server.engine.placing import capture_of, move_stock, place, serve, tell, void_of
+from ucp_server.engine.placing import capture_of, move_stock, place, serve, tell, tell_ledger, void_of
 from ucp_server.engine.setup import Setup
 from ucp_server.ports import ActionNeeded, Approved, Declined, NotSent
 from ucp_server.store.attempts import OPEN_STATES, AttemptRow, load_attempt, mark_unknown
@@ -83,6 +83,7 @@ def _completed(attempt: AttemptRow, checkout: Checkout, approved: Approved, at: 
     )
     jobs = tell(Notice(what="placed", order=order), by_mail=True, at=at)
     jobs += serve(checkout, order, at=at)
+    jobs += tell_ledger(order, "placed", at=at)
     if not approved.captured:
         jobs.append(capture_of(order, attempt, at=at))
     return Closing(

@@ -43,6 +43,8 @@ PUBLISHED_BEFORE_S: Final = 3600
 KNOWN_FOR_S: Final = 30.0
 # The clocks of process and database, and the whole seconds in which a code tells its time.
 SKEW: Final = timedelta(seconds=60)
+# One name for all, so that processes that begin at once agree on one key.
+_FIRST: Final = "first"
 
 CodeFault = Literal["malformed", "foreign_issuer", "unknown_key", "bad_signature", "expired"]
 
@@ -158,7 +160,7 @@ class Codes:
         """Publish a new key, which takes over in ``signs_in_s`` seconds; returns its name."""
         if not await self._keys():
             await self._make_first()
-        kid, public, sealed = self._new_key()
+        kid, public, sealed = self._new_key(new_id())
         async with statement(self._pool) as tx:
             await insert_next_key(
                 tx,
@@ -192,15 +194,15 @@ class Codes:
             return []
 
     async def _make_first(self) -> None:
-        kid, public, sealed = self._new_key()
+        kid, public, sealed = self._new_key(_FIRST)
         async with statement(self._pool) as tx:
             await insert_first_key(
                 tx, merchant_id=NETWORK, kid=kid, public_jwk=public, private_sealed=sealed
             )
         self._forget()
 
-    def _new_key(self) -> tuple[str, bytes, bytes]:
-        kid, private = new_id(), Ed25519PrivateKey.generate()
+    def _new_key(self, kid: str) -> tuple[str, bytes, bytes]:
+        private = Ed25519PrivateKey.generate()
         public = _Jwk(kid=kid, x=base64url(private.public_key().public_bytes_raw()))
         return kid, encode(public), self._seal.close(private.private_bytes_raw(), _about(kid))
 

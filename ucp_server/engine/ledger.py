@@ -73,6 +73,13 @@ APPENDS_TRIED_MAX: Final = 5
 # A chatty source fills no conversion: what comes later is kept beside it. Far below what is loaded.
 CHAINED_MAX: Final = 100
 
+# An order that goes unpaid may be paid yet; one that was paid back whole may not.
+_CORRECTIONS: Final = {
+    "unpaid": ConversionState.DISPUTED,
+    "paid": ConversionState.RESOLVED,
+    "undone": ConversionState.CLAWED_BACK,
+}
+
 _CONVERTED: Final = Rejected(reason="already_converted")
 
 log = logging.getLogger(__name__)
@@ -162,6 +169,8 @@ class Ledger:
 
     async def record_sale(self, merchant_id: str, sale: Sale) -> Recorded:
         """Our own order is evidence like any other. Safe to repeat. Raises as `observe`."""
+        if sale.what != "placed":
+            return await self._correct(merchant_id, sale)
         told = sale.attribution
         evidence = Evidence(
             event_id=sale.order_id,
@@ -178,11 +187,7 @@ class Ledger:
             ),
             occurred_at=sale.at,
         )
-        recorded = await self._observe(merchant_id, _ORDERS, (), evidence)
-        if not sale.is_undone or recorded.conversion is None:
-            return recorded
-        conversion = await self._undo(recorded.conversion, sale)
-        return Recorded(conversion=conversion, level=None, reason="undone")
+        return await self._observe(merchant_id, _ORDERS, (), evidence)
 
     async def _observe(
         self, merchant_id: str, source: str, milestones: tuple[str, ...], evidence: Evidence
@@ -301,14 +306,19 @@ class Ledger:
                 return await self.conversion(merchant_id, conversion_id)
         raise RevisionConflict
 
-    async def _undo(self, conversion: Conversion, sale: Sale) -> Conversion:
-        """The order came to nothing; what was decided for good stays."""
-        if conversion.order_reference != sale.order_id:
-            return conversion
+    async def _correct(self, merchant_id: str, sale: Sale) -> Recorded:
+        """The order's money went another way. What was decided for good stays."""
+        session_id = sale.attribution.session_id
         try:
-            return await self.claw_back(conversion.merchant_id, conversion.id, "the order came to nothing")
+            conversion = await self.conversion_of_session(merchant_id, session_id)
+            if conversion.order_reference == sale.order_id:
+                state = _CORRECTIONS[sale.what]
+                conversion = await self.rule(merchant_id, conversion.id, state, f"the order is {sale.what}")
+        except ConversionNotFound:
+            return Recorded(conversion=None, level=None, reason=sale.what)
         except RulingRefused:
-            return conversion
+            conversion = await self.conversion_of_session(merchant_id, session_id)
+        return Recorded(conversion=conversion, level=None, reason=sale.what)
 
     # --- looking ---
 

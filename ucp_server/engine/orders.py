@@ -29,7 +29,7 @@ from ucp_server.domain.tools import RunState
 from ucp_server.engine.commands import Scope
 from ucp_server.engine.commits import commit
 from ucp_server.engine.faults import fault_point
-from ucp_server.engine.placing import move_money, tell
+from ucp_server.engine.placing import move_money, tell, tell_ledger
 from ucp_server.engine.reading import read_order, read_order_of_any
 from ucp_server.engine.setup import Setup
 from ucp_server.store.database import Read, Tx
@@ -223,6 +223,7 @@ class Orders:
             jobs = list(wanted.jobs)
             if wanted.notice is not None:
                 jobs += tell(wanted.notice, by_mail=wanted.by_mail, at=at)
+            jobs += _evidence(order, wanted.order, at)
             if await self._commit(wanted, jobs):
                 if jobs:
                     self.setup.hint()
@@ -250,6 +251,20 @@ class Orders:
         )
         await fault_point("order.committed")
         return is_written
+
+
+def _evidence(before: Order, after: Order, at: datetime) -> list[Job]:
+    """What the ledger of recommended sales hears when the money went another way than it was placed."""
+    match before.payment, after.payment:
+        case old, new if old == new:
+            return []
+        case _, "payment_failed":
+            return tell_ledger(after, "unpaid", at=at)
+        case "payment_failed", "captured":
+            return tell_ledger(after, "paid", at=at)
+        case _, "refunded":
+            return tell_ledger(after, "undone", at=at)
+    return []
 
 
 # --- pieces ---

@@ -2,9 +2,11 @@
 
 from collections import Counter
 from datetime import datetime
+from typing import Literal
 
 from ucp_server.domain.checkout import Checkout
-from ucp_server.domain.events import Job, JobKind, MoneyMove, Notice, StockMove, ToolWork
+from ucp_server.domain.events import Job, JobKind, MoneyMove, Notice, Sale, StockMove, ToolWork
+from ucp_server.domain.money import Money
 from ucp_server.domain.order import Expectation, Order, PaymentState, Quantity
 from ucp_server.domain.tools import ToolRun
 from ucp_server.store.attempts import AttemptRow
@@ -32,6 +34,7 @@ def place(checkout: Checkout, attempt: AttemptRow, *, payment: PaymentState, at:
         subscriber=checkout.subscriber,
         attempt_id=attempt.id,
         included_tax_minor=quote.included_tax_minor,
+        attribution=checkout.attribution,
         runs=_runs(checkout),
     )
 
@@ -94,6 +97,31 @@ def tell(notice: Notice, *, by_mail: bool, at: datetime) -> list[Job]:
         )
         for kind in kinds
     ]
+
+
+def tell_ledger(
+    order: Order, what: Literal["placed", "unpaid", "paid", "undone"], *, at: datetime
+) -> list[Job]:
+    """Evidence of a sale that somebody recommended; no job for all others."""
+    if order.attribution is None:
+        return []
+    sale = Sale(
+        order_id=order.id,
+        attribution=order.attribution,
+        amount=Money(order.total_minor, order.currency),
+        at=order.placed_at,
+        what=what,
+    )
+    job = Job(
+        id=new_id(),
+        merchant_id=order.merchant_id,
+        kind=JobKind.EVIDENCE,
+        stream=f"{JobKind.EVIDENCE}:{order.id}",
+        sequence=order.version,
+        payload=encode(sale),
+        created_at=at,
+    )
+    return [job]
 
 
 def move_money(kind: JobKind, merchant_id: str, move: MoneyMove, *, sequence: int, at: datetime) -> Job:

@@ -22,11 +22,13 @@ class StoredKey(msgspec.Struct, frozen=True, kw_only=True):
     is_signing: bool
 
 
-# Where a merchant has a key that signs or will, nothing is inserted.
+# Where a merchant has a key that signs or will, nothing is inserted; nor where a twin, which gave it
+# the same name, is just inserting one.
 INSERT_FIRST_KEY: Final = """
     INSERT INTO signing_keys (merchant_id, kid, public_jwk, private_sealed, signs_from)
     SELECT $1, $2, $3, $4, now()
     WHERE NOT EXISTS (SELECT FROM signing_keys WHERE merchant_id = $1 AND retired_at IS NULL)
+    ON CONFLICT (merchant_id, kid) DO NOTHING
 """
 
 
