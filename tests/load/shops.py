@@ -28,13 +28,17 @@ def item(number: int) -> str:
     return f"load-{number}"
 
 
-def write_shop(folder: Path, *, items: int, pieces: int) -> Path:
-    """``items`` at one price, ``pieces`` of each; no rate is free, so that every total is known."""
+def write_shop(folder: Path, *, items: int, pieces: int, first: int | None = None) -> Path:
+    """``items`` at one price, ``pieces`` of each (``first`` of the first one).
+
+    No rate is free, so that every total is known.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     ids = [item(number) for number in range(items)]
     products = [(id_, f"Article {id_}", PRICE_MINOR, f"https://shop.example/{id_}.jpg") for id_ in ids]
     _write(folder / "products.csv", ("id", "title", "price", "image_url"), products)
-    _write(folder / "inventory.csv", ("product_id", "quantity"), [(id_, pieces) for id_ in ids])
+    counts = dict.fromkeys(ids, pieces) | {ids[0]: first if first is not None else pieces}
+    _write(folder / "inventory.csv", ("product_id", "quantity"), counts.items())
     for name, (columns, rows) in _FILES.items():
         _write(folder / f"{name}.csv", columns, rows)
     return folder

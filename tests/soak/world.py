@@ -24,8 +24,9 @@ from ucp_server.store.migrate import migrate
 from ucp_server.store.partitions import make_partitions
 
 ITEMS = 4
-# Few enough that a run sells some of them out.
-PIECES = 400
+# Enough for the whole run, but of the first item few enough that it sells out.
+PIECES = 100_000
+SCARCE = 100
 HEALTHY_S = 60.0
 
 
@@ -43,7 +44,7 @@ class World:
 
     @property
     def start_stock(self) -> dict[str, int]:
-        return {item(number): PIECES for number in range(ITEMS)}
+        return {item(number): PIECES for number in range(ITEMS)} | {item(0): SCARCE}
 
     def postgres_pids(self) -> list[int]:
         """The postmaster first, then everything below it."""
@@ -113,7 +114,7 @@ async def world(folder: Path, workers: int) -> AsyncIterator[World]:
 
 
 async def _fill(cluster: Cluster, folder: Path) -> None:
-    shop = await asyncio.to_thread(write_shop, folder / "shop", items=ITEMS, pieces=PIECES)
+    shop = await asyncio.to_thread(write_shop, folder / "shop", items=ITEMS, pieces=PIECES, first=SCARCE)
     await migrate(cluster.url())
     async with open_pool(cluster.url(), size=2) as pool:
         await make_partitions(pool, datetime.now(UTC))
