@@ -89,9 +89,10 @@ class StoredMethods:
     async def payable(self, merchant_id: str, owner: str, method_id: str) -> tuple[StoredMethod, str]:
         """An active method and its reference, for whoever pays now. Raises MethodNotFound."""
         row = await self._load(merchant_id, owner, method_id)
-        if row.method.state != "active":
+        reference = self._references.open_if_whole(merchant_id, row.method.id, _whole(row))
+        if row.method.state != "active" or reference is None:
             raise MethodNotFound
-        return row.method, self._references.open(merchant_id, row.method.id, _whole(row))
+        return row.method, reference
 
     async def set_active(
         self, merchant_id: str, owner: str, method_id: str, *, is_active: bool
