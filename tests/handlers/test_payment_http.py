@@ -17,6 +17,7 @@ from tests.handlers.contract import (
     settle,
 )
 from tests.simulators.running import Psp, psp
+from ucp_server.domain.money import Money
 from ucp_server.handlers.payment_http import HttpPayment
 from ucp_server.ports import (
     ActionNeeded,
@@ -66,6 +67,24 @@ def events(provider: Psp) -> Events:
         return [entry["event"] for entry in await provider.ledger() if entry["key"] == key]
 
     return told
+
+
+EUR_10 = Money(1000, "EUR")
+
+
+async def test_an_agreement_on_our_page_is_charged_to_the_account_that_was_arranged(
+    provider: Psp, made: list[HttpPayment], events: Events
+):
+    made.append(HttpPayment(LISTING, provider.url, account_token="success_token"))
+    agreed = made[-1].on_page("shop", EUR_10)
+    assert agreed is not None
+    of = attempt()
+    assert isinstance(await made[-1].authorise(of, *agreed), Approved)
+    assert await events(of.psp_key) == ["authorised"]
+
+
+async def test_without_an_arrangement_nothing_is_paid_on_our_page(payment: HttpPayment):
+    assert payment.on_page("shop", EUR_10) is None
 
 
 class TestHttpPayment(PaymentContract, VaultContract):

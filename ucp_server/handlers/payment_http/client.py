@@ -73,10 +73,17 @@ _OF_CARD = ("number", "expiry_month", "expiry_year", "cvc", "name")
 
 
 class HttpPayment:
-    """base_url: the provider's, chosen by the merchant; https, or http on this machine."""
+    """base_url: the provider's, chosen by the merchant; https, or http on this machine.
 
-    def __init__(self, listing: HandlerListing, base_url: str, *, api_key: str = "") -> None:
+    ``account_token`` is what the provider charges where the buyer agrees without fields of the
+    provider's: an invoice, an account on file. Without it nothing can be paid on our own pages.
+    """
+
+    def __init__(
+        self, listing: HandlerListing, base_url: str, *, api_key: str = "", account_token: str = ""
+    ) -> None:
         self._listing = listing
+        self._account_token = account_token
         self._base = URL(base_url)
         if self._base.scheme != "https" and self._base.host not in _OWN_MACHINE:
             raise ValueError("a payment provider is reached over https only")
@@ -167,9 +174,18 @@ class HttpPayment:
             raise ConnectionError(f"the payment provider answered {status}")
 
     def on_page(self, merchant_id: str, total: Money) -> tuple[Instrument, Credential] | None:
-        """None: a real provider shows its own fields on our page."""
+        """On account, where the merchant has arranged that; else the provider needs its own fields."""
         del merchant_id, total
-        return None
+        if not self._account_token:
+            return None
+        instrument = Instrument(
+            id="on-account",
+            handler_id=self._listing.id,
+            type="account",
+            selected=True,
+            display={"description": "On account"},
+        )
+        return instrument, Credential(type="token", members={"token": self._account_token})
 
     async def close(self) -> None:
         if self._session is not None:
@@ -253,7 +269,8 @@ def configured(handler_id: str, config: Mapping[str, object], private: Mapping[s
     """The factory behind the entry point ``dev.ucp-server.http``.
 
     ``config`` is the listing's own, with ``name``, ``version``, ``spec`` and ``config_schema`` of the
-    handler beside it; ``private`` has ``base_url`` and, where the provider wants one, ``api_key``.
+    handler beside it; ``private`` has ``base_url`` and, where there is one, ``api_key`` and
+    ``account_token``.
     Raises ValueError with a sentence for the merchant.
     """
     missing = [f"config.{name}" for name in ("spec", "config_schema") if name not in config]
@@ -265,4 +282,5 @@ def configured(handler_id: str, config: Mapping[str, object], private: Mapping[s
     }
     own = {name: value for name, value in config.items() if name not in _ABOUT}
     listing = msgspec.convert({**about, "id": handler_id, "config": own}, HandlerListing)
-    return HttpPayment(listing, private["base_url"], api_key=private.get("api_key", ""))
+    secrets = {name: private[name] for name in ("api_key", "account_token") if name in private}
+    return HttpPayment(listing, private["base_url"], **secrets)
