@@ -18,6 +18,7 @@ COMMANDS = {
     "keys": "keys:keys",
     "credentials": "credentials:credentials",
     "orders": "orders:orders",
+    "mock-conversion": "mock_conversion:mock_conversion",
 }
 
 

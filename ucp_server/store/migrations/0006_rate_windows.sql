@@ -1,0 +1,9 @@
+-- Why: a caller's rate is counted over all processes, not in each of them.
+
+create table rate_windows (
+    merchant_id text not null,
+    caller text not null check (length(caller) between 1 and 255),
+    opened_at timestamptz not null,
+    used bigint not null check (used >= 1),
+    primary key (merchant_id, caller)
+);
