@@ -11,7 +11,6 @@ from typing import Any
 import httpx2
 import msgspec
 import pytest
-from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.types import ASGIApp
@@ -265,7 +264,7 @@ class Town:
         return wrap(
             Starlette(routes=binding.routes()),
             lines=lines,
-            metrics=Metrics(CollectorRegistry()),
+            metrics=Metrics(),
             refuse=binding.refuse,
         )
 

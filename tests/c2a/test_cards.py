@@ -29,18 +29,6 @@ def test_a_card_is_printed_by_nobody() -> None:
     assert "737" not in f"{credential!r}{credential}"
 
 
-@pytest.mark.parametrize("number", [VISA, "4000000000000002", "378282246310005", "6011111111111117"])
-def test_numbers_with_their_check_digit_are_good(number: str) -> None:
-    assert decode_card(card(cardNumber=number), NOW).members["number"] == number
-
-
-@pytest.mark.parametrize("number", ["4242424242424241", "4242424242424224", "1234567812345678"])
-def test_a_typing_error_is_found_before_anybody_is_asked(number: str) -> None:
-    with pytest.raises(CardInvalid) as caught:
-        decode_card(card(cardNumber=number), NOW)
-    assert number not in caught.value.text
-
-
 @pytest.mark.parametrize(
     ("at", "is_good"),
     [

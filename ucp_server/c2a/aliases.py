@@ -55,6 +55,7 @@ CHECKOUT: Final = Shape(
 )
 # The names of a card are those of a card wherever it stands.
 ADD_METHOD: Final = Shape(names={"CC": "creditCard"}, members={"creditCard": _CARD})
+OFFER: Final = Shape(members={"context": Shape()})
 PLAIN: Final = Shape()
 
 

@@ -10,7 +10,7 @@ import msgspec
 from ucp_server.asgi.checker import Violation
 from ucp_server.asgi.documents import BadDocument, decode
 from ucp_server.asgi.reply import NO_STORE, Reply
-from ucp_server.c2a.aliases import ADD_METHOD, CHECKOUT, PLAIN, Shape, resolve
+from ucp_server.c2a.aliases import ADD_METHOD, CHECKOUT, OFFER, PLAIN, Shape, resolve
 from ucp_server.c2a.authentication import Authentication
 from ucp_server.c2a.cards import decode_card
 from ucp_server.c2a.checkout import (
@@ -89,13 +89,13 @@ class Operations:
     # --- offers ---
 
     async def make_offer(self, incoming: Incoming, scope: Scope) -> Reply:
-        occasion = decode_occasion(self._document(incoming, "offer_request"))
+        occasion = decode_occasion(self._document(incoming, "offer_request", OFFER))
         offer = await self.offering.make(scope, occasion)
         document = render_offer(offer, incoming.shop.site, is_purchasable=True)
         return self._reply("offer_reply", document)
 
     async def show_offer(self, incoming: Incoming, scope: Scope) -> Reply:
-        occasion = decode_occasion(self._document(incoming, "offer_request"))
+        occasion = decode_occasion(self._document(incoming, "offer_request", OFFER))
         offer = await self.offering.show(scope, occasion)
         document = render_offer(offer, incoming.shop.site, is_purchasable=False)
         return self._reply("offer_reply", document)
