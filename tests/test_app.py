@@ -59,20 +59,21 @@ async def rows(database: str, sql: str) -> list[tuple[Any, ...]]:
 async def test_every_merchant_has_a_key_and_the_first_one_the_shop(database: str, tmp_path: Path) -> None:
     two = {"first": MERCHANT, "second": MERCHANT}
     given = settings(database, tmp_path, merchant=two, import_dir=folder("demo_shop"))
-    (line,) = await app.prepare(given)
-    assert line.startswith("shop: 30 items from ")
+    told = await app.prepare(given)
+    assert told[0].startswith("shop: 30 items from ")
+    assert told[1:] == (f"keys: {tmp_path / 'demo-credentials.json'}",)
     assert await rows(database, "select merchant_id from signing_keys order by 1") == [
         ("first",),
         ("second",),
     ]
     assert await rows(database, "select distinct merchant_id, currency from items") == [("first", "EUR")]
     # Again, as at every start: no second key, the same shop.
-    assert await app.prepare(given) == (line,)
+    assert await app.prepare(given) == told
     assert len(await rows(database, "select * from signing_keys")) == 2
 
 
 async def test_without_a_folder_nothing_is_loaded(database: str, tmp_path: Path) -> None:
-    assert await app.prepare(settings(database, tmp_path)) == ()
+    assert await app.prepare(settings(database, tmp_path, mode=Mode.SUITE)) == ()
     assert await rows(database, "select * from items") == []
 
 

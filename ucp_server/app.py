@@ -30,7 +30,8 @@ from ucp_server.asgi.lines import Lines
 from ucp_server.asgi.metrics import Metrics, route_names
 from ucp_server.asgi.reply import Refuse, Reply, plain_refusal
 from ucp_server.asgi.stack import wrap
-from ucp_server.config import Settings
+from ucp_server.config import ConfigError, Settings
+from ucp_server.demo_credentials import write_demo_credentials
 from ucp_server.domain.checkout import Instrument
 from ucp_server.domain.events import JobKind
 from ucp_server.domain.money import Money
@@ -49,6 +50,7 @@ from ucp_server.pages import routes as pages
 from ucp_server.pages.pictures import Pictures
 from ucp_server.ports import Credential
 from ucp_server.store.database import Pool, open_pool
+from ucp_server.store.handles import take_tenants
 from ucp_server.store.importing import import_shop
 from ucp_server.store.partitions import make_partitions
 from ucp_server.ucp.authentication import Authentication
@@ -150,11 +152,18 @@ async def prepare(settings: Settings) -> tuple[str, ...]:
         keys = SigningKeys(pool, _secret(settings))
         for merchant in settings.merchant:
             await keys.ensure(merchant)
-        if settings.import_dir is None:
-            return ()
-        merchant, table = next(iter(settings.merchant.items()))
-        imported = await import_shop(pool, merchant, table.currency, settings.import_dir)
-    return (f"shop: {imported.counts['items']} items from {settings.import_dir}",)
+        tenants = {name: table.tenant for name, table in settings.merchant.items()}
+        refused = await take_tenants(pool, tenants)
+        if refused:
+            raise ConfigError("settings", f"merchant.{refused[0]}.tenant", "another merchant has it")
+        told = []
+        if settings.import_dir is not None:
+            merchant, table = next(iter(settings.merchant.items()))
+            imported = await import_shop(pool, merchant, table.currency, settings.import_dir)
+            told.append(f"shop: {imported.counts['items']} items from {settings.import_dir}")
+        if settings.relaxed.makes_credentials and settings.data_dir is not None:
+            told.append(f"keys: {await write_demo_credentials(pool, settings, settings.data_dir)}")
+    return tuple(told)
 
 
 @asynccontextmanager

@@ -20,12 +20,13 @@ from ucp_server.store.ids import new_id
 
 # 256 random bits: guessing is hopeless.
 SECRET_BYTES: Final = 32
-# What a secret begins with, and what secret scanners of others recognise it by.
-_EVIDENCE_PREFIX: Final = "evs_"
 
 
 class Form(NamedTuple):
-    """``live`` and ``trial`` are what a secret begins with; ``length`` counts what follows."""
+    """``live`` and ``trial`` are what a secret begins with, and what secret scanners know it by.
+
+    ``length`` counts the characters that follow.
+    """
 
     live: str
     trial: str
@@ -49,18 +50,14 @@ def new_secret(kind: CredentialKind, *, is_trial: bool = False) -> str:
     return _written(kind, secrets.token_bytes(SECRET_BYTES), is_trial=is_trial)
 
 
-def new_evidence_secret() -> str:
-    """What a source of payment events signs them with."""
-    return _EVIDENCE_PREFIX + secrets.token_urlsafe(SECRET_BYTES)
-
-
 def derived_secret(kind: CredentialKind, server_secret: bytes) -> str:
     """The one secret of this kind that belongs to ``server_secret``: for trying out, never for use."""
     return _written(kind, _derived(server_secret, kind), is_trial=True)
 
 
-def derived_evidence_secret(server_secret: bytes) -> str:
-    return _EVIDENCE_PREFIX + _text(_derived(server_secret, "evidence"))
+def derived_text(server_secret: bytes, about: str) -> str:
+    """The one secret ``about`` something that belongs to ``server_secret``: for trying out, too."""
+    return _text(_derived(server_secret, about))
 
 
 def tenant_of(kind: CredentialKind, merchant_id: str) -> str:

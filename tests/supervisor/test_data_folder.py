@@ -40,10 +40,3 @@ def test_a_secret_is_made_once_and_is_private(tmp_path: Path) -> None:
     assert len(made.reveal()) == 64
     assert data_folder.secret(tmp_path) == made
     assert (tmp_path / "secret").stat().st_mode & 0o077 == 0
-
-
-def test_a_private_file_is_replaced_whole(tmp_path: Path) -> None:
-    data_folder.write_private(tmp_path / "key", b"old")
-    data_folder.write_private(tmp_path / "key", b"new")
-    assert (tmp_path / "key").read_bytes() == b"new"
-    assert [entry.name for entry in tmp_path.iterdir()] == ["key"]

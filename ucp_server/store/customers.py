@@ -100,6 +100,15 @@ async def load_registered(db: Read, merchant_id: str, customer_id: str) -> Regis
     return Registered(name=row["name"], email=row["email"], address=address)
 
 
+FIRST_CUSTOMER: Final = "select id from customers where merchant_id = $1 order by id limit 1"
+
+
+async def first_customer(db: Read, merchant_id: str) -> str | None:
+    """Somebody for an example; None where the merchant's tables know nobody."""
+    found = await db.fetchval(FIRST_CUSTOMER, merchant_id)
+    return None if found is None else str(found)
+
+
 def customer_of(rows: Iterable[tuple[str, str, bytes | None]]) -> Customer:
     """Rows of (kind, id, address) as a value."""
     known = False

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ucp_server.config import Secret
+from ucp_server.private_files import write_private
 
 
 class FolderInUse(Exception):
@@ -45,13 +46,3 @@ def secret(folder: Path) -> Secret:
     if not file.exists():
         write_private(file, secrets.token_hex(32).encode())
     return Secret(file.read_text().strip())
-
-
-def write_private(file: Path, content: bytes) -> None:
-    """Write a file that only we may read, in one step: a crash leaves the old one or the new one."""
-    fresh = file.with_name(f".{file.name}.{os.getpid()}")
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as opened:
-        opened.write(content)
-        opened.flush()
-        os.fsync(opened.fileno())
-    fresh.replace(file)

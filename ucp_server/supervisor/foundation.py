@@ -11,6 +11,7 @@ import msgspec
 
 from ucp_server import safety
 from ucp_server.config import Secret, Settings
+from ucp_server.issuing import derived_text
 from ucp_server.modes import Mode
 from ucp_server.postgres import Cluster, PostgresError, binaries, open_cluster
 from ucp_server.store.migrate import migrate
@@ -75,10 +76,13 @@ async def reach(url: str) -> None:
 
 
 def furnished(settings: Settings, folder: Path) -> Settings:
-    """Add the secret and the certificate that a mode for local use makes for itself."""
+    """Add the secrets and the certificate that a mode for local use makes for itself."""
     made: dict[str, object] = {}
-    if settings.secret is None and settings.relaxed.makes_secret:
-        made["secret"] = data_folder.secret(folder)
+    secret = settings.secret
+    if secret is None and settings.relaxed.makes_secret:
+        made["secret"] = secret = data_folder.secret(folder)
+    if settings.relaxed.makes_credentials and settings.simulation_secret is None and secret is not None:
+        made["simulation_secret"] = Secret(derived_text(secret.reveal().encode(), "simulation"))
     if settings.port and tls.default(settings) is None and settings.relaxed.makes_certificate:
         files = tls.self_signed(folder, datetime.datetime.now(datetime.UTC))
         made |= {"certificate": files.chain, "certificate_key": files.key}

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from ucp_server.config import Settings
-from ucp_server.supervisor.data_folder import write_private
+from ucp_server.private_files import write_private
 
 # What browsers accept at most; renewed at a start in its last month.
 VALID_DAYS = 397
