@@ -1,0 +1,33 @@
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.chipp.world import Market, fill, open_market
+from tests.simulators.running import Receiver, receiver
+from ucp_server.handlers.fetch_guarded import GuardedFetch
+from ucp_server.store.database import Pool, open_pool
+
+
+@pytest.fixture
+async def pool(database: str) -> AsyncIterator[Pool]:
+    """Wide enough for crowds on a machine that is busy otherwise."""
+    async with open_pool(database, size=8, name="tests") as opened:
+        yield opened
+
+
+@pytest.fixture
+async def market(pool: Pool, tmp_path: Path) -> AsyncIterator[Market]:
+    await fill(pool, tmp_path / "shop")
+    fetch = GuardedFetch(allow_loopback=True)
+    try:
+        yield open_market(pool, tmp_path / "books.jsonl", fetch)
+    finally:
+        await fetch.close()
+
+
+@pytest.fixture
+async def outside() -> AsyncIterator[Receiver]:
+    """The merchant's tools and the app's ears, in a process of their own."""
+    async with receiver() as process:
+        yield process
