@@ -27,7 +27,7 @@ values ($1, $2, $3, $4, 'EUR') on conflict do nothing
 PUT_OFFER = """
 with named as (insert into handles (kind, handle, merchant_id) values ('offer', $2, $1))
 insert into offers (merchant_id, id, item_id, vertical, provider, criteria, commission, search)
-values ($1, $2, $3, $4, $5, $6, $7, to_tsvector('simple', $5 || ' ' || $4))
+values ($1, $2, $3, $4, $5, $6, $7, to_tsvector('simple', $8 || ' ' || $5 || ' ' || $4))
 """
 
 
@@ -55,6 +55,7 @@ async def put_offer(
             provider,
             msgspec.json.encode(criteria),
             msgspec.json.encode(commission),
+            title,
         )
 
 

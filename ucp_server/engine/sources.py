@@ -1,5 +1,6 @@
 """Sources of evidence: who may tell of payments, and the secret that each signs with."""
 
+import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from ucp_server.store.evidence_sources import (
 )
 from ucp_server.store.seal import Seal
 
+_ID: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 SECRET_BYTES: Final = 32  # as long as the hash that it keys
 
 
@@ -49,8 +51,11 @@ class Sources:
     ) -> Source:
         """Add a source (``id_``: lower-case letters, digits, ``-``, ``_``; at most 64).
 
-        ``secret`` is made unless given. Raises HandleTaken for an id that any merchant's source has.
+        ``secret`` is made unless given. Raises ValueError for another form of id, HandleTaken for one
+        that any merchant's source has or had.
         """
+        if _ID.fullmatch(id_) is None:
+            raise ValueError(f"{id_!r} is not a name for a source: a-z, 0-9, - and _, at most 64 of them")
         secret = secret or secrets.token_urlsafe(SECRET_BYTES)
         sealed = self._seal.close(secret.encode(), _about(merchant_id, id_))
         async with statement(self._pool) as tx:

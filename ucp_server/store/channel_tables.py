@@ -155,7 +155,8 @@ def _offers(files: CsvFolder, items: Mapping[str, Item]) -> list[OfferRow]:
         active = cells.flag("active")
         item_id, criteria = _item_id(cells, items), _criteria(cells)
         vertical, provider = _name(cells, "vertical").lower(), cells.required("provider")
-        words = (vertical, provider, items[item_id].description, *criteria.values())
+        item = items[item_id]
+        words = (item.title, vertical, provider, item.description, *criteria.values())
         return OfferRow(
             id=_name(cells, "id"),
             line=cells.line,

@@ -22,13 +22,13 @@ select o.id, o.merchant_id, o.item_id, o.vertical, o.provider, i.title as name, 
 from offers o join items i on i.merchant_id = o.merchant_id and i.id = o.item_id
 """
 
-# Words of an item's title count like those of its offer. What is unlimited is more than any number.
+# What is unlimited is more than any number.
 SEARCH_OFFERS: Final = f"""
 {_OFFER}
 where o.active
-  and ($1::text is null or o.vertical = $1)
+  and ($1::text is null or o.vertical = lower($1))
   and ($2::text is null or lower(o.provider) = lower($2))
-  and ($3::text is null or o.search || to_tsvector('simple', i.title) @@ websearch_to_tsquery('simple', $3))
+  and ($3::text is null or o.search @@ websearch_to_tsquery('simple', $3))
   and ($4::bigint is null or i.price_minor >= $4)
   and ($5::bigint is null or i.price_minor <= $5)
   and ($6::float8 is null or o.criteria ->> 'data_gb' = 'unlimited' or jsonb_path_exists(
