@@ -1,4 +1,6 @@
+import multiprocessing
 from collections.abc import AsyncIterator
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,14 @@ async def pool(database: str) -> AsyncIterator[Pool]:
 @pytest.fixture
 def setup(pool: Pool, tmp_path: Path) -> Setup:
     return make_setup(pool, tmp_path / "books.jsonl")
+
+
+@pytest.fixture(scope="module")
+def forks() -> ForkServerContext:
+    """Makes processes that have imported everything already."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tests.engine.driver"])
+    return context
 
 
 @pytest.fixture

@@ -15,7 +15,20 @@ from pathlib import Path
 
 import msgspec
 
-from tests.engine.world import SCOPE, SHOP, call, cancel, complete, create, make_setup, psp_of, update
+from tests.engine.world import (
+    SCOPE,
+    SECRET,
+    SHOP,
+    call,
+    cancel,
+    card,
+    complete,
+    create,
+    make_setup,
+    order,
+    psp_of,
+    update,
+)
 from tests.worker.world import Receiver, make_delivery
 from ucp_server.domain.errors import Refusal
 from ucp_server.domain.events import DeliveryOutcome, Job
@@ -24,7 +37,10 @@ from ucp_server.engine.orders import Orders, Parcel
 from ucp_server.engine.resume import resume_due
 from ucp_server.engine.runner import Engine
 from ucp_server.engine.setup import Setup
+from ucp_server.engine.stored_methods import StoredMethods
+from ucp_server.engine.submissions import Submissions
 from ucp_server.store.database import Pool, open_pool
+from ucp_server.store.ids import new_id
 from ucp_server.store.stock import OwnStock
 from ucp_server.worker.deliver import Delivery, run_once
 
@@ -107,6 +123,18 @@ async def perform(errand: Errand, setup: Setup, delivery: Delivery) -> bytes | N
             await Orders(setup).ship("shop", id_, Parcel())
         case "read":
             await engine.read(SCOPE, id_)
+        case "submit":
+            given = order(f"trk_{new_id()}", errand.token, correlation=errand.key, keep=True)
+            return (await Submissions(setup, engine, SECRET).submit(SCOPE, given)).tracking.encode()
+        case "poll":
+            await Submissions(setup, engine, SECRET).poll(SCOPE, errand.key)
+        case "add":
+            method = await StoredMethods(setup, SECRET).add(
+                "shop", "ada", card(errand.token), None, errand.key
+            )
+            return method.id.encode()
+        case "drop":
+            await StoredMethods(setup, SECRET).delete("shop", "ada", id_)
     return None
 
 

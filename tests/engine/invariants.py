@@ -24,7 +24,10 @@ async def broken(
     """All that does not hold. ``is_quiet``: every job and attempt had its time to be settled."""
     tables = {
         name: await rows(pool, f"select * from {name}")
-        for name in ("checkouts", "orders", "attempts", "claims", "replies", "outbox", "inventory")
+        for name in (
+            *("checkouts", "orders", "attempts", "claims", "replies", "outbox", "inventory"),
+            *("submissions", "stored_methods"),
+        )
     }
     reservations = await rows(
         pool, "select r.*, a.state from reservations r left join attempts a on a.id = r.attempt_id"
@@ -35,6 +38,7 @@ async def broken(
         *_stock(tables["inventory"], reservations, start_stock),
         *_claims(tables),
         *_events(tables, got, is_quiet=is_quiet),
+        *_submissions(tables, is_quiet=is_quiet),
     ]
     hanging = await rows(pool, "select pid from pg_stat_activity where state like 'idle in transaction%'")
     if hanging:
@@ -165,3 +169,27 @@ def _events(tables: Mapping[str, list[dict[str, Any]]], got: Got, *, is_quiet: b
             yield f"21: event {row['id']} counts as delivered and never arrived"
         if is_quiet and row["state"] != "done":
             yield f"21: event {row['id']} was not delivered"
+
+
+def _submissions(tables: Mapping[str, list[dict[str, Any]]], *, is_quiet: bool) -> Iterator[str]:
+    """Beyond reliability.md: what callers were told of submissions, and whose card is still known."""
+    checkouts = {row["id"]: row["state"] for row in tables["checkouts"]}
+    jobs = {job["stream"]: job["state"] for job in tables["outbox"] if job["kind"] == "submit"}
+    ended = {"done": {"completed"}, "failed": {"canceled", "expired"}}
+    for row in tables["submissions"]:
+        state = checkouts.get(row["checkout_id"])
+        if state not in ended.get(row["state"], {state}) or state is None:
+            yield f"26: submission {row['id']} is {row['state']}, its checkout {state}"
+        if is_quiet and row["state"] not in ended:
+            yield f"26: submission {row['id']} is still {row['state']}"
+        if is_quiet and row["reference_sealed"] is not None:
+            yield f"27: the card of submission {row['id']} was not let go"
+        job = jobs.get(f"submit:{row['id']}")
+        if job is None or (is_quiet and job != "done"):
+            yield f"26: the job of submission {row['id']} is {job}"
+
+
+def cards_left(kept: Sequence[str], methods: Sequence[Row]) -> list[str]:
+    """When all is quiet, the vault holds the cards of the stored methods and no others."""
+    known = sum(row["state"] != "deleted" for row in methods)
+    return [] if len(kept) == known else [f"27: {len(kept)} cards are kept, {known} methods known"]

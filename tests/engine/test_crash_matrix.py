@@ -7,7 +7,6 @@ invariants are checked over database, provider's books and receiver's log.
 
 import asyncio
 import dataclasses
-import multiprocessing
 import os
 import signal
 import subprocess
@@ -22,7 +21,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.engine.driver import Errand, open_shop, perform, received, run_armed
+from tests.engine.driver import Errand, open_shop, perform, received
+from tests.engine.dying import DIES_WITHIN_S, kill, lapse_open_leases, strike
 from tests.engine.invariants import broken
 from tests.engine.rows import lapse_leases, one
 from tests.engine.world import (
@@ -38,7 +38,7 @@ from tests.engine.world import (
     put_tools,
 )
 from tests.worker.world import make_due
-from ucp_server.domain.errors import AttemptInFlight, KeyInFlight, Refusal
+from ucp_server.domain.errors import AttemptInFlight, KeyInFlight
 from ucp_server.domain.lifecycle import State
 from ucp_server.engine.faults import FAULT_POINTS, VARIABLE, armed
 from ucp_server.engine.resume import resume_due
@@ -47,9 +47,15 @@ from ucp_server.store.database import Pool
 from ucp_server.worker.deliver import run_once
 
 START_STOCK = {"rose": 50}
-# A child that has not died by then hangs.
-DIES_WITHIN_S = 30
 ROUNDS_MAX = 20
+# Work that dies in tests of its own, each of which names every point of it.
+ELSEWHERE = {
+    "hand_off": "test_attribution.py",
+    "ledger": "test_ledger.py",
+    **dict.fromkeys(
+        ("vault", "forget", "method", "submit", "submission", "poll"), "test_submission_crashes.py"
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -89,7 +95,9 @@ def _cases() -> Iterator[Case]:
         "expire": ("read", "over"),
     }
     for point in FAULT_POINTS:
-        yield special.get(point) or Case(point, *work[point.partition(".")[0]])
+        area = point.partition(".")[0]
+        if area not in ELSEWHERE:
+            yield special.get(point) or Case(point, *work[area])
     for point in ("complete.sent", "complete.before_close", "complete.closed"):
         yield Case(point, "complete", token="fail_token")
         yield Case(point, "complete", token="challenge_token")
@@ -104,14 +112,11 @@ CASES = list(_cases())
 
 
 def test_every_point_has_its_case() -> None:
-    assert {case.point for case in CASES} == set(FAULT_POINTS)
-
-
-@pytest.fixture(scope="module")
-def forks() -> ForkServerContext:
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.engine.driver"])
-    return context
+    here = {case.point for case in CASES}
+    tests = {area: (Path(__file__).parent / name).read_text() for area, name in ELSEWHERE.items()}
+    for point in FAULT_POINTS:
+        area = point.partition(".")[0]
+        assert point in here or f'"{point}"' in tests[area], point
 
 
 class Scene:
@@ -194,30 +199,6 @@ class Scene:
         assert found == []
 
 
-async def lapse_open_leases(pool: Pool) -> None:
-    """Time passes for dead holders, but a challenge is left to its buyer."""
-    async with pool.connection() as connection:
-        await connection.execute(
-            "update attempts set lease_until = now() where state in ('created', 'sent', 'unknown')"
-        )
-
-
-async def kill(forks: ForkServerContext, errand: Errand, point: str) -> None:
-    child = forks.Process(target=run_armed, args=(errand, f"{point}=kill"))
-    child.start()
-    await asyncio.to_thread(child.join, DIES_WITHIN_S)
-    code = child.exitcode
-    child.close()
-    assert code == -signal.SIGKILL, f"{point} was not hit: {code}"
-
-
-async def strike(scene: Scene, errand: Errand, action: str) -> None:
-    with armed(f"{scene.case.point}={action}") as struck:
-        with suppress(Refusal, asyncio.CancelledError):
-            await perform(errand, scene.setup, scene.delivery)
-        assert struck == [scene.case.point]
-
-
 @pytest.mark.parametrize("case", CASES, ids=str)
 async def test_nothing_is_lost_or_doubled(
     database: str, pool: Pool, tmp_path: Path, forks: ForkServerContext, case: Case
@@ -232,7 +213,7 @@ async def test_nothing_is_lost_or_doubled(
             if action == "kill":
                 await kill(forks, errand, case.point)
             else:
-                await strike(scene, errand, action)
+                await strike(errand, scene.setup, scene.delivery, case.point, action)
             await scene.bring_to_an_end(errand, retry_first=retry_first)
             await scene.check()
             await expect(scene, errand)

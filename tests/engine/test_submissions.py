@@ -391,6 +391,16 @@ async def test_a_challenge_nobody_comes_back_from_is_voided(
     assert (await attempts(pool), held(setup), psp_of(setup).kept) == (["voided"], 0, [])
 
 
+async def test_a_challenge_that_was_taken_back_ends_it(
+    submissions: Submissions, setup: Setup, pool: Pool
+) -> None:
+    await challenged(submissions, setup, pool)
+    await work_off(setup)
+    failed = await submissions.poll(SCOPE, "t1")
+    assert (failed.state, failed.failure) == ("failed", "challenge_failed")
+    assert (await attempts(pool), psp_of(setup).kept) == (["voided"], [])
+
+
 # --- stored methods ---
 
 

@@ -408,6 +408,7 @@ def order(
         "pay_with": pay_with,
         "fingerprint": b"same",
         "tracking": tracking,
+        "subscriber": SUBSCRIBER,
         **more,
     }
     return SubmitCheckout(**given)

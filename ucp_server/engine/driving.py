@@ -142,6 +142,8 @@ class SubmissionDeliverer:
         async with read(self.setup.pool) as db:
             challenged = await load_challenged(db, checkout.merchant_id, checkout.id)
         if challenged is None:
+            # It was taken back already; nobody can pass it any more.
+            await self._give_up(row, checkout)
             return
         match await look_up(self.setup, challenged):
             case Approved():
