@@ -110,7 +110,7 @@ async def test_keys_that_could_open_nothing_are_refused(run: Run, database: str)
         "paper has no app": ("paper", APP, "--kind", "app"),
         "set tenant": ("tea", "till", "--kind", "backend"),
         "NAME is missing": ("paper", "--kind", "agent"),
-        "lower-case letters": ("paper", "My PSP", "--kind", "evidence"),
+        "is not a name for a source": ("paper", "My PSP", "--kind", "evidence"),
     }
     for reason, (merchant, *arguments) in refused.items():
         result = await run("credentials issue", *arguments, merchant=merchant)

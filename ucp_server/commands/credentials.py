@@ -1,7 +1,6 @@
 """``ucp-server credentials``: what callers of every protocol prove themselves with."""
 
 import asyncio
-import re
 import uuid
 from datetime import datetime
 
@@ -38,8 +37,6 @@ _KINDS = {
 _NAMES = {kind: name for name, kind in _KINDS.items()}
 # Not a caller with a key of its own, but somebody who signs what it tells.
 _EVIDENCE = "evidence"
-# It stands in an address.
-_SOURCE = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
 
 @click.group()
@@ -159,13 +156,13 @@ async def _check(db: Read, settings: Settings, merchant_id: str, kind: Credentia
 async def _register(
     settings: Settings, merchant_id: str, source_id: str, milestones: tuple[str, ...]
 ) -> str:
-    if not _SOURCE.fullmatch(source_id):
-        raise click.UsageError("NAME of a source has lower-case letters, digits, - and _, at most 64")
     async with opened(settings, "credentials") as (ready, pool):
         try:
             source = await Sources(pool, _secret(ready)).register(
                 merchant_id, source_id, milestones=milestones
             )
+        except ValueError as error:
+            raise click.UsageError(str(error)) from error
         except HandleTaken as error:
             raise click.ClickException(f"there is, or was, a source {source_id}: choose another") from error
     return source.secret

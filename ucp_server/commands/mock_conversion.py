@@ -14,7 +14,7 @@ from ucp_server.aap.mock import artefact
     help="The file to write; the terminal if left out.",
 )
 def mock_conversion(output: Path | None) -> None:
-    """Write the made-up conversion event that teaches how AAP fits together.
+    """Write the made-up conversion event of the AAP lesson.
 
     It proves nothing: every id in it is a placeholder, and its link leads nowhere.
     """

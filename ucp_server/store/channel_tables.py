@@ -42,7 +42,7 @@ class Item(NamedTuple):
 class OfferRow(msgspec.Struct, frozen=True, kw_only=True):
     """``line`` is where it stands: only the database knows whether another merchant has the id.
 
-    ``text`` is what it is found by, beside its item's title.
+    ``text`` holds the words that it is found by.
     """
 
     id: str
