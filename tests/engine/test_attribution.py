@@ -27,6 +27,7 @@ from ucp_server.engine.commands import Scope
 from ucp_server.engine.faults import armed
 from ucp_server.store.database import Pool
 from ucp_server.store.ids import new_id
+from ucp_server.worker import trim
 
 ANY = OfferQuery()
 
@@ -207,3 +208,15 @@ async def test_a_link_counts_its_visits(front: Shopfront):
     for unknown in (new_id(), "no-id"):
         with pytest.raises(RecommendationNotFound):
             await front.network.follow(unknown)
+
+
+async def test_searches_that_led_to_nothing_are_forgotten_after_a_week(front: Shopfront, pool: Pool):
+    unused, (used, _) = await searched(front), await recommended(front)
+    front.clock.at += timedelta(seconds=SESSION_TTL_S) + trim.SEARCHES_KEPT
+    await trim.run_once(pool, front.clock)
+    assert (await front.network.session(AGENT, unused.id)).session == unused
+    front.clock.at += timedelta(seconds=1)
+    await trim.run_once(pool, front.clock)
+    with pytest.raises(SessionNotFound):
+        await front.network.session(AGENT, unused.id)
+    assert (await front.network.session(AGENT, used)).session.id == used

@@ -14,11 +14,14 @@ from ucp_server.store.partitions import (
     drop_old_replies,
     make_partitions,
 )
+from ucp_server.store.search_sessions import delete_unused_sessions
 
 # A key is bound to its request this long, its reply kept 48 h of it (README, "Decisions").
 CLAIMS_KEPT: Final = timedelta(days=30)
 # As long as a job may be tried, so that a merchant can compare.
 JOBS_KEPT: Final = timedelta(days=30)
+# A search that led to no recommendation is shown for a while after its day, and is then nothing.
+SEARCHES_KEPT: Final = timedelta(days=7)
 # Some milliseconds of row locks at most.
 BATCH_MAX: Final = 500
 
@@ -31,5 +34,7 @@ async def run_once(pool: Pool, clock: Clock, limit: int = BATCH_MAX) -> int:
     changed += await delete_stray_replies(pool, now - REPLIES_KEPT, limit)
     changed += await delete_old_claims(pool, now - CLAIMS_KEPT, limit)
     changed += await delete_done_jobs(pool, now - JOBS_KEPT, limit)
+    async with statement(pool) as tx:
+        changed += await delete_unused_sessions(tx, now - SEARCHES_KEPT, limit)
     async with statement(pool) as tx:
         return changed + await pause_behind(tx)
