@@ -150,7 +150,7 @@ class Market:
         app: str = APP,
         key: str | None = KEY,
         idempotency_key: str | None = None,
-        headers: dict[str, str] | None = None,
+        headers: dict[str, Any] | None = None,
     ) -> httpx2.Response:
         sent = dict(headers or {})
         if key is not None:
