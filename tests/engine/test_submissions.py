@@ -308,6 +308,21 @@ async def test_an_answer_that_got_lost_is_found_out(
     assert psp_of(setup).kept == []
 
 
+async def test_what_got_lost_on_its_way_is_sent_again(
+    submissions: Submissions, setup: Setup, pool: Pool
+) -> None:
+    """Never a second key while one is unknown: the first is barred at the provider before."""
+    await submissions.submit(SCOPE, order("t1", LOST_BEFORE_CARD))
+    await work(setup)
+    (reference,) = psp_of(setup).kept
+    (psp_of(setup).cards / reference).write_text("success_token")
+    await work_off(setup)
+    assert (await submissions.poll(SCOPE, "t1")).state == "done"
+    assert (await attempts(pool), held(setup)) == (["voided", "captured"], 1200)
+    with psp_of(setup).books() as books:
+        assert sorted(known.status for known in books.authorisations.values()) == ["approved", "voided"]
+
+
 async def test_it_is_known_by_its_checkout_before_the_job_comes_again(
     submissions: Submissions, setup: Setup, pool: Pool
 ) -> None:

@@ -2,7 +2,7 @@
 
 Every payment of a round has one key, so that a repeat joins, replays or goes on with what was begun.
 A new round begins only where nothing of the one before can move money any more: when its buyer has
-passed the challenge, and when what was told to be in progress was never sent.
+passed the challenge, and when what was told to be in progress turned out never to have been seen.
 """
 
 import logging
@@ -28,9 +28,10 @@ from ucp_server.engine.reading import read_checkout
 from ucp_server.engine.runner import Engine
 from ucp_server.engine.setup import Setup
 from ucp_server.engine.submissions import call_of
+from ucp_server.engine.twins import claim_of
 from ucp_server.engine.vaulting import REFERENCE_TYPE, References, forget_card
 from ucp_server.ports import Approved, Credential, Declined
-from ucp_server.store.attempts import load_challenged
+from ucp_server.store.attempts import load_attempt_of_claim, load_challenged
 from ucp_server.store.database import read, statement
 from ucp_server.store.submissions import (
     SubmissionRow,
@@ -45,6 +46,8 @@ from ucp_server.store.submissions import (
 log = logging.getLogger(__name__)
 
 OPERATION: Final = "complete"
+# A provider that loses so many in a row is not there.
+ROUNDS_MAX: Final = 5
 # While a provider owes an answer, resume asks it; the first look is quick, later ones need not be.
 _PATIENT_AFTER_S: Final = 120.0
 _PATIENT_PAUSE_S: Final = 30.0
@@ -116,11 +119,21 @@ class SubmissionDeliverer:
         checkout = await self._read(row)
         if checkout.state is not State.OPEN or is_challenged(checkout):
             return
-        if errors_of(checkout):
-            await self._give_up(row, checkout)
-        elif is_answered:
-            # "In progress" was the answer, and then it was never sent: that key is used up.
+        is_lost = is_answered and row.round < ROUNDS_MAX and await self._was_never_seen(row, key)
+        if is_lost:
+            # "In progress" was the answer, so that key is used up.
             await self._begin_round(row)
+        elif errors_of(checkout):
+            await self._give_up(row, checkout)
+
+    async def _was_never_seen(self, row: SubmissionRow, key: Key) -> bool:
+        """Whether the round's last attempt was not sent, or taken back before the provider knew of it."""
+        claim = claim_of(_scope_of(row.submission), key)
+        async with read(self.setup.pool) as db:
+            attempt = await load_attempt_of_claim(db, claim, row.submission.checkout_id)
+        if attempt is None:
+            return False
+        return attempt.state == "released" or (attempt.state == "voided" and attempt.reference is None)
 
     def _complete(self, row: SubmissionRow, checkout_id: str) -> CompleteCheckout:
         submission, terms = row.submission, row.terms
