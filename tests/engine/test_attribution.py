@@ -9,7 +9,7 @@ import pytest
 
 from tests.engine.rows import one, rows
 from tests.engine.shopfront import AGENT, Shopfront, make_shopfront, put_offer
-from tests.engine.world import SetClock, call, make_setup, prices_of, update
+from tests.engine.world import FilePsp, SetClock, call, make_setup, prices_of, update
 from ucp_server.domain.attribution import SESSION_TTL_S, OfferQuery, SearchSession, SessionState
 from ucp_server.domain.checkout import Buyer
 from ucp_server.domain.errors import (
@@ -23,6 +23,7 @@ from ucp_server.domain.errors import (
     StoreUnavailable,
 )
 from ucp_server.domain.lifecycle import State
+from ucp_server.domain.money import Money
 from ucp_server.engine.commands import Scope
 from ucp_server.engine.faults import armed
 from ucp_server.store.database import Pool
@@ -166,14 +167,40 @@ async def test_what_is_looked_at_first(front: Shopfront, pool: Pool):
     assert (await network.session(AGENT, session_id)).session.id == session_id
 
 
-async def test_a_merchant_without_a_way_to_be_paid_is_not_ready(pool: Pool, tmp_path: Path):
-    clock = SetClock()
+class NeedsFields(FilePsp):
+    def on_page(self, merchant_id: str, total: Money) -> None:
+        return None
+
+
+class Broken(FilePsp):
+    def on_page(self, merchant_id: str, total: Money) -> None:
+        raise ZeroDivisionError
+
+
+@pytest.mark.parametrize("handlers", [(), (NeedsFields,), (Broken, NeedsFields)])
+async def test_a_merchant_without_a_way_to_be_paid_is_not_ready(
+    pool: Pool, tmp_path: Path, handlers: tuple[type[FilePsp], ...]
+):
+    clock, books = SetClock(), tmp_path / "books.jsonl"
     await put_offer(pool, "offer-rose")
-    setup = make_setup(pool, tmp_path / "books.jsonl", clock=clock, payments={"shop": {}})
+    payments = {"shop": {handler.__name__: handler(books) for handler in handlers}}
+    setup = make_setup(pool, books, clock=clock, payments=payments, vaults={})
     front = make_shopfront(setup, clock)
     session_id, recommendation_id = await recommended(front)
     with pytest.raises(MerchantNotReady):
         await front.network.hand_off(AGENT, session_id, recommendation_id)
+
+
+async def test_a_card_that_is_kept_pays_without_our_page(pool: Pool, tmp_path: Path):
+    clock, books = SetClock(), tmp_path / "books.jsonl"
+    await put_offer(pool, "offer-rose")
+    psp = NeedsFields(books)
+    setup = make_setup(
+        pool, books, clock=clock, payments={"shop": {"psp": psp}}, vaults={"shop": ("psp", psp)}
+    )
+    front = make_shopfront(setup, clock)
+    handed = await front.network.hand_off(AGENT, *await recommended(front))
+    assert handed.checkout.state is State.OPEN
 
 
 async def test_what_is_no_longer_sold_is_not_handed_off(front: Shopfront, pool: Pool):

@@ -224,6 +224,10 @@ class FilePsp:
             case _:
                 return Unknown("pending")
 
+    def on_page(self, merchant_id: str, total: Money) -> tuple[Instrument, Credential] | None:
+        credential = Credential(type="token", members={"token": "success_token"})
+        return Instrument(id="account", handler_id="psp", type="account"), credential
+
     async def look_up(self, attempt: Attempt) -> Outcome:
         if self.is_deaf:
             raise ConnectionResetError

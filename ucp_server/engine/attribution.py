@@ -4,6 +4,7 @@ A search belongs to its agent and lives for a day; it leads to one sale at most.
 attributed to is written here, from our own rows, and by nobody else.
 """
 
+import logging
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -47,7 +48,7 @@ from ucp_server.engine.faults import fault_point
 from ucp_server.engine.ledger import conversions_of_session
 from ucp_server.engine.runner import Engine
 from ucp_server.engine.setup import Setup
-from ucp_server.ports import Offers
+from ucp_server.ports import Offers, Payment
 from ucp_server.store.database import read, statement
 from ucp_server.store.ids import is_id, new_id
 from ucp_server.store.recommendations import (
@@ -58,6 +59,8 @@ from ucp_server.store.recommendations import (
     mark_checkout,
 )
 from ucp_server.store.search_sessions import insert_session, load_session, update_session
+
+log = logging.getLogger(__name__)
 
 # A checkout in which one of these is found is worth nothing to its buyer.
 _REFUSING: Final = frozenset({"out_of_stock", "item_unavailable", "not_found"})
@@ -253,13 +256,12 @@ class Network:
         return offer
 
     def _check_merchant(self, offer: Offer) -> None:
+        """The buyer must be able to pay: on our page, or with a card that is kept."""
         if offer.merchant_id not in self._setup.merchants:
             raise MerchantNotReady
         handlers = self._setup.payments.get(offer.merchant_id, {}).values()
-        listings = (
-            handler.describe(offer.merchant_id, offer.price, [offer.item_id]) for handler in handlers
-        )
-        if all(listing is None for listing in listings):
+        pays_on_page = any(_pays_on_page(handler, offer) for handler in handlers)
+        if not pays_on_page and offer.merchant_id not in self._setup.vaults:
             raise MerchantNotReady
 
     # --- the checkout ---
@@ -337,6 +339,14 @@ class Network:
 def _check_is_first(session: SearchSession, recommendation_id: str) -> None:
     if session.recommendation_id not in {None, recommendation_id}:
         raise HandOffRefused("Another recommendation of this search has become a checkout.")
+
+
+def _pays_on_page(handler: Payment, offer: Offer) -> bool:
+    try:
+        return handler.on_page(offer.merchant_id, offer.price) is not None
+    except Exception as error:  # noqa: BLE001  a plug-in may raise anything; its text may quote anything
+        log.warning("a payment handler of %s raised %s", offer.merchant_id, type(error).__name__)
+        return False
 
 
 def _call(scope: Scope, key: Key | None = None) -> Call:
