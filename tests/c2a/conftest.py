@@ -21,7 +21,6 @@ from ucp_server.asgi.metrics import Metrics
 from ucp_server.asgi.stack import wrap
 from ucp_server.c2a.binding import Binding
 from ucp_server.c2a.incoming import Shop
-from ucp_server.c2a.operations import Operations
 from ucp_server.c2a.schema import Document, Schemas
 from ucp_server.domain.events import JobKind
 from ucp_server.domain.merchant import Merchant
@@ -34,6 +33,7 @@ from ucp_server.engine.stored_methods import StoredMethods
 from ucp_server.engine.submissions import BINDING, SubmissionRenderer, Submissions
 from ucp_server.handlers.payment_mock import MockPayment
 from ucp_server.issuing import new_secret
+from ucp_server.pages.links import checkout_path
 from ucp_server.plugins import MOCK, _listings
 from ucp_server.resources import folder
 from ucp_server.store.bundles import replace_bundles
@@ -239,7 +239,7 @@ class Town:
     async def due_again(self) -> None:
         """The pause of what is to be tried again is over."""
         async with statement(self.pool) as tx:
-            await tx.execute("update outbox set due_at = now() where done_at is null")
+            await tx.execute("update outbox set next_at = now() where state = 'pending'")
 
     def shop_of(self, request: Request, tenant: str) -> Shop | None:
         merchant = {TENANT: "shop", OTHER_TENANT: "other"}.get(tenant)
@@ -250,16 +250,14 @@ class Town:
     def application(self, lines: Lines) -> ASGIApp:
         engine = Engine(self.setup)
         binding = Binding(
-            operations=Operations(
-                engine=engine,
-                submissions=Submissions(self.setup, engine, SECRET),
-                stored_methods=StoredMethods(self.setup, SECRET),
-                schemas=SCHEMAS,
-                page=lambda checkout_id, token: f"/checkout/{checkout_id}/{token}",
-                on_fault=lambda form, violations: self.faults.append((form, violations)),
-                secret=SECRET,
-            ),
+            engine=engine,
+            submissions=Submissions(self.setup, engine, SECRET),
+            stored_methods=StoredMethods(self.setup, SECRET),
+            schemas=SCHEMAS,
             shop_of=self.shop_of,
+            page_path=checkout_path,
+            on_fault=lambda _, form, violations: self.faults.append((form, violations)),
+            secret=SECRET,
         )
         return wrap(
             Starlette(routes=binding.routes()),
@@ -295,7 +293,7 @@ def lines(tmp_path: Path) -> Iterator[Lines]:
 async def here(database: str, tmp_path: Path, lines: Lines) -> AsyncIterator[Town]:
     """Two merchants with the same small shop, each of them a tenant."""
     clock = SetClock()
-    psp = MockPayment(_listings(MOCK)[MOCK], tmp_path / "mock-payments", clock)
+    psp = MockPayment(_listings(MOCK)[MOCK], tmp_path / "mock-payments", clock, stranger="approved")
     async with open_pool(database, size=6, name="tests") as pool:
         for name in ("shop", "other"):
             await import_shop(pool, name, "USD", SHOP_FILES)

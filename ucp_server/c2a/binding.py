@@ -1,7 +1,8 @@
 """The binding as the composition root builds it: its routes, and its form for errors of the layers."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Final
 
 from starlette.requests import Request
@@ -12,19 +13,46 @@ from ucp_server.asgi.facts import facts_of
 from ucp_server.asgi.reply import Reply
 from ucp_server.c2a.errors import render_error, render_refusal
 from ucp_server.c2a.incoming import Shop
-from ucp_server.c2a.operations import Operations
+from ucp_server.c2a.operations import OnFault, Operations
 from ucp_server.c2a.refusals import TenantNotFound
 from ucp_server.c2a.rest import PREFIXES, Endpoint, operation_at, read_incoming, routes
+from ucp_server.c2a.schema import Schemas
+from ucp_server.engine.runner import Engine
+from ucp_server.engine.stored_methods import StoredMethods
+from ucp_server.engine.submissions import Submissions
 
 PATHS: Final = tuple(f"{prefix}/" for prefix in PREFIXES)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Binding:
-    """C2A over one engine. ``shop_of`` finds the merchant of a tenant (``x-tn``), None for none."""
+    """C2A over one engine.
 
-    operations: Operations
+    ``shop_of`` finds the merchant of a tenant (``x-tn``, in lower case), None for none; ``page_path``
+    is where a checkout's page for its buyer is: path of (id, token) without the site. ``secret`` keys
+    the fingerprints.
+    """
+
+    engine: Engine
+    submissions: Submissions
+    stored_methods: StoredMethods
+    schemas: Schemas
     shop_of: Callable[[Request, str], Shop | None]
+    page_path: Callable[[str, str], str]
+    on_fault: OnFault
+    secret: bytes = field(repr=False)
+
+    @cached_property
+    def operations(self) -> Operations:
+        return Operations(
+            engine=self.engine,
+            submissions=self.submissions,
+            stored_methods=self.stored_methods,
+            schemas=self.schemas,
+            page_path=self.page_path,
+            on_fault=self.on_fault,
+            secret=self.secret,
+        )
 
     def routes(self) -> list[Route]:
         return list(routes(self._endpoint))

@@ -9,19 +9,11 @@ import msgspec
 
 from ucp_server.asgi.checker import Violation
 from ucp_server.asgi.documents import BadDocument, decode
-from ucp_server.asgi.reply import NO_STORE, Reply
+from ucp_server.asgi.reply import NO_STORE, Header, Reply
 from ucp_server.c2a.aliases import ADD_METHOD, CHECKOUT, OFFER, PLAIN, Shape, resolve
 from ucp_server.c2a.authentication import Authentication
 from ucp_server.c2a.cards import decode_card
-from ucp_server.c2a.checkout import (
-    Terms,
-    check_channel,
-    correlation_of,
-    decode_order,
-    decode_payment,
-    render_accepted,
-    render_status,
-)
+from ucp_server.c2a.checkout import Terms, check_channel, correlation_of, decode_order, decode_payment
 from ucp_server.c2a.errors import render_refusal
 from ucp_server.c2a.ids import decode_method_urn, decode_tracking, new_tracking
 from ucp_server.c2a.incoming import Incoming
@@ -29,6 +21,7 @@ from ucp_server.c2a.methods import render_method_list, render_method_reply
 from ucp_server.c2a.offers import decode_occasion, render_offer
 from ucp_server.c2a.refusals import BodyInvalid, BodyUnreadable, CustomerNotFound, FreshCardRefused
 from ucp_server.c2a.replies import client_output
+from ucp_server.c2a.results import Links, lead_to_status, pace, render_result, status_of
 from ucp_server.c2a.schema import Document, Schemas
 from ucp_server.domain.errors import KeyReused, MethodNotFound, Refusal, SubmissionNotFound
 from ucp_server.domain.submission import StoredMethod, Submission, SubmissionState
@@ -44,18 +37,15 @@ from ucp_server.store.ids import new_id
 
 Wire = dict[str, Any]
 
-# What is said of a reply of ours that its own schema refuses: which document, where.
-OnFault = Callable[[str, tuple[Violation, ...]], None]
-
-# The status of a submission, below the endpoint.
-STATUS_PATH: Final = "/offer/checkout/{}/status"
+# What is said of a reply of ours that its own schema refuses: protocol, document, where.
+OnFault = Callable[[str, str, tuple[Violation, ...]], None]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Operations:
     """The operations over one engine.
 
-    ``secret`` keys the fingerprints; ``page`` is the path of a checkout's page for its buyer, by id
+    ``secret`` keys the fingerprints; ``page_path`` is the path of a checkout's page for its buyer, by id
     and token.
     """
 
@@ -63,7 +53,7 @@ class Operations:
     submissions: Submissions
     stored_methods: StoredMethods
     schemas: Schemas
-    page: Callable[[str, str], str]
+    page_path: Callable[[str, str], str]
     on_fault: OnFault
     secret: bytes = field(repr=False)
 
@@ -104,9 +94,9 @@ class Operations:
 
     async def submit(self, incoming: Incoming, scope: Scope) -> Reply:
         document = self._document(incoming, "checkout_request", CHECKOUT)
-        mark = self._fingerprint(incoming, document)
+        mark, tracking = self._fingerprint(incoming, document), new_tracking()
         try:
-            submission = await self._submit(incoming, scope, document, mark)
+            submission = await self._submit(incoming, scope, document, mark, tracking)
         except KeyReused:
             raise
         except Refusal:
@@ -117,10 +107,16 @@ class Operations:
             if known is None:
                 raise
             submission = known
-        url = self._status_url(incoming, submission)
-        return render_accepted(submission, url, await self._buyer_url(incoming, scope, submission))
+        replayed = submission.tracking != tracking
+        incoming.facts["checkout"], incoming.facts["replayed"] = submission.checkout_id, replayed
+        links = await self._links(incoming, scope, submission)
+        headers = (*lead_to_status(links), *pace(submission))
+        reply = self._reply("checkout_result", render_result(submission, links), *headers, status=202)
+        return reply.as_replayed() if replayed else reply
 
-    async def _submit(self, incoming: Incoming, scope: Scope, document: Wire, mark: bytes) -> Submission:
+    async def _submit(
+        self, incoming: Incoming, scope: Scope, document: Wire, mark: bytes, tracking: str
+    ) -> Submission:
         asked = decode_order(document)
         pay_with = decode_payment(document, self._terms(incoming))
         order = await self.offering.order(scope, asked.offer_id, asked.owner, asked.chosen)
@@ -133,7 +129,7 @@ class Operations:
                 pay_with=pay_with,
                 correlation=asked.correlation,
                 fingerprint=mark,
-                tracking=new_tracking(),
+                tracking=tracking,
             ),
         )
 
@@ -143,13 +139,16 @@ class Operations:
             raise SubmissionNotFound
         submission = await self.submissions.poll(scope, tracking)
         incoming.facts["checkout"] = submission.checkout_id
-        url = self._status_url(incoming, submission)
-        return render_status(submission, url, await self._buyer_url(incoming, scope, submission))
+        document = render_result(submission, await self._links(incoming, scope, submission))
+        status = status_of(submission)
+        return self._reply("checkout_result", document, *pace(submission), status=status)
 
-    def _status_url(self, incoming: Incoming, submission: Submission) -> str:
-        incoming.facts["checkout"] = submission.checkout_id
-        path = STATUS_PATH.format(submission.tracking)
-        return incoming.shop.site + incoming.endpoint + path
+    async def _links(self, incoming: Incoming, scope: Scope, submission: Submission) -> Links:
+        path = f"/offer/checkout/{submission.tracking}/status"
+        return Links(
+            status_url=incoming.shop.site + incoming.endpoint + path,
+            buyer_url=await self._buyer_url(incoming, scope, submission),
+        )
 
     async def _buyer_url(self, incoming: Incoming, scope: Scope, submission: Submission) -> str | None:
         """The provider's page, else ours, while the payment waits for the buyer."""
@@ -158,7 +157,8 @@ class Operations:
         if submission.action_url is not None:
             return submission.action_url
         checkout = await self.engine.read(scope, submission.checkout_id)
-        return incoming.shop.site + self.page(checkout.id, checkout.link_token)
+        ours = incoming.shop.site + self.page_path(checkout.id, checkout.link_token)
+        return checkout.challenge_url or ours
 
     # --- payment methods ---
 
@@ -257,11 +257,12 @@ class Operations:
             raise BodyInvalid(violations)
         return document
 
-    def _reply(self, form: Document, document: Wire) -> Reply:
+    def _reply(self, form: Document, document: Wire, *headers: Header, status: int = 200) -> Reply:
+        """A document of ours that is not of its form is told of, and goes out all the same."""
         violations = self.schemas[form].check(document)
         if violations:
-            self.on_fault(form, violations)
-        return client_output(200, document, NO_STORE)
+            self.on_fault("c2a", form, violations)
+        return client_output(status, document, NO_STORE, *headers)
 
     def _fingerprint(self, incoming: Incoming, document: Wire) -> bytes:
         """Of the order itself: the same in short names, or in another sequence, is the same order."""

@@ -1,6 +1,6 @@
 """Rows of offers that were made: written once, read until some time after they expired."""
 
-from datetime import timedelta
+from datetime import datetime
 from typing import Final
 
 import msgspec
@@ -8,9 +8,6 @@ import msgspec
 from ucp_server.domain.offering import MadeOffer
 from ucp_server.store.database import Read, Tx
 from ucp_server.store.documents import encode
-
-# So long whoever comes late hears that the offer is over, not that there never was one.
-OFFERS_KEPT: Final = timedelta(days=7)
 
 _decode_offer: Final = msgspec.json.Decoder(MadeOffer).decode
 
@@ -46,13 +43,13 @@ async def load_offer(db: Read, merchant_id: str, platform_id: str, offer_id: str
 DELETE_EXPIRED: Final = """
 delete from made_offers o using (
     select merchant_id, id from made_offers
-    where expires_at < now() - $1::interval order by expires_at limit $2
+    where expires_at < $1 order by expires_at limit $2
     for update skip locked
 ) old
 where o.merchant_id = old.merchant_id and o.id = old.id
 """
 
 
-async def delete_expired_offers(tx: Tx, limit: int) -> int:
-    """Remove at most ``limit`` offers that were over OFFERS_KEPT ago."""
-    return await tx.execute(DELETE_EXPIRED, OFFERS_KEPT, limit)
+async def delete_expired_offers(tx: Tx, before: datetime, limit: int) -> int:
+    """Remove at most ``limit`` offers that were over ``before``."""
+    return await tx.execute(DELETE_EXPIRED, before, limit)

@@ -5,6 +5,7 @@ from typing import Final
 
 from ucp_server.ports import Clock
 from ucp_server.store.database import Pool, statement
+from ucp_server.store.offers_made import delete_expired_offers
 from ucp_server.store.outbox import pause_behind
 from ucp_server.store.partitions import (
     REPLIES_KEPT,
@@ -22,6 +23,8 @@ CLAIMS_KEPT: Final = timedelta(days=30)
 JOBS_KEPT: Final = timedelta(days=30)
 # A search that led to no recommendation is shown for a while after its day, and is then nothing.
 SEARCHES_KEPT: Final = timedelta(days=7)
+# Whoever comes late with an offer shall hear that it is over, not that there never was one.
+OFFERS_KEPT: Final = timedelta(days=7)
 # Some milliseconds of row locks at most.
 BATCH_MAX: Final = 500
 
@@ -36,5 +39,7 @@ async def run_once(pool: Pool, clock: Clock, limit: int = BATCH_MAX) -> int:
     changed += await delete_done_jobs(pool, now - JOBS_KEPT, limit)
     async with statement(pool) as tx:
         changed += await delete_unused_sessions(tx, now - SEARCHES_KEPT, limit)
+    async with statement(pool) as tx:
+        changed += await delete_expired_offers(tx, now - OFFERS_KEPT, limit)
     async with statement(pool) as tx:
         return changed + await pause_behind(tx)
