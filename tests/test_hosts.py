@@ -78,3 +78,12 @@ def test_one_merchant_without_hosts_gets_what_no_other_answers_to() -> None:
 )
 def test_the_root_release_is_the_merchant_s_in_production_alone(mode: Mode, release: str) -> None:
     assert root_release(Settings(mode=mode), Merchant(root_release="2026-01-23")) == release
+
+
+def test_a_merchant_that_is_named_otherwise_has_its_own_links_under_every_host_of_ours() -> None:
+    found = hosts()
+    assert found.site_of(asked("paper.example"), "bean") == "https://bean.example"
+    assert found.site_of(asked("paper.example"), "paper") == "https://paper.example"
+    assert found.site_of(asked("nobody.example"), "paper") is None
+    local = hosts(Mode.DEMO, kiosk=LOCAL)
+    assert local.site_of(asked("127.0.0.1:8080", "http"), "kiosk") == "http://127.0.0.1:8080"

@@ -39,6 +39,15 @@ class Hosts:
         merchant = self._settings.merchant[name]
         return Host(merchant_id=name, merchant=merchant, site=self._site(request, merchant, authority))
 
+    def site_of(self, request: Request, merchant_id: str) -> str | None:
+        """Where the links of a merchant begin that the request itself names, whatever its Host.
+
+        None where the Host is nobody's: then the request was sent to somebody else.
+        """
+        if self.find(request) is None:
+            return None
+        return self._site(request, self._settings.merchant[merchant_id], request.headers.get("host", ""))
+
     def _site(self, request: Request, merchant: Merchant, authority: str) -> str:
         if merchant.public_url or not self._settings.relaxed.public_url_follows_request:
             return merchant.public_url.rstrip("/")
