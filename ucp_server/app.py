@@ -141,7 +141,7 @@ async def _house(settings: Settings, name: str, lines_out: int) -> AsyncIterator
 
 
 async def prepare(settings: Settings) -> tuple[str, ...]:
-    """What the database must hold before the first request; returns lines for people.
+    """What must be there before the first request; returns lines for people, each ``label: text``.
 
     Raises BadShop, and ConfigError for plug-ins that cannot be used.
     """

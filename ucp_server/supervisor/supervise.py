@@ -126,7 +126,10 @@ class Supervisor:
             await child.ready()
             if await child.wait() != 0:
                 raise CannotStart("\n".join(child.lines) or "The shop could not be prepared; see above.")
-            phase.text = "; ".join(child.lines) or "as it was"
+            told = dict(line.partition(": ")[::2] for line in child.lines)
+            phase.text = told.pop("shop", "as it was")
+        for label, text in told.items():
+            self._progress.note(label, text)
 
     async def _all_serving(self) -> None:
         for slot in self._slots:
