@@ -1,5 +1,6 @@
 """Search, recommend, hand off: the order of checks, one sale per search, facts that nobody changes."""
 
+import ast
 import asyncio
 from datetime import timedelta
 from pathlib import Path
@@ -9,7 +10,8 @@ import pytest
 
 from tests.engine.rows import one, rows
 from tests.engine.shopfront import AGENT, Shopfront, make_shopfront, put_offer
-from tests.engine.world import FilePsp, SetClock, call, make_setup, prices_of, update
+from tests.engine.world import FilePsp, SetClock, call, cancel, make_setup, prices_of, update
+from tests.style.sources import trees
 from ucp_server.domain.attribution import SESSION_TTL_S, OfferQuery, SearchSession, SessionState
 from ucp_server.domain.checkout import Buyer
 from ucp_server.domain.errors import (
@@ -175,6 +177,30 @@ class NeedsFields(FilePsp):
 class Broken(FilePsp):
     def on_page(self, merchant_id: str, total: Money) -> None:
         raise ZeroDivisionError
+
+
+async def test_a_search_whose_checkout_came_to_nothing_is_cancelled(front: Shopfront):
+    session_id, recommendation_id = await recommended(front)
+    handed = await front.network.hand_off(AGENT, session_id, recommendation_id)
+    scope = Scope(merchant_id="shop", platform_id=AGENT)
+    await front.engine.run(call(scope=scope), cancel(handed.checkout.id))
+    assert (await front.network.session(AGENT, session_id)).state is SessionState.CANCELLED
+    with pytest.raises(HandOffRefused):
+        await front.network.hand_off(AGENT, session_id, recommendation_id)
+
+
+def test_nobody_else_attributes_a_checkout():
+    """What a caller says of the sort never becomes a fact of ours."""
+    writers = [
+        str(path)
+        for path, tree in trees().items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id == "CreateCheckout"
+        and any(keyword.arg in {"attribution", None} for keyword in node.keywords)
+    ]
+    assert writers == ["ucp_server/engine/attribution.py"]
 
 
 @pytest.mark.parametrize("handlers", [(), (NeedsFields,), (Broken, NeedsFields)])

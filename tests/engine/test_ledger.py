@@ -196,6 +196,17 @@ async def test_a_sale_that_is_paid_back_is_clawed_back(front: Shopfront, pool: P
     ).payment == ("refunded")
 
 
+async def test_a_sale_that_another_source_told_first_is_clawed_back_too(front: Shopfront):
+    recommendation = await handed_off(front)
+    await front.ledger.observe(BANK, told(recommendation))
+    order_id = await bought(front, recommendation)
+    await work(front)
+    await Orders(front.setup).cancel("shop", order_id)
+    await work(front)
+    view = await front.network.session(AGENT, recommendation.session_id)
+    assert view.state is SessionState.CLAWED_BACK
+
+
 async def test_a_sale_whose_money_cannot_be_taken_is_disputed_until_it_can(front: Shopfront):
     recommendation = await handed_off(front)
     order_id = await bought(front, recommendation)
@@ -367,6 +378,17 @@ async def test_a_sale_that_is_told_under_a_new_event_is_not_a_second_one(front: 
         assert recorded.conversion is not None
     assert await verified(pool, front) == 1
     assert await one(pool, "select max(sequence) from ledger") == CHAINED_MAX
+
+
+async def test_chatter_does_not_keep_better_evidence_out(front: Shopfront, pool: Pool):
+    recommendation = await handed_off(front)
+    for n in range(CHAINED_MAX + 5):
+        await front.ledger.observe(BANK, told(recommendation, f"event-{n}", amount=Money(1, "EUR")))
+    recorded = await front.ledger.observe(BANK, told(recommendation, "better"))
+    assert recorded.level is Level.VERIFIED
+    assert recorded.conversion is not None
+    assert (recorded.conversion.level, recorded.conversion.amount) == (Level.VERIFIED, PRICE)
+    assert await verified(pool, front) == 1
 
 
 async def test_better_evidence_takes_the_place_of_a_report(front: Shopfront):

@@ -5,6 +5,7 @@ attributed to is written here, from our own rows, and by nobody else.
 """
 
 import logging
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -194,7 +195,10 @@ class Network:
         async with read(self._setup.pool) as db:
             recommendations = await load_recommendations_of_session(db, session.id)
         conversions = await conversions_of_session(self._setup, session.id)
-        state = conversions[-1].session_state if conversions else session.state
+        if conversions:
+            state = conversions[-1].session_state
+        else:
+            state = await self._state_without_sale(session, recommendations)
         return SessionView(session, state, tuple(recommendations), conversions)
 
     async def recommendation(self, recommendation_id: str) -> Recommendation:
@@ -223,6 +227,18 @@ class Network:
         conversions = await conversions_of_session(self._setup, found.session_id)
         ours = tuple(one for one in conversions if one.attribution.recommendation_id == found.id)
         return Stats(found, found.followed, ours)
+
+    async def _state_without_sale(
+        self, session: SearchSession, recommendations: Sequence[Recommendation]
+    ) -> SessionState:
+        """A search whose checkout came to nothing is over."""
+        handed_off = [one for one in recommendations if one.id == session.recommendation_id]
+        for one in handed_off:
+            scope = Scope(merchant_id=one.offer.merchant_id, platform_id=session.agent_id)
+            checkout = await self._engine.read(scope, one.checkout_id or "")
+            if checkout.state in _LOST:
+                return SessionState.CANCELLED
+        return session.state
 
     # --- what has to be there ---
 

@@ -236,7 +236,7 @@ class Ledger:
                 evidence.order_reference,
                 reason=judgement.reason,
             )
-        is_chained = before is None or before.entries < CHAINED_MAX
+        is_chained = before is None or fact is not _CONVERTED or before.entries < CHAINED_MAX
         session_id = recommendation.session_id if is_chained else None
         if not await self._append(told, fact, before if is_chained else None, session_id):
             return None
@@ -311,7 +311,7 @@ class Ledger:
         session_id = sale.attribution.session_id
         try:
             conversion = await self.conversion_of_session(merchant_id, session_id)
-            if conversion.order_reference == sale.order_id:
+            if conversion.attribution.recommendation_id == sale.attribution.recommendation_id:
                 state = _CORRECTIONS[sale.what]
                 conversion = await self.rule(merchant_id, conversion.id, state, f"the order is {sale.what}")
         except ConversionNotFound:
