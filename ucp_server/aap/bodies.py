@@ -17,22 +17,28 @@ class Bodies:
     schemas: Schemas
 
     def read(self, form: str, raw: bytes) -> Wire:
-        """The body in ``raw``. Raises `BadRequest`; for what lacks, in the words of the published page.
+        """The body in ``raw``. Raises `BadRequest`."""
+        document = parse(raw)
+        self.check(form, document)
+        return document
 
-        No body at all is an object of nothing, and a member that is null or empty is none.
-        """
-        try:
-            document = decode(raw or b"{}")
-        except BadDocument as error:
-            raise BadRequest(error.text) from error
-        document = {name: value for name, value in document.items() if value is not None}
+    def check(self, form: str, document: Wire) -> None:
+        """Raises `BadRequest`; for what lacks, or is empty, in the words of the published page."""
         required: list[str] = self.schemas.document(form).get("required", [])
         if not all(_is_given(document.get(name)) for name in required):
             raise BadRequest(required_text(required))
         violations = self.schemas[form].check(document)
         if violations:
             raise BadRequest(f"{violations[0].path} {violations[0].text}")
-        return document
+
+
+def parse(raw: bytes) -> Wire:
+    """No body at all is an object of nothing, and a member that is null is none."""
+    try:
+        document = decode(raw or b"{}")
+    except BadDocument as error:
+        raise BadRequest(error.text) from error
+    return {name: value for name, value in document.items() if value is not None}
 
 
 def _is_given(value: Any) -> bool:

@@ -32,7 +32,7 @@ TABLE: Final[Mapping[type[Refusal], Row]] = MappingProxyType(
         domain.SessionNotFound: Row(404, "Session not found"),
         domain.SessionExpired: Row(410, "Session expired"),
         domain.RecommendationNotFound: Row(404, "Recommendation not found"),
-        domain.OfferNotFound: Row(404, "Offer not found"),
+        domain.OfferUnknown: Row(404, "Offer not found"),
         domain.OfferGone: Row(410, "Offer no longer available"),
         domain.MerchantNotReady: Row(503, "Merchant has no connected payment processor"),
         domain.HandOffRefused: Row(502, _CHECKOUT_REFUSED),
@@ -56,6 +56,7 @@ TABLE: Final[Mapping[type[Refusal], Row]] = MappingProxyType(
         domain.HandlerUnavailable: Row(502, _CHECKOUT_REFUSED),
         domain.StoreUnavailable: Row(503),
         # Of offers of the other kind, and of stored methods
+        domain.OfferNotFound: Row(404, "Offer not found"),
         domain.OfferExpired: Row(410, "Offer no longer available"),
         domain.OfferNotPurchasable: Row(409),
         domain.ItemNotOffered: Row(404),

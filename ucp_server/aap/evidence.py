@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, Final
 
+from msgspec.structs import replace
+
 from ucp_server.aap.amounts import money_of
 from ucp_server.aap.ids import read_id
 from ucp_server.aap.refusals import BadRequest, NoEvidence, NotSigned
@@ -38,6 +40,7 @@ _PAYMENTS: Final = MappingProxyType(
         "payment_failed": False,
     }
 )
+_MADE_UP: Final = ("mock", "test")
 _SUCCESSES: Final = frozenset({"succeeded", "success", "paid", "completed"})
 
 
@@ -63,13 +66,17 @@ def _any_equal(expected: str, given: Iterable[str]) -> bool:
     return any(hmac.compare_digest(expected.encode(), value.encode()) for value in given)
 
 
+def refuse_made_up(document: Wire) -> None:
+    """Raises `NoEvidence` for an event that says of itself that it is none, whatever else it is."""
+    if document.get("environment") in _MADE_UP:
+        raise NoEvidence("Mock events are no evidence")
+
+
 def decode_evidence(document: Wire, milestones: Iterable[str]) -> Evidence | None:
     """What the event tells; None for one that is neither a payment nor among ``milestones``.
 
-    Raises `NoEvidence` for what says itself that it is made up, `BadRequest` for no amount.
+    Raises `BadRequest` for what is no amount or no time.
     """
-    if document.get("environment") in {"mock", "test"}:
-        raise NoEvidence("Mock events are no evidence")
     kind = document["type"]
     if kind not in _PAYMENTS and kind not in milestones:
         return None
@@ -89,7 +96,9 @@ def _amount(data: Wire) -> Money:
     intent = data.get("object")
     if intent is None:
         return money_of(data["amount"], data["currency"])
-    return Money(intent.get("amount_received", intent["amount"]), intent["currency"].upper())
+    # A provider counts in the least unit of its currency, which has to be one that we know.
+    nothing = money_of(0, intent["currency"].upper())
+    return replace(nothing, minor=intent.get("amount_received", intent["amount"]))
 
 
 def _mentioned(metadata: Wire) -> Mentioned:

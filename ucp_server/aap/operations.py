@@ -6,13 +6,14 @@ from typing import Any, Final
 
 from ucp_server.aap import redirects
 from ucp_server.aap.amounts import money_of
-from ucp_server.aap.bodies import Bodies
+from ucp_server.aap.bodies import Bodies, parse
 from ucp_server.aap.checkout import PagePath, decode_buyer, render_hand_off
 from ucp_server.aap.codes import render_code, render_public_keys, render_verdict
 from ucp_server.aap.evidence import (
     SIGNATURE_HEADER,
     check_signature,
     decode_evidence,
+    refuse_made_up,
     render_recorded,
 )
 from ucp_server.aap.ids import read_id
@@ -178,7 +179,9 @@ class Operations:
         signature = incoming.headers.get(SIGNATURE_HEADER, "")
         check_signature(source.secret, signature, incoming.raw, self.setup.clock.now())
         incoming.facts["merchant"] = source.merchant_id
-        body = self.bodies.read("evidence_request", incoming.raw)
+        body = parse(incoming.raw)
+        refuse_made_up(body)
+        self.bodies.check("evidence_request", body)
         evidence = decode_evidence(body, source.milestones)
         if evidence is None:
             return {"received": True, "status": "ignored"}
