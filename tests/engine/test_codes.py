@@ -119,9 +119,20 @@ async def test_a_key_is_changed_without_an_outage(codes: Codes, clock: SetClock,
     public.verify(signature, payload)
 
     # A key that is taken out takes its codes with it.
-    async with pool.connection() as connection:
-        await connection.execute("delete from signing_keys where kid = $1", oldest.kid)
+    assert await codes.retire(oldest.kid)
+    assert not await codes.retire(oldest.kid)
+    assert await codes.verify(before.text, clock.now()) == NotVerified("unknown_key")
     assert await Codes(pool, SECRET, ISSUER).verify(before.text, clock.now()) == NotVerified("unknown_key")
+
+
+async def test_a_key_signs_for_a_year(codes: Codes, clock: SetClock):
+    assert await codes.keep_fresh(clock.now()) == 0
+    await codes.issue(OFFER, clock.now())
+    clock.at += timedelta(days=364)
+    assert await codes.keep_fresh(clock.now()) == 0
+    clock.at += timedelta(days=1)
+    assert await codes.keep_fresh(clock.now()) == 1
+    assert len(await codes.public_keys()) == 2
 
 
 async def test_processes_that_begin_at_once_agree_on_a_key(clock: SetClock, pool: Pool):

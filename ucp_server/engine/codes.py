@@ -31,7 +31,13 @@ from ucp_server.store.database import Pool, read, statement
 from ucp_server.store.documents import encode
 from ucp_server.store.ids import new_id
 from ucp_server.store.seal import Seal
-from ucp_server.store.signing_keys import StoredKey, insert_first_key, insert_next_key, load_keys
+from ucp_server.store.signing_keys import (
+    StoredKey,
+    delete_key,
+    insert_first_key,
+    insert_next_key,
+    load_keys,
+)
 
 # As long as an offer may take to be bought after it was recommended.
 CODE_TTL_S: Final = 30 * 86400
@@ -39,6 +45,8 @@ CODE_TTL_S: Final = 30 * 86400
 KEPT_AFTER_S: Final = 365 * 86400 + CODE_TTL_S
 # Whoever keeps our public keys for an hour knows a new one by the time it signs.
 PUBLISHED_BEFORE_S: Final = 3600
+# The published pages say once a year; a new key is made early enough to be known by then.
+_KEY_LIFE: Final = timedelta(days=365, seconds=-PUBLISHED_BEFORE_S)
 # How long another process may go on without knowing of a new key; far below PUBLISHED_BEFORE_S.
 KNOWN_FOR_S: Final = 30.0
 # The clocks of process and database, and the whole seconds in which a code tells its time.
@@ -172,6 +180,21 @@ class Codes:
             )
         self._forget()
         return kid
+
+    async def keep_fresh(self, at: datetime) -> int:
+        """Change the key once a year; returns how many were made. For a job that runs now and then."""
+        keys = await self._keys()
+        if not keys or at < keys[0].stored.signs_from + _KEY_LIFE:
+            return 0
+        await self.rotate()
+        return 1
+
+    async def retire(self, kid: str) -> bool:
+        """Take a key out at once, as when it leaked: its codes hold no more. False for an unknown one."""
+        async with statement(self._pool) as tx:
+            found = await delete_key(tx, merchant_id=NETWORK, kid=kid)
+        self._forget()
+        return found
 
     # --- keys ---
 

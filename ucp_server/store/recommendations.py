@@ -12,7 +12,7 @@ from ucp_server.store.documents import decode_recommendation, encode
 # A search has one buyer; nobody recommends more to one.
 OF_SESSION_MAX: Final = 100
 
-# One statement, so that a search that has become a checkout takes no more of them.
+# Twins may pass the limit by a few, which harms nobody.
 INSERT_RECOMMENDATION: Final = """
 insert into recommendations (merchant_id, id, session_id, agent_id, document)
 select $1, $2, $3, $4, $5
