@@ -25,6 +25,7 @@ from ucp_server.store.credentials import (
 from ucp_server.store.database import Pool, read, statement
 from ucp_server.store.handles import merchant_of
 from ucp_server.store.stored_methods import load_method
+from ucp_server.supervisor.foundation import furnished
 
 SECRET = Secret("s" * 64)
 
@@ -139,3 +140,14 @@ async def test_a_shop_without_apps_tenant_and_customers_has_nothing_to_open(
 async def test_no_other_mode_makes_any(database: str, tmp_path: Path) -> None:
     await app.prepare(settings(database, tmp_path, mode=Mode.SUITE))
     assert not (tmp_path / "demo-credentials.json").exists()
+
+
+def test_the_demo_makes_its_simulation_secret_unless_told_one(tmp_path: Path) -> None:
+    first = furnished(Settings(mode=Mode.DEMO, port=0), tmp_path)
+    assert first.simulation_secret
+    assert first.simulation_secret != first.secret
+    assert furnished(Settings(mode=Mode.DEMO, port=0), tmp_path) == first
+    told = Settings(mode=Mode.DEMO, port=0, simulation_secret=Secret("open sesame"))
+    assert furnished(told, tmp_path).simulation_secret == Secret("open sesame")
+    for mode in (Mode.SUITE, Mode.PRODUCTION):
+        assert furnished(Settings(mode=mode, port=0), tmp_path).simulation_secret is None
