@@ -1,16 +1,17 @@
 """What a check is, how one is registered, and how it tells its verdict."""
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import msgspec
 
 if TYPE_CHECKING:
-    from conformance.shop import Shop
     from conformance.wire import Exchange
 
 Wire = dict[str, Any]
-Body = Callable[["Shop"], Awaitable[None]]
+# What a check is shown depends on its protocol: a `Shop`, or what a dialect speaks to.
+Body = Callable[..., Awaitable[None]]
+B = TypeVar("B", bound=Body)
 
 # Releases whose checkout travels in the form of January 2026: capabilities as a list, handlers
 # beside `ucp`, positive discounts. A release that keeps an obligation is added to its set.
@@ -55,11 +56,14 @@ _REGISTERED: dict[str, Check] = {}
 
 def check(
     section: str, *, releases: frozenset[str] = LISTED_CAPABILITIES, advice: bool = False
-) -> Callable[[Body], Body]:
-    """Register the function as the check `<its module>.<its name>`, its docstring the sentence."""
+) -> Callable[[B], B]:
+    """Register the function as the check `<its module>.<its name>`, its docstring the sentence.
 
-    def register(body: Body) -> Body:
-        group = body.__module__.rpartition(".")[2]
+    A dialect's checks name the dialect in place of releases, and in their ids: `c2a.offers.<name>`.
+    """
+
+    def register(body: B) -> B:
+        group = body.__module__.removeprefix("conformance.").replace("checks.", "")
         name = getattr(body, "__name__", "")
         sentence = " ".join((body.__doc__ or "").split())
         if not sentence:

@@ -44,25 +44,26 @@ async def run(inputs: Inputs, told: Callable[[Result], None] = lambda _: None) -
             raise Unreachable(str(error)) from error
         results = []
         for each in checks_for(inputs.release, inputs.only):
-            results.append(await _verdict(each, shop))
+            results.append(await verdict(each, shop, client, strict=inputs.strict))
             told(results[-1])
         return results
 
 
-async def _verdict(check: Check, shop: Shop) -> Result:
-    said_before = len(shop.client.journal)
+async def verdict(check: Check, shown: object, client: Client, *, strict: bool) -> Result:
+    """What comes of the check when it is ``shown`` a shop; what was said stands in the client's journal."""
+    said_before = len(client.journal)
     try:
-        await check.body(shop)
+        await check.body(shown)
     except Lacking as error:
         return Result(check, "skip", f"needs {error}")
     except Broken as error:
-        said = shop.client.journal[said_before:]
+        said = client.journal[said_before:]
         shown_by = error.shown_by or (said[-1] if said else None)
-        mild = check.advice and not shop.inputs.strict
+        mild = check.advice and not strict
         return Result(check, "warn" if mild else "fail", str(error), shown_by)
     except (KeyError, TypeError, IndexError, AttributeError, ValueError) as error:
         # The shop's document lacks a member or has one of a wrong type where the check reads it.
-        said = shop.client.journal[said_before:]
+        said = client.journal[said_before:]
         reason = f"the reply is not of the expected form: {type(error).__name__} {error}"
         return Result(check, "fail", reason, said[-1] if said else None)
     return Result(check, "pass")
