@@ -14,7 +14,7 @@ from starlette.routing import Route
 from starlette.types import Scope
 
 from tests.asgi.calling import call, scope_of
-from ucp_server import app
+from ucp_server import app, background, bindings, house
 from ucp_server.asgi.checker import Violation
 from ucp_server.asgi.lines import Lines
 from ucp_server.asgi.metrics import Metrics
@@ -154,8 +154,8 @@ async def test_a_crash_is_told_in_the_form_of_every_error_and_quotes_nothing(tmp
 
 def test_events_wait_out_the_suite_in_suite_mode_alone() -> None:
     for mode in Mode:
-        rules = app._rules(Settings(mode=mode))
-        assert (rules[JobKind.WEBHOOK].pauses_s == (app.SUITE_PAUSE_S,)) is (mode is Mode.SUITE)
+        rules = background._rules(Settings(mode=mode))
+        assert (rules[JobKind.WEBHOOK].pauses_s == (background.SUITE_PAUSE_S,)) is (mode is Mode.SUITE)
         assert {kind: rule for kind, rule in rules.items() if kind is not JobKind.WEBHOOK} == {
             kind: rule for kind, rule in RULES.items() if kind is not JobKind.WEBHOOK
         }
@@ -177,19 +177,19 @@ def test_events_wait_out_the_suite_in_suite_mode_alone() -> None:
 def test_letters_come_from_the_merchant_and_lead_to_it(
     merchant: Merchant, ports: dict[str, int], address: str, site: str
 ) -> None:
-    sender = app._senders(Settings(merchant={"shop": merchant}, **ports))["shop"]
+    sender = background._senders(Settings(merchant={"shop": merchant}, **ports))["shop"]
     assert (sender.shop, sender.address, sender.site) == ("shop", address, site)
 
 
 def test_the_example_platform_is_known_in_demo_alone() -> None:
     for mode in Mode:
-        listed = app._listed(Settings(mode=mode))
+        listed = bindings._listed(Settings(mode=mode))
         assert bool(listed) is (mode is Mode.DEMO)
 
 
 def test_a_reply_of_a_wrong_form_is_said_loudly(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.ERROR, logger="ucp_server.app"):
-        app._tell_fault(
+        house.tell_fault(
             "2026-01-11", "get_checkout", (Violation(path="$.a", keyword="required", text="is missing"),)
         )
     assert caplog.messages == ["a reply of get_checkout in 2026-01-11 is not of its form: $.a is missing"]

@@ -1,0 +1,198 @@
+"""The bindings of the house, each built over one engine."""
+
+import ipaddress
+from importlib.metadata import version
+from typing import Any, Final
+
+import msgspec
+from starlette.requests import Request
+
+from ucp_server import resources
+from ucp_server.aap import binding as aap_binding
+from ucp_server.aap.schema import Schemas as AapSchemas
+from ucp_server.c2a import binding as c2a_binding
+from ucp_server.c2a.incoming import Shop as Tenant
+from ucp_server.c2a.schema import Schemas as C2aSchemas
+from ucp_server.chipp import binding as chipp_binding
+from ucp_server.config import Settings
+from ucp_server.domain.checkout import Instrument
+from ucp_server.domain.money import Money
+from ucp_server.engine.attribution import Network
+from ucp_server.engine.ledger import Ledger
+from ucp_server.engine.orders import Orders
+from ucp_server.engine.runner import Engine
+from ucp_server.engine.sources import Sources
+from ucp_server.engine.stored_methods import StoredMethods
+from ucp_server.engine.submissions import Submissions
+from ucp_server.hosts import Hosts, root_release
+from ucp_server.house import House, tell_fault
+from ucp_server.pages import contexts, links
+from ucp_server.pages import routes as pages
+from ucp_server.pages.pictures import Pictures
+from ucp_server.ports import Credential
+from ucp_server.store.catalog import PostgresCatalog
+from ucp_server.store.offers import PostgresOffers
+from ucp_server.ucp.authentication import Authentication
+from ucp_server.ucp.binding import Binding
+from ucp_server.ucp.incoming import Shop as UcpShop
+from ucp_server.ucp.negotiation import Negotiation
+from ucp_server.ucp.platforms import Listed
+from ucp_server.ucp.profiles_cache import TTL_MIN_S, ProfileCache
+
+Wire = dict[str, Any]
+
+_PINNED_PROFILE: Final = "https://platform.example/profile"
+
+
+def ucp(house: House, engine: Engine, hosts: Hosts) -> Binding:
+    settings = house.settings
+    simulation = settings.simulation_secret
+
+    def shop_of(request: Request) -> UcpShop | None:
+        host = hosts.find(request)
+        if host is None:
+            return None
+        return UcpShop(
+            merchant_id=host.merchant_id,
+            site=host.site,
+            root_release=root_release(settings, host.merchant),
+            links=house.replies.links[host.merchant_id],
+            key_required=host.merchant.idempotency_key_required,
+        )
+
+    return Binding(
+        engine=engine,
+        orders=Orders(house.setup),
+        negotiation=Negotiation(
+            profiles=ProfileCache(
+                house.fetch, house.setup.clock, failures_kept_s=_failures_kept_s(settings)
+            ),
+            schemas=house.schemas,
+            relaxed=settings.relaxed,
+            listed=_listed(settings),
+            unlisted_are_served=settings.unlisted_platforms == "open",
+        ),
+        authentication=Authentication(house.pool),
+        replies=house.replies,
+        keys=house.keys,
+        currencies={name: merchant.currency for name, merchant in settings.merchant.items()},
+        shop_of=shop_of,
+        relaxed=settings.relaxed,
+        secret=house.secret,
+        simulation_secret=simulation.reveal().encode() if simulation else None,
+        trusted=tuple(ipaddress.ip_network(network) for network in settings.trusted_proxies),
+    )
+
+
+def _failures_kept_s(settings: Settings) -> float:
+    """Next door, a platform that was down is started again by the person who waits for it."""
+    return 1.0 if settings.relaxed.plain_and_loopback_urls else TTL_MIN_S
+
+
+def _listed(settings: Settings) -> dict[str, Listed]:
+    """The platforms of the configuration by profile URL, and the one that the mode pins."""
+    listed = {
+        table.profile: Listed(
+            profile_url=table.profile,
+            auth=table.auth,
+            writes=table.writes,
+            merchants=table.merchants,
+            document=_document(table.profile_file.read_bytes()) if table.profile_file else None,
+            certificate_subject=table.client_certificate_subject,
+            certificate_sha256=table.client_certificate_sha256,
+        )
+        for table in settings.platform.values()
+    }
+    if settings.relaxed.example_platform_pinned:
+        example = resources.folder("profiles") / "platforms" / "example.json"
+        pinned = Listed(profile_url=_PINNED_PROFILE, auth="open", document=_document(example.read_bytes()))
+        listed.setdefault(_PINNED_PROFILE, pinned)
+    return listed
+
+
+def _document(raw: bytes) -> Wire:
+    return msgspec.json.decode(raw, type=Wire)
+
+
+def people(house: House, engine: Engine, hosts: Hosts) -> pages.Pages:
+    def shop_of(request: Request) -> contexts.Shop | None:
+        host = hosts.find(request)
+        if host is None:
+            return None
+        return contexts.Shop(
+            merchant_id=host.merchant_id,
+            title=host.merchant.title or host.merchant_id,
+            origin=host.site,
+            links=tuple(
+                contexts.Link(
+                    type=link.type, title=link.title or link.type.replace("_", " ").title(), url=link.url
+                )
+                for link in host.merchant.links
+            ),
+            required=host.merchant.required_buyer_fields,
+            country=host.merchant.home_country,
+        )
+
+    def payment(merchant_id: str, total: Money) -> tuple[Instrument, Credential] | None:
+        offered = (p.on_page(merchant_id, total) for p in house.payments[merchant_id].values())
+        return next((found for found in offered if found is not None), None)
+
+    return pages.Pages(engine=engine, shop_of=shop_of, payments=payment, secret=house.secret)
+
+
+def pictures(house: House, hosts: Hosts) -> Pictures:
+    def merchant_of(request: Request) -> str | None:
+        host = hosts.find(request)
+        return host.merchant_id if host else None
+
+    return Pictures(pool=house.pool, merchant_of=merchant_of)
+
+
+def aap(house: House, engine: Engine, hosts: Hosts) -> aap_binding.Binding:
+    return aap_binding.Binding(
+        engine=engine,
+        network=Network(house.setup, engine, PostgresOffers(house.pool), house.codes),
+        ledger=Ledger(house.setup, house.codes),
+        codes=house.codes,
+        sources=Sources(house.pool, house.secret),
+        methods=StoredMethods(house.setup, house.secret),
+        schemas=AapSchemas(resources.folder("schemas") / "aap"),
+        site_of=lambda request, merchant_id: hosts.site_of(request, merchant_id) or "",
+        is_served=lambda request: hosts.find(request) is not None,
+        page_path=links.checkout_path,
+        on_fault=tell_fault,
+        version=version("ucp-server"),
+        teaches=house.settings.relaxed.makes_credentials,
+    )
+
+
+def chipp(house: House, engine: Engine, hosts: Hosts) -> chipp_binding.Binding:
+    return chipp_binding.Binding(
+        engine=engine,
+        catalog=PostgresCatalog(house.pool),
+        replies=house.chipp,
+        site_of=lambda request, merchant_id: hosts.site_of(request, merchant_id) or "",
+    )
+
+
+def c2a(house: House, engine: Engine, hosts: Hosts) -> c2a_binding.Binding:
+    by_tenant = {table.tenant: name for name, table in house.settings.merchant.items() if table.tenant}
+
+    def shop_of(request: Request, tenant: str) -> Tenant | None:
+        merchant_id = by_tenant.get(tenant)
+        site = hosts.site_of(request, merchant_id) if merchant_id else None
+        if merchant_id is None or site is None:
+            return None
+        fresh = house.settings.takes_fresh_cards(merchant_id)
+        return Tenant(merchant_id=merchant_id, site=site, takes_fresh_cards=fresh)
+
+    return c2a_binding.Binding(
+        engine=engine,
+        submissions=Submissions(house.setup, engine, house.secret),
+        stored_methods=StoredMethods(house.setup, house.secret),
+        schemas=C2aSchemas(resources.folder("schemas") / "c2a"),
+        shop_of=shop_of,
+        page_path=links.checkout_path,
+        on_fault=tell_fault,
+        secret=house.secret,
+    )

@@ -1,0 +1,131 @@
+"""What every process of the server stands on: the engine with its plug-ins, and who writes its answers."""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from ucp_server import plugins, resources
+from ucp_server.aap import purchase
+from ucp_server.asgi.checker import Violation
+from ucp_server.chipp import replies as chipp_replies
+from ucp_server.chipp.schema import Schemas as ChippSchemas
+from ucp_server.config import Settings
+from ucp_server.engine import submissions
+from ucp_server.engine.codes import Codes, Issuer
+from ucp_server.engine.hints import Hints
+from ucp_server.engine.quoting import Quoting
+from ucp_server.engine.setup import Setup
+from ucp_server.handlers.fetch_guarded import GuardedFetch
+from ucp_server.pages import links
+from ucp_server.pages import routes as pages
+from ucp_server.store.database import Pool, open_pool
+from ucp_server.ucp.incoming import Paths
+from ucp_server.ucp.releases import SERVED, WITH_SCHEMAS
+from ucp_server.ucp.replies import Replies
+from ucp_server.ucp.schema import Schemas
+from ucp_server.ucp.signing_keys import SigningKeys
+from ucp_server.ucp.terms import BINDING as UCP
+
+Wire = dict[str, Any]
+
+_log = logging.getLogger("ucp_server.app")
+
+
+@dataclass(frozen=True, kw_only=True)
+class House:
+    """Each process builds one and lets go of it at its end."""
+
+    settings: Settings
+    pool: Pool
+    fetch: GuardedFetch
+    schemas: Schemas
+    keys: SigningKeys
+    codes: Codes
+    payments: plugins.Payments
+    replies: Replies
+    chipp: chipp_replies.Replies
+    setup: Setup
+
+    @property
+    def secret(self) -> bytes:
+        return secret_of(self.settings)
+
+
+@asynccontextmanager
+async def open_house(settings: Settings, name: str, lines_out: int) -> AsyncIterator[House]:
+    """``lines_out``: how many connections may be open to the outside at once."""
+    clock = plugins.SystemClock()
+    fetch = GuardedFetch(allow_loopback=settings.relaxed.plain_and_loopback_urls, connections_max=lines_out)
+    schemas = Schemas(resources.folder("schemas") / "ucp", WITH_SCHEMAS)
+    schemas.compile_all(SERVED)
+    payments = plugins.payments(settings, clock)
+    replies = Replies(
+        schemas=schemas,
+        payments=payments,
+        links={merchant: links_of(settings, merchant) for merchant in settings.merchant},
+        paths=Paths(checkout=links.checkout_path, order=links.order_path),
+        on_fault=tell_fault,
+        detailed=settings.relaxed.older_error_details,
+    )
+    chipp = chipp_replies.Replies(
+        schemas=ChippSchemas(resources.folder("schemas") / "chipp"),
+        on_fault=lambda operation, violations: tell_fault("chipp", operation, violations),
+    )
+    try:
+        async with open_pool(settings.postgres_url, size=settings.database_connections, name=name) as pool:
+            setup = Setup(
+                pool=pool,
+                merchants={m: table.facts(m) for m, table in settings.merchant.items()},
+                quoting=Quoting.over(pool),
+                payments=payments,
+                stocks=plugins.stocks(settings),
+                vaults=plugins.vaults(payments),
+                clock=clock,
+                renderers={
+                    UCP: replies,
+                    pages.BINDING: pages.PageRenderer(),
+                    chipp_replies.BINDING: chipp,
+                    purchase.BINDING: purchase.SilentRenderer(),
+                    submissions.BINDING: submissions.SubmissionRenderer(),
+                },
+                hint=Hints(pool),
+            )
+            yield House(
+                settings=settings,
+                pool=pool,
+                fetch=fetch,
+                schemas=schemas,
+                keys=SigningKeys(pool, secret_of(settings)),
+                codes=Codes(pool, secret_of(settings), _issuer(settings)),
+                payments=payments,
+                replies=replies,
+                chipp=chipp,
+                setup=setup,
+            )
+    finally:
+        await plugins.close(payments)
+        await fetch.close()
+
+
+def secret_of(settings: Settings) -> bytes:
+    assert settings.secret is not None, "no mode starts without a secret"
+    return settings.secret.reveal().encode()
+
+
+def links_of(settings: Settings, merchant: str) -> tuple[Wire, ...]:
+    return tuple(
+        {"type": link.type, "url": link.url} | ({"title": link.title} if link.title else {})
+        for link in settings.merchant[merchant].links
+    )
+
+
+def _issuer(settings: Settings) -> Issuer:
+    return Issuer(name=settings.issuer, prefix=f"aap://{settings.issuer}/v1/")
+
+
+def tell_fault(protocol: str, operation: str, violations: tuple[Violation, ...]) -> None:
+    """A reply of ours that its own schema refuses: our defect, said loudly, and sent all the same."""
+    first = violations[0]
+    _log.error("a reply of %s in %s is not of its form: %s %s", operation, protocol, first.path, first.text)
