@@ -3,10 +3,14 @@
 Inside they are minor units. A number with more places than its currency has is refused, not rounded.
 """
 
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal, DecimalException
+from typing import Final
 
 from ucp_server.aap.refusals import BadRequest
-from ucp_server.domain.money import AMOUNT_MAX, Money, decimal_text, exponent
+from ucp_server.domain.money import Money, decimal_text, exponent
+
+# Below this a double has room for every place of every currency; no sale comes near it.
+EXACT_MAX_MINOR: Final = 10**13
 
 
 def number_of(money: Money) -> int | float:
@@ -23,8 +27,8 @@ def money_of(number: float | str, currency: str) -> Money:
     """Raises `BadRequest` for what is no amount of ``currency``."""
     try:
         minor = Decimal(str(number)).scaleb(exponent(currency))
-        if minor != minor.to_integral_value() or abs(minor) > AMOUNT_MAX:
+        if minor != minor.to_integral_value() or abs(minor) > EXACT_MAX_MINOR:
             raise BadRequest(f"This is no amount of {currency}.")
-    except (InvalidOperation, KeyError) as error:
+    except (DecimalException, KeyError) as error:
         raise BadRequest("This is no amount of any currency known here.") from error
     return Money(int(minor), currency)

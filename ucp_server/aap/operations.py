@@ -110,7 +110,9 @@ class Operations:
         link = self.link(handed, incoming)
         if "storedMethodId" not in body:
             return link
-        return await self.purchases.pay(handed, read_id(body["storedMethodId"]), link)
+        # What other protocols put before the id of a method is no part of it.
+        method_id = read_id(body["storedMethodId"].rpartition(".")[2])
+        return await self.purchases.pay(handed, method_id, link)
 
     def link(self, handed: HandOff, incoming: Incoming) -> Wire:
         """The hand-off, for the agent to pass on."""

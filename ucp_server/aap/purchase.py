@@ -10,7 +10,7 @@ from typing import Any, Final
 from ucp_server.domain.checkout import Checkout, Instrument
 from ucp_server.domain.errors import NotReady, Refusal, WrongState
 from ucp_server.domain.lifecycle import State
-from ucp_server.domain.problems import Kind
+from ucp_server.domain.submission import errors_of, is_challenged
 from ucp_server.engine.attribution import HandOff
 from ucp_server.engine.commands import Call, CompleteCheckout, Rendering, Scope
 from ucp_server.engine.runner import Engine
@@ -66,10 +66,8 @@ class Purchases:
 
 def _standing(checkout: Checkout, link: Wire) -> Wire:
     """``link`` with where the attempt stands; as it is where the buyer has to act."""
-    if checkout.challenge_url is not None:
-        return link
     status = _STATUSES.get(checkout.state)
-    if status is None and not any(problem.kind is Kind.ERROR for problem in checkout.payment_problems):
+    if status is None and (is_challenged(checkout) or not errors_of(checkout)):
         return link
     return link | {"status": status or "failed", "mode": "autonomous"}
 
