@@ -1,12 +1,14 @@
 """The ledger: what is told of a sale, what it is worth, and that nothing of it is ever changed."""
 
 import asyncio
+import dataclasses
 import inspect
 import random
 import re
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +42,7 @@ from ucp_server.domain.ledger import (
 from ucp_server.domain.money import Money
 from ucp_server.engine.commands import Scope
 from ucp_server.engine.faults import armed
-from ucp_server.engine.ledger import CHAINED_MAX, EvidenceDeliverer
+from ucp_server.engine.ledger import CHAINED_MAX, EvidenceDeliverer, Ledger
 from ucp_server.engine.orders import Orders
 from ucp_server.engine.settling import MoneyDeliverer
 from ucp_server.engine.sources import Source
@@ -483,6 +485,27 @@ async def test_a_conversion_is_ruled_along_its_table(front: Shopfront):
     for merchant_id, conversion_id in (("other", reported.id), ("shop", new_id()), ("shop", "x")):
         with pytest.raises(ConversionNotFound):
             await ledger.claw_back(merchant_id, conversion_id)
+
+
+@dataclass
+class Hasty:
+    """A day passes whenever somebody looks."""
+
+    at: datetime
+
+    def now(self) -> datetime:
+        self.at += timedelta(days=1)
+        return self.at
+
+
+async def test_a_ruling_at_the_moment_at_which_time_rules_is_one_that_holds(front: Shopfront):
+    recommendation = await recommended(front)
+    reported = await front.ledger.report("shop", recommendation.session_id, "their-1", PRICE)
+    assert reported.valid_from is not None
+    clock = Hasty(reported.valid_from - timedelta(days=1, seconds=1))
+    ledger = Ledger(dataclasses.replace(front.setup, clock=clock), front.codes)
+    assert (await ledger.validate("shop", reported.id)).state is ConversionState.VALIDATED
+    assert (await ledger.settle("shop", reported.id)).state is ConversionState.SETTLED
 
 
 # --- append-only ---

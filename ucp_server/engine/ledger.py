@@ -8,6 +8,7 @@ and the success of the payment agree; a search leads to one sale.
 import hashlib
 import logging
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import groupby
 from typing import Final
 
@@ -294,7 +295,9 @@ class Ledger:
     ) -> Conversion:
         """Safe to repeat. Raises ConversionNotFound, RulingRefused, RevisionConflict."""
         for _ in range(APPENDS_TRIED_MAX):
-            before = await self.conversion(merchant_id, conversion_id)
+            # Written down with the very time that was judged by: a sale may become valid meanwhile.
+            at = self._setup.clock.now()
+            before = await self._conversion_at(merchant_id, conversion_id, at)
             if before.state is state:
                 return before
             if not may_become(before.state, state):
@@ -302,7 +305,7 @@ class Ledger:
             event_id = f"{conversion_id}:{before.entries + 1}"
             told = _Told(merchant_id, _RULINGS, event_id, _digest(state, text))
             ruled = Ruled(state=state, text=text)
-            if await self._append(told, ruled, before, before.attribution.session_id):
+            if await self._append(told, ruled, before, before.attribution.session_id, at):
                 return await self.conversion(merchant_id, conversion_id)
         raise RevisionConflict
 
@@ -324,11 +327,14 @@ class Ledger:
 
     async def conversion(self, merchant_id: str, conversion_id: str) -> Conversion:
         """As it stands now. Raises ConversionNotFound."""
+        return await self._conversion_at(merchant_id, conversion_id, self._setup.clock.now())
+
+    async def _conversion_at(self, merchant_id: str, conversion_id: str, at: datetime) -> Conversion:
         if not is_id(conversion_id):
             raise ConversionNotFound
         async with read(self._setup.pool) as db:
             entries = await load_conversion(db, merchant_id, conversion_id)
-        conversion = fold(entries, self._setup.clock.now())
+        conversion = fold(entries, at)
         if conversion is None:
             raise ConversionNotFound
         return conversion
@@ -370,7 +376,12 @@ class Ledger:
     # --- adding ---
 
     async def _append(
-        self, told: _Told, fact: Fact, after: Conversion | None, session_id: str | None
+        self,
+        told: _Told,
+        fact: Fact,
+        after: Conversion | None,
+        session_id: str | None,
+        at: datetime | None = None,
     ) -> bool:
         """Add one entry; False where the event is known by now, or the conversion has moved on."""
         entry = LedgerEntry(
@@ -382,7 +393,7 @@ class Ledger:
             event_id=told.event_id,
             digest=told.digest,
             fact=fact,
-            recorded_at=self._setup.clock.now(),
+            recorded_at=at or self._setup.clock.now(),
             session_id=session_id,
         )
         await fault_point("ledger.before_append")
