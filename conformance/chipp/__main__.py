@@ -1,0 +1,5 @@
+import sys
+
+from conformance.chipp.cli import main
+
+sys.exit(main())
