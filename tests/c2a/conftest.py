@@ -206,6 +206,7 @@ class Town:
     log: Path
     faults: list[tuple[str, tuple[Violation, ...]]]
     takes_fresh_cards: bool = True
+    site: str = SITE
 
     async def backend(self, tenant: str = TENANT, name: str = "backend") -> Backend:
         """A backend with a key of its own."""
@@ -245,7 +246,7 @@ class Town:
         merchant = {TENANT: "shop", OTHER_TENANT: "other"}.get(tenant)
         if merchant is None:
             return None
-        return Shop(merchant_id=merchant, site=SITE, takes_fresh_cards=self.takes_fresh_cards)
+        return Shop(merchant_id=merchant, site=self.site, takes_fresh_cards=self.takes_fresh_cards)
 
     def application(self, lines: Lines) -> ASGIApp:
         engine = Engine(self.setup)
