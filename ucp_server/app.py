@@ -35,20 +35,22 @@ from ucp_server.demo_credentials import write_demo_credentials
 from ucp_server.engine.orders import Orders
 from ucp_server.engine.runner import Engine
 from ucp_server.hosts import Hosts
-from ucp_server.house import open_house, secret_of
+from ucp_server.house import House, open_house, secret_of
 from ucp_server.pages import routes as pages
 from ucp_server.store.database import open_pool
 from ucp_server.store.handles import take_tenants
 from ucp_server.store.importing import import_shop
 from ucp_server.store.partitions import make_partitions
 from ucp_server.ucp.signing_keys import SigningKeys
-from ucp_server.worker.loop import routines, run_until_canceled
+from ucp_server.worker.loop import Routine, routines, run_until_canceled
 
 _log = logging.getLogger("ucp_server.app")
 _STDERR: Final = 2
 # Profiles are fetched seldom; events go out in bursts, and one slow platform gets a quarter of them.
 PROFILES_AT_ONCE: Final = 16
 EVENTS_AT_ONCE: Final = 64
+# The key changes once a year, an hour after its successor is shown; this often is often enough.
+CODES_LOOKED_AFTER_S: Final = 3600.0
 # The pages' forms; everything else speaks JSON.
 _FORMS_UNDER: Final = ("/checkout/",)
 
@@ -135,7 +137,7 @@ async def build_jobs(settings: Settings) -> AsyncIterator[ASGIApp]:
         ).routes()
         lines = Lines(_STDERR)
         engine = Engine(house.setup)
-        jobs = routines(house.setup, delivery(house, engine))
+        jobs = [*routines(house.setup, delivery(house, engine)), _renewal_of_codes(house)]
         working = asyncio.create_task(run_until_canceled(jobs, hints_url=settings.postgres_url))
         try:
             yield wrap(_application(routes), lines=lines, metrics=metrics, route_name=route_names(routes))
@@ -145,6 +147,11 @@ async def build_jobs(settings: Settings) -> AsyncIterator[ASGIApp]:
                 await working
             await engine.drain(settings.drain_s)
             lines.flush()
+
+
+def _renewal_of_codes(house: House) -> Routine:
+    """A code is signed by the key of its year, which is made in time."""
+    return Routine("codes", lambda: house.codes.keep_fresh(house.setup.clock.now()), CODES_LOOKED_AFTER_S)
 
 
 @asynccontextmanager

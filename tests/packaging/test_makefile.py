@@ -31,4 +31,6 @@ def test_one_command_checks_everything() -> None:
     for check in ("ruff format --check .", "ruff check .", "mypy", "lint-imports", "pytest"):
         assert check in would
     ci = (REPOSITORY / ".ci" / "run").read_text()
-    assert ci.rstrip().endswith("exec make test")
+    assert "\nif make test; then exit 0; fi\n" in ci
+    # What failed is tried once more, and then decides: nothing after it can make it good.
+    assert ci.rstrip().splitlines()[-1].startswith("exec .venv/bin/python -m pytest -q --last-failed")
