@@ -240,6 +240,7 @@ _AGENTS = [
 _MERCHANTS = [
     ("POST", "/v1/conversions"),
     ("GET", "/v1/conversions/x"),
+    ("GET", "/v1/checkout/x"),
     ("POST", "/v1/conversions/x/validate"),
     ("POST", "/r/x/convert"),
 ]

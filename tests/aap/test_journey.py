@@ -100,6 +100,27 @@ async def test_the_buyer_finds_what_the_agent_told(here: Town, agent: Caller) ->
     assert page.fields()["email"] == "ada@example.com"
 
 
+async def test_the_merchant_reads_what_to_hand_to_its_provider(
+    here: Town, agent: Caller, shop: Caller
+) -> None:
+    handed = await agent.handed_off()
+    path = f"/v1/checkout/{handed['transactionId']}"
+    read = await shop.get(path)
+    assert read["status"] == "open"
+    assert read["metadata"] == {
+        "aap_code": read["metadata"]["aap_code"],
+        "aap_recommendation_id": handed["recommendationId"],
+        "aap_session_id": handed["session"]["id"],
+        "aap_offer_id": "offer-60",
+        "aap_merchant_id": "shop",
+        "aap_agent_id": "agent_1",
+    }
+    assert (await agent.ask("GET", path)).status_code == 401
+    for id_ in (handed["transactionId"], "nonsense"):
+        foreign = await (await here.merchant("other")).ask("GET", f"/v1/checkout/{id_}")
+        assert (foreign.status_code, foreign.json()) == (404, {"error": "Checkout not found"})
+
+
 async def test_a_tracked_link_leads_to_the_shop_and_is_counted(here: Town, agent: Caller) -> None:
     made = await agent.recommended()
     assert made["fallbackUrl"] == f"{SITE}/r/{made['recommendationId']}"

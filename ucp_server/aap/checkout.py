@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from ucp_server.aap.amounts import number_of
+from ucp_server.domain.attribution import Attribution
 from ucp_server.domain.checkout import Buyer, Checkout
 from ucp_server.domain.money import Money
 from ucp_server.engine.attribution import HandOff
@@ -53,6 +54,22 @@ def render_hand_off(handed: HandOff, *, merchant: str, page_url: str) -> Wire:
         "merchant": {"id": offer.merchant_id, "name": merchant},
         "offer": {"id": offer.id, "name": offer.name, "provider": offer.provider},
         "session": {"id": ulid_of(handed.session.id), "status": handed.session.state.value},
+    }
+
+
+def render_metadata(checkout: Checkout, written: Attribution) -> Wire:
+    """``written`` is what the checkout comes from: the join key of a payment, and no proof of one."""
+    return {
+        "transactionId": ulid_of(checkout.id),
+        "status": checkout.state.value,
+        "metadata": {
+            "aap_code": written.code,
+            "aap_recommendation_id": ulid_of(written.recommendation_id),
+            "aap_session_id": ulid_of(written.session_id),
+            "aap_offer_id": written.offer_id,
+            "aap_merchant_id": written.merchant_id,
+            "aap_agent_id": written.agent_id,
+        },
     }
 
 

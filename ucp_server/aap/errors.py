@@ -41,7 +41,7 @@ TABLE: Final[Mapping[type[Refusal], Row]] = MappingProxyType(
         domain.ConversionNotFound: Row(404, "Conversion not found"),
         domain.RulingRefused: Row(409),
         # Of checkouts: what stands in the way of the hand-off
-        domain.CheckoutNotFound: Row(502, _CHECKOUT_REFUSED),
+        domain.CheckoutNotFound: Row(404, "Checkout not found"),
         domain.OrderNotFound: Row(404),
         domain.WrongState: Row(409),
         domain.NotReady: Row(502, _CHECKOUT_REFUSED),

@@ -7,7 +7,7 @@ from typing import Any, Final
 from ucp_server.aap import redirects
 from ucp_server.aap.amounts import money_of
 from ucp_server.aap.bodies import Bodies, parse
-from ucp_server.aap.checkout import PagePath, decode_buyer, render_hand_off
+from ucp_server.aap.checkout import PagePath, decode_buyer, render_hand_off, render_metadata
 from ucp_server.aap.codes import render_code, render_public_keys, render_verdict
 from ucp_server.aap.evidence import (
     SIGNATURE_HEADER,
@@ -24,12 +24,18 @@ from ucp_server.aap.refusals import BadRequest, NotSigned
 from ucp_server.aap.sessions import render_conversion, render_session, render_stats
 from ucp_server.asgi.reply import Reply
 from ucp_server.domain.attribution import Recommendation
-from ucp_server.domain.errors import ConversionNotFound, RecommendationNotFound, SessionNotFound
+from ucp_server.domain.errors import (
+    CheckoutNotFound,
+    ConversionNotFound,
+    RecommendationNotFound,
+    SessionNotFound,
+)
 from ucp_server.domain.ledger import ConversionState
 from ucp_server.domain.money import Money
 from ucp_server.engine.attribution import HandOff, Network
 from ucp_server.engine.codes import Codes
 from ucp_server.engine.ledger import Ledger
+from ucp_server.engine.reading import read_checkout_of_any
 from ucp_server.engine.setup import Setup
 from ucp_server.engine.sources import Sources
 
@@ -148,6 +154,13 @@ class Operations:
             raise ConversionNotFound
         conversion = await self.ledger.rule(incoming.caller.id, read_id(incoming.target), state)
         return render_conversion(conversion)
+
+    async def read_checkout(self, incoming: Incoming) -> Wire:
+        """A merchant that is paid elsewhere hands the metadata on, so that it comes back as evidence."""
+        checkout = await read_checkout_of_any(self.setup, incoming.caller.id, read_id(incoming.target))
+        if checkout.attribution is None:
+            raise CheckoutNotFound(checkout.id)
+        return render_metadata(checkout, checkout.attribution)
 
     def _amount(self, merchant_id: str, number: float) -> Money:
         """A merchant tells amounts in its own currency. Raises `BadRequest`."""

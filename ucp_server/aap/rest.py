@@ -24,6 +24,7 @@ ROWS: Final = (
     Row("/v1/offers", "GET", "search_offers", Party.AGENT, "offers_reply"),
     Row("/v1/recommend", "POST", "recommend", Party.AGENT, "recommend_reply"),
     Row("/v1/checkout", "POST", "checkout", Party.AGENT, "checkout_reply"),
+    Row("/v1/checkout/{id}", "GET", "read_checkout", Party.MERCHANT, "metadata_reply"),
     Row("/v1/purchase", "POST", "purchase", Party.AGENT, "purchase_reply"),
     Row("/v1/sessions/{id}", "GET", "read_session", Party.AGENT, "session_reply"),
     Row("/v1/evidence/{id}", "POST", "take_evidence", Party.ANYBODY, "evidence_reply"),
