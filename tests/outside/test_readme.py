@@ -22,6 +22,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 Wire = dict[str, Any]
 
 _PURCHASE = re.compile(r"^## A first purchase$(.*?)^## ", re.DOTALL | re.MULTILINE)
+_OTHERS = re.compile(r"^## The other protocols$(.*?)^## ", re.DOTALL | re.MULTILINE)
 _BLOCK = re.compile(r"^```\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 # How the package is called where nothing was installed for it.
 OURS = shlex.join([sys.executable, "-m", "ucp_server"])
@@ -79,6 +80,25 @@ async def test_the_readme_s_first_purchase(shop: Server) -> None:
     code, told = await shell(agent)
     assert code == 0, told
     assert "its signature is the shop's" in told
+
+
+async def test_the_readme_s_other_protocols(shop: Server, folder: Path) -> None:
+    section = _OTHERS.search((REPOSITORY / "README.md").read_text())
+    assert section is not None
+    keys, *protocols = _BLOCK.findall(section[1])
+    keys = here(keys, shop).replace(".state/demo/", f"{folder / 'data'}/")
+    said = []
+    for protocol in protocols:
+        # Each answer is JSON on a line of its own, however curl ends it.
+        script = f"set -eu\n{keys}{protocol}".replace("\ncurl -s ", "\ncurl -s -w '\\n' ")
+        code, output = await shell(shlex.join(["bash", "-c", script]))
+        assert code == 0, output
+        said.append([json.loads(line) for line in output.splitlines()])
+    (handed_off, session), (sold,), (status,) = said
+    assert handed_off["status"] == "awaiting_payment"
+    assert session["session"]["status"] == "checkout"
+    assert sold["data"]["checkout_session"]["status"] == "completed"
+    assert status["status"]["messageCode"] == "CHECK_OUT_DONE"
 
 
 async def test_the_readme_s_other_ways_to_end(shop: Server) -> None:
