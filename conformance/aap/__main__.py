@@ -1,0 +1,5 @@
+import sys
+
+from conformance.aap.cli import main
+
+sys.exit(main())
