@@ -4,8 +4,6 @@ import base64
 import hashlib
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
 from typing import Any
 
 import msgspec
@@ -18,9 +16,8 @@ from joserfc.errors import BadSignatureError
 from joserfc.jwk import ECKey
 
 from tests.ucp import samples
-from ucp_server.asgi.acknowledgement import RETRY_AFTER_MAX_S, outcome_of
 from ucp_server.domain.checkout import Subscriber
-from ucp_server.domain.events import Delivered, Job, JobKind, Notice, Parked, Paused, Retry
+from ucp_server.domain.events import Delivered, Job, JobKind, Notice, Parked, Retry
 from ucp_server.ports import FetchCode, Fetched, FetchRefused
 from ucp_server.resources import folder
 from ucp_server.store.database import Pool
@@ -182,43 +179,3 @@ async def test_without_a_key_nothing_goes_out_unsigned(pool: Pool):
     events = OrderEvents(replies=REPLIES, keys=SigningKeys(pool, b"x" * 32), fetch=endpoint)
     assert isinstance(await events.deliver(job(), b"{}"), Retry)
     assert endpoint.sent == []
-
-
-@pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
-def test_any_2xx_is_delivered(status: int):
-    assert outcome_of(Fetched(status, (), b"")) == Delivered()
-
-
-def test_410_pauses():
-    assert isinstance(outcome_of(Fetched(410, (), b"")), Paused)
-
-
-@pytest.mark.parametrize("status", [301, 400, 401, 404, 408, 409, 429, 500, 503])
-def test_anything_else_is_tried_again(status: int):
-    assert isinstance(outcome_of(Fetched(status, (), b"")), Retry)
-
-
-@pytest.mark.parametrize(
-    ("said", "after_s"),
-    [
-        ("7", 7.0),
-        ("0", 0.0),
-        ("999999999", RETRY_AFTER_MAX_S),
-        ("9" * 400, None),
-        ("-1", None),
-        ("²", None),
-        ("soon", None),
-        ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0),
-    ],
-)
-def test_the_platform_may_say_when(said: str, after_s: float | None):
-    outcome = outcome_of(Fetched(429, (("Retry-After", said),), b""))
-    assert isinstance(outcome, Retry)
-    assert outcome.after_s == after_s
-
-
-def test_a_date_in_the_future_is_a_wait():
-    later = format_datetime(datetime.now(UTC) + timedelta(seconds=100), usegmt=True)
-    outcome = outcome_of(Fetched(503, (("retry-after", later),), b""))
-    assert isinstance(outcome, Retry)
-    assert 90 < outcome.after_s <= 100
