@@ -191,6 +191,7 @@ def c2a(house: House, engine: Engine, hosts: Hosts) -> c2a_binding.Binding:
         submissions=Submissions(house.setup, engine, house.secret),
         stored_methods=StoredMethods(house.setup, house.secret),
         schemas=C2aSchemas(resources.folder("schemas") / "c2a"),
+        is_served=lambda request: hosts.find(request) is not None,
         shop_of=shop_of,
         page_path=links.checkout_path,
         on_fault=tell_fault,

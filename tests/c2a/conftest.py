@@ -255,6 +255,7 @@ class Town:
             submissions=Submissions(self.setup, engine, SECRET),
             stored_methods=StoredMethods(self.setup, SECRET),
             schemas=SCHEMAS,
+            is_served=lambda request: request.url.hostname != "elsewhere.test",
             shop_of=self.shop_of,
             page_path=checkout_path,
             on_fault=lambda _, form, violations: self.faults.append((form, violations)),

@@ -129,6 +129,7 @@ async def test_a_customer_is_of_the_tables_or_has_a_card(backend: Backend) -> No
         ("GET", "list", {}),
         ("GET", "list", {"customerUrn": ""}),
         ("GET", "info", {"customerUrn": CUSTOMER}),
+        ("GET", "list", {"customerUrn": "nul\0"}),
         ("DELETE", "delete", {"storedMethodUrn": "pm.1"}),
     ],
 )

@@ -8,6 +8,8 @@ from uuid import UUID
 
 import msgspec
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tests.c2a.conftest import (
     CUSTOMER,
@@ -438,6 +440,12 @@ async def test_a_tracking_number_is_its_callers_alone(backend: Backend, here: To
         assert (await backend.status({"trackingNumber": number})).status_code == 404
 
 
+async def test_a_host_of_nobody_is_told_so(backend: Backend) -> None:
+    reply = await backend.ask("POST", "/offer/checkout", headers={"host": "elsewhere.test"})
+    assert (reply.status_code, code(reply.json())) == (421, "MISDIRECTED_REQUEST")
+    assert reply.json()["trackingNumber"] is None
+
+
 # --- what cannot be paid ---
 
 
@@ -481,6 +489,12 @@ async def test_other_channels_are_not_offered(backend: Backend, channel: str) ->
     assert (reply.status_code, code(reply.json())) == (409, "PAYMENT_CHANNEL_NOT_SUPPORTED")
 
 
+async def test_nobody_is_charged_the_whole_who_wants_to_pay_in_parts(backend: Backend) -> None:
+    reply = await backend.submit(order={"installmentIdentifier": "in-3"})
+    assert (reply.status_code, code(reply.json())) == (409, "OFFER_NOT_PURCHASABLE")
+    assert (await backend.submit(order={"installmentIdentifier": None, "resellerID": 7})).status_code == 202
+
+
 async def test_a_provider_may_be_named(backend: Backend) -> None:
     reply = await backend.submit(payment={"providerIdentifier": "mock_payment_handler"})
     assert reply.status_code == 202
@@ -522,6 +536,42 @@ async def test_a_body_of_another_form_is_400_and_says_why(backend: Backend, path
         reply = await backend.ask("POST", path, body)
         assert (reply.status_code, code(reply.json())) == (400, "INVALID_REQUEST"), body
         assert reply.json()["message"], body
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers(-3, 3) | st.floats(-1, 1) | st.text(max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(st.sampled_from(["ITM", "CC", "items", "UM", "x"]), inner, max_size=2)
+    ),
+    max_leaves=4,
+)
+PLACES = [
+    ("order",),
+    ("order", "items"),
+    ("order", "items", 0),
+    ("order", "customer"),
+    ("order", "installmentIdentifier"),
+    ("paymentMethod",),
+    ("paymentMethod", "creditCard"),
+    ("paymentMethod", "useStoredMethod"),
+    ("paymentMethod", "storeMethodSuccessPayment"),
+    ("paymentMethod", "creditCard", "cardAlias"),
+]
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(place=st.sampled_from(PLACES), value=ANYTHING)
+async def test_no_body_is_too_odd_to_be_answered(
+    backend: Backend, place: tuple[str | int, ...], value: Any
+) -> None:
+    body: Any = checkout("of_00000000000000000000000000")
+    at = body
+    for step in place[:-1]:
+        at = at[step]
+    at[place[-1]] = value
+    reply = await backend.ask("POST", "/offer/checkout", body)
+    assert reply.status_code in (400, 404, 409), reply.text
 
 
 async def test_an_answer_never_repeats_a_card(backend: Backend) -> None:

@@ -28,15 +28,16 @@ PATHS: Final = tuple(f"{prefix}/" for prefix in PREFIXES)
 class Binding:
     """C2A over one engine.
 
-    ``shop_of`` finds the merchant of a tenant (``x-tn``, in lower case), None for none; ``page_path``
-    is where a checkout's page for its buyer is: path of (id, token) without the site. ``secret`` keys
-    the fingerprints.
+    ``is_served`` says whether a request's Host leads to us; ``shop_of`` finds the merchant of a tenant
+    (``x-tn``, in lower case), None for none. ``page_path`` is where a checkout's page for its buyer is:
+    path of (id, token) without the site. ``secret`` keys the fingerprints.
     """
 
     engine: Engine
     submissions: Submissions
     stored_methods: StoredMethods
     schemas: Schemas
+    is_served: Callable[[Request], bool]
     shop_of: Callable[[Request, str], Shop | None]
     page_path: Callable[[str, str], str]
     on_fault: OnFault
@@ -65,6 +66,10 @@ class Binding:
         async def answer(request: Request) -> Reply:
             facts = facts_of(request.scope)
             facts["protocol"], facts["operation"] = "c2a", operation
+            if not self.is_served(request):
+                # RFC 9110 15.5.20: this server is not who the Host says.
+                text = "No shop is served under this name."
+                return self.refuse(421, "misdirected_request", text, request.scope)
             # UUIDs have no letter case (RFC 9562, section 4).
             shop = self.shop_of(request, request.headers.get("x-tn", "").strip().lower())
             if shop is None:

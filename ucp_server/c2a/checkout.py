@@ -39,11 +39,14 @@ class CheckoutRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def decode_order(document: Wire) -> CheckoutRequest:
-    """Raises OfferNotFound, and OfferNotPurchasable for one that was only shown."""
+    """Raises OfferNotFound, and OfferNotPurchasable for one that was only shown, or not so."""
     order = document["order"]
     identifier = order["offerIdentifier"]
     if is_shown_id(identifier):
         raise OfferNotPurchasable("A showcase is to look at; ask /offer/bundles for an offer.")
+    if order.get("installmentIdentifier"):
+        # Charging the whole of what somebody wants to pay in parts would be worse than to refuse.
+        raise OfferNotPurchasable("This offer cannot be paid in instalments.")
     offer_id = decode_offer_id(identifier)
     if offer_id is None:
         raise OfferNotFound

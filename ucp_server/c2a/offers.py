@@ -58,9 +58,12 @@ def _render_groups(offer: MadeOffer, site: str) -> list[Wire]:
 
 def _render_artifact(offered: OfferedBundle, offer: MadeOffer, site: str) -> Wire:
     bundle = offered.bundle
-    artifact: Wire = {
+    image_url = picture_url(offered.image_url, site)
+    return {
         "itemIdentifier": bundle.id,
+        **({"parentItemIdentifier": bundle.parent} if bundle.parent else {}),
         "title": bundle.title,
+        **({"imageUrl": image_url} if image_url else {}),
         "quantity": bundle.quantity,
         "isAvailable": offered.is_available,
         "price": {
@@ -70,12 +73,6 @@ def _render_artifact(offered: OfferedBundle, offer: MadeOffer, site: str) -> Wir
         },
         "addOns": [],
     }
-    if bundle.parent is not None:
-        artifact["parentItemIdentifier"] = bundle.parent
-    image_url = picture_url(offered.image_url, site)
-    if image_url is not None:
-        artifact["imageUrl"] = image_url
-    return artifact
 
 
 def _render_amount(minor: int, currency: str) -> Wire:

@@ -249,6 +249,8 @@ class Operations:
         """What is asked in the body where there is one, else in the query."""
         if incoming.raw:
             return self._document(incoming, form)
+        if any("\0" in text for text in incoming.query.values()):
+            raise BodyUnreadable("nul_character", "The query holds the character U+0000.")
         return self._checked(dict(incoming.query), form)
 
     def _checked(self, document: Wire, form: Document) -> Wire:
