@@ -1,5 +1,6 @@
 """The whole way: a search, a recommendation, a hand-off, a payment on the page, an entry in the ledger."""
 
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import httpx2
@@ -200,6 +201,17 @@ async def test_the_public_key_is_for_everybody(here: Town) -> None:
 async def test_the_key_may_stand_in_the_query(here: Town, agent: Caller) -> None:
     reply = await here.client.get("/v1/offers", params={"api_key": agent.key})
     assert told(reply)["count"] == 6
+
+
+async def test_no_key_and_no_buyer_stands_in_the_log(here: Town, agent: Caller, tmp_path: Path) -> None:
+    await here.client.get("/v1/offers", params={"api_key": agent.key})
+    handed = await agent.handed_off(userDetails={"email": "ada@example.com"})
+    here.lines.flush()
+    log = (tmp_path / "access.log").read_text()
+    assert '"operation":"checkout"' in log
+    token = handed["checkoutUrl"].rpartition("/")[2]
+    for secret in (agent.key, "ada@example.com", token):
+        assert secret not in log
 
 
 async def test_every_answer_to_a_known_caller_tells_how_much_is_left(here: Town) -> None:

@@ -98,7 +98,8 @@ def _amount(data: Wire) -> Money:
         return money_of(data["amount"], data["currency"])
     # A provider counts in the least unit of its currency, which has to be one that we know.
     nothing = money_of(0, intent["currency"].upper())
-    return replace(nothing, minor=intent.get("amount_received", intent["amount"]))
+    # JSON Schema takes 1800.0 for an integer, too.
+    return replace(nothing, minor=int(intent.get("amount_received", intent["amount"])))
 
 
 def _mentioned(metadata: Wire) -> Mentioned:
@@ -114,12 +115,12 @@ def _mentioned(metadata: Wire) -> Mentioned:
     )
 
 
-def _moment(created: int | str | None) -> datetime | None:
+def _moment(created: float | str | None) -> datetime | None:
     """Seconds of the epoch or ISO 8601 with its offset."""
     if created is None:
         return None
     try:
-        if isinstance(created, int):
+        if not isinstance(created, str):
             return datetime.fromtimestamp(created, UTC)
         moment = datetime.fromisoformat(created)
     except (ValueError, OverflowError, OSError) as error:
