@@ -1,4 +1,5 @@
 """python -m tests.soak [--seconds 1800] [--seed N] [--buyers N] [--workers N]
+python -m tests.soak --submissions 10000 [--seed N]
 
 Ends with 1 when any invariant was broken. The seed chooses buyers and faults; who wins a race does not
 repeat, but what is asked for does.
@@ -14,7 +15,7 @@ import time
 from pathlib import Path
 
 from tests.load.calling import calling
-from tests.soak import verdict
+from tests.soak import submissions, verdict
 from tests.soak.buyers import Buyers
 from tests.soak.faults import Mischief
 from tests.soak.history import unknown
@@ -33,6 +34,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(2**32))
     parser.add_argument("--buyers", type=int, default=8)
     parser.add_argument("--workers", type=int, default=3)
+    parser.add_argument("--submissions", type=int, help="hand in so many of them instead")
     return parser.parse_args()
 
 
@@ -81,12 +83,19 @@ def _counts(counted: dict[str, int]) -> str:
     return ", ".join(f"{what} {count}" for what, count in sorted(counted.items(), key=lambda e: -e[1]))
 
 
+async def _chosen(given: argparse.Namespace) -> bool:
+    if given.submissions is None:
+        return await soak(given)
+    print(f"seed {given.seed}: {given.submissions} submissions", flush=True)
+    return await submissions.soak(given.folder, number=given.submissions, seed=given.seed)
+
+
 def main() -> int:
     given = arguments()
     given.folder = Path(tempfile.mkdtemp(prefix="ucp-soak-"))
     # The account that root lends to Postgres has to get through.
     given.folder.chmod(0o755)
-    if not asyncio.run(soak(given)):
+    if not asyncio.run(_chosen(given)):
         print(f"logs, books and database are in {given.folder}")
         return 1
     shutil.rmtree(given.folder)

@@ -49,6 +49,8 @@ INVARIANTS = {
     "22": "events of an order never go back",
     "24": "every answer has its form, none is a 500",
     "25": "no transaction is left open",
+    "26": "a submission says what its checkout says, and has one end",
+    "27": "no card is kept that nobody knows of",
 }
 
 

@@ -52,7 +52,7 @@ ROUNDS_MAX: Final = 5
 _PATIENT_AFTER_S: Final = 120.0
 _PATIENT_PAUSE_S: Final = 30.0
 # A card that its provider does not drop now will not be dropped a moment later.
-_FORGET_PAUSE_S: Final = 300.0
+_FORGET_PAUSE_S: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True)
