@@ -333,6 +333,17 @@ async def test_it_is_known_by_its_checkout_before_the_job_comes_again(
     assert (await submissions.poll(SCOPE, "t1")).state == "done"
 
 
+async def test_a_dead_workers_submission_comes_back_soon(submissions: Submissions, setup: Setup) -> None:
+    """Its caller waits; a payment that two workers meet at is one all the same."""
+    await submissions.submit(SCOPE, order("t1"))
+    with armed("submission.loaded=cancel"), suppress(asyncio.CancelledError):
+        await work(setup)
+    away = "select extract(epoch from next_at - now())::int from outbox where kind = 'submit'"
+    assert 0 < await one(setup.pool, away) <= 20
+    await asyncio.gather(*(work(setup) for _ in range(3)))
+    assert held(setup) == 1200
+
+
 async def test_nobody_pays_it_once_its_time_is_over(
     submissions: Submissions, setup: Setup, pool: Pool
 ) -> None:

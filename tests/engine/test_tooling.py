@@ -182,7 +182,7 @@ async def test_a_tool_that_raises_or_hangs_is_silent(pool: Pool, engine: Engine,
         await connection.execute("update tools set timeout_s = 1")
     await make_due(pool)
     async with statement(pool) as tx:
-        (due,) = await claim_due(tx, limit=1, lease_s=60, kinds=[JobKind.TOOL])
+        (due,) = await claim_due(tx, limit=1, leases_s={JobKind.TOOL: 60})
     outcome = await ToolDeliverer(setup, Hanging()).deliver(due.job, b"")
     assert outcome == Retry("The tool did not answer in time.")
 

@@ -42,7 +42,7 @@ FRONTS, WORKERS = 2, 2
 # Long enough for some orders, short enough for many deaths.
 LIVES_S = (1.0, 8.0)
 QUICK_LIVES_S = (0.2, 1.5)
-QUICK_KILLS: Final = 20
+QUICK_KILLS: Final = 12
 LOOK_EVERY_S: Final = 0.2
 POLLS_AT_ONCE: Final = 4
 # A job whose worker died comes back after a minute, an unseen payment is made again a few times.

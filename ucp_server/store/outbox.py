@@ -4,7 +4,7 @@ A job that somebody works on is a pending one whose ``next_at`` lies ahead; when
 it comes back by itself.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -73,10 +73,11 @@ class DueJob:
 
 # The oldest of each stream only: what waits behind an unfinished one is not looked at.
 CLAIM_DUE: Final = """
-update outbox o set tries = o.tries + 1, next_at = now() + make_interval(secs => $2)
+update outbox o set tries = o.tries + 1,
+    next_at = now() + make_interval(secs => ($3::float8[])[array_position($2::text[], o.kind)])
 from (
     select merchant_id, id from outbox candidate
-    where state = 'pending' and next_at <= now() and kind = any($3::text[])
+    where state = 'pending' and next_at <= now() and kind = any($2::text[])
       and not exists (
           select from outbox earlier
           where earlier.merchant_id = candidate.merchant_id and earlier.stream = candidate.stream
@@ -89,9 +90,9 @@ returning o.merchant_id, o.id, o.kind, o.stream, o.sequence, o.payload, o.subscr
 """
 
 
-async def claim_due(tx: Tx, *, limit: int, lease_s: float, kinds: Sequence[JobKind]) -> list[DueJob]:
-    """Take up to ``limit`` due jobs, oldest first, for ``lease_s`` seconds."""
-    rows = await tx.fetch(CLAIM_DUE, limit, lease_s, list(kinds))
+async def claim_due(tx: Tx, *, limit: int, leases_s: Mapping[JobKind, float]) -> list[DueJob]:
+    """Take up to ``limit`` due jobs of these kinds, oldest first, each for its kind's seconds."""
+    rows = await tx.fetch(CLAIM_DUE, limit, list(leases_s), list(leases_s.values()))
     return [DueJob(_job(row), row["tries"], row["age_s"], row["rendered"]) for row in rows]
 
 
