@@ -15,6 +15,7 @@ from ucp_server.ucp.steps import Step, apply, to_2026_01_11, to_2026_01_23, to_2
 
 Wire = dict[str, Any]
 ErrorForm = Literal["messages", "transport"]
+EventSignature = Literal["detached_jws", "http_message"]
 
 CHECKOUT: Final = "dev.ucp.shopping.checkout"
 ORDER: Final = "dev.ucp.shopping.order"
@@ -64,6 +65,8 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     nulls_are_absent: bool = False
     errors: ErrorForm = "transport"
     events_name_themselves: bool = False
+    events_are_signed_by: EventSignature = "http_message"
+    serves_orders: bool = True
 
 
 def _capabilities(site: str) -> tuple[Capability, ...]:
@@ -118,6 +121,8 @@ R_2026_01_11: Final = Release(
     nulls_are_absent=True,
     errors="messages",
     events_name_themselves=True,
+    events_are_signed_by="detached_jws",
+    serves_orders=False,
 )
 R_2026_01_23: Final = Release(
     version="2026-01-23",
@@ -137,6 +142,8 @@ R_2026_01_23: Final = Release(
     nulls_are_absent=True,
     errors="messages",
     events_name_themselves=True,
+    events_are_signed_by="detached_jws",
+    serves_orders=False,
 )
 R_2026_04_08: Final = Release(
     version="2026-04-08",
