@@ -25,8 +25,12 @@ from ucp_server.ucp.releases import (
     ORDER,
     R_2026_01_11,
     R_2026_04_08,
+    R_2026_08_25,
     WITH_SCHEMAS,
     Capability,
+    Release,
+    Requires,
+    Versions,
 )
 from ucp_server.ucp.schema import Schemas
 
@@ -197,17 +201,70 @@ async def test_an_extension_without_its_parent_falls():
         await negotiated(negotiation(answering(profile)), incoming(f'profile="{URL}"'))
 
 
-def capability(name: str, *extends: str) -> Capability:
-    return Capability(name=name, spec="https://x.example", schema="https://x.example", extends=extends)
+def capability(name: str, *extends: str, **more: Any) -> Capability:
+    return Capability(
+        name=name, spec="https://x.example", schema="https://x.example", extends=extends, **more
+    )
+
+
+def offering(release: Release, *ours: Capability) -> Release:
+    return msgspec.structs.replace(release, capabilities=ours)
+
+
+def listed_as(*names: str, version: str = "2026-01-11") -> dict[str, frozenset[str]]:
+    return {name: frozenset({version}) for name in names}
 
 
 def test_pruning_goes_on_until_nothing_more_falls():
-    ours = [capability("a"), capability("b", "a"), capability("c", "b"), capability("d", "c", "e")]
-    assert intersection(ours, frozenset("abcd")) == set("abcd")
-    assert intersection(ours, frozenset("bcd")) == set()
-    assert intersection(ours, frozenset("acd")) == {"a"}
-    assert intersection([*ours, capability("e")], frozenset("ade")) == set("ade")
-    assert intersection(ours, frozenset()) == set()
+    chain = (capability("a"), capability("b", "a"), capability("c", "b"), capability("d", "c", "e"))
+    ours = offering(R_2026_01_11, *chain)
+    assert intersection(ours, listed_as(*"abcd")) == set("abcd")
+    assert intersection(ours, listed_as(*"bcd")) == set()
+    assert intersection(ours, listed_as(*"acd")) == {"a"}
+    more = offering(R_2026_01_11, *chain, capability("e"))
+    assert intersection(more, listed_as(*"ade")) == set("ade")
+    assert intersection(ours, {}) == set()
+
+
+def test_names_are_enough_in_january_and_versions_have_to_match_later():
+    theirs = {"a": frozenset({"2026-04-08"}), "b": frozenset({"2026-01-11", "2026-08-25"})}
+    chain = (capability("a"), capability("b", "a"))
+    assert intersection(offering(R_2026_01_11, *chain), theirs) == {"a", "b"}
+    assert intersection(offering(R_2026_04_08, *chain), theirs) == {"a"}
+    # With the parent falls what extends it, although its own version is in both.
+    assert intersection(offering(R_2026_08_25, *chain), theirs) == set()
+    vendor = offering(R_2026_08_25, capability("a", version="2026-04-08"))
+    assert intersection(vendor, theirs) == {"a"}
+
+
+@pytest.mark.parametrize(
+    ("protocol", "parent", "is_active"),
+    [
+        (None, None, True),
+        (Versions("2026-04-08"), None, True),
+        (Versions("2026-04-08", "2026-08-25"), Versions("2026-08-25"), True),
+        (Versions("2026-08-26"), None, False),
+        (Versions("2026-01-11", "2026-04-08"), None, False),
+        (None, Versions("2026-01-11", "2026-08-24"), False),
+    ],
+)
+def test_an_extension_may_require_versions(
+    protocol: Versions | None, parent: Versions | None, is_active: bool
+):
+    needs = Requires(protocol=protocol, capabilities={"a": parent} if parent else {})
+    ours = offering(
+        R_2026_08_25,
+        capability("a"),
+        capability("com.example.x", "a", version="1", requires=needs),
+        capability("com.example.y", "com.example.x", version="1"),
+    )
+    theirs = {
+        **listed_as("a", version="2026-08-25"),
+        **listed_as("com.example.x", "com.example.y", version="1"),
+    }
+    # What extends it falls with it.
+    extensions = {"com.example.x", "com.example.y"} if is_active else set()
+    assert intersection(ours, theirs) == {"a"} | extensions
 
 
 async def test_a_map_of_capabilities_is_read_as_well():

@@ -68,6 +68,11 @@ def quantity_limit(title: str, limit: int, where: str) -> Problem:
     return error("quantity_invalid_limit_exceeded", f"At most {limit} of {title} per order.", where=where)
 
 
+def sold_by_the_piece(item_id: str, where: str) -> Problem:
+    text = f"Item {item_id} is sold by the piece; no other unit was reckoned with."
+    return error("quantity_unit_mismatch", text, where=where)
+
+
 def item_needs_review(title: str, where: str) -> Problem:
     return error(
         "item_review_required",
@@ -116,6 +121,7 @@ def terms_not_accepted(where: str) -> Problem:
 # --- fulfillment ---
 
 FULFILLMENT_MISSING = "fulfillment_required"
+DESTINATION_UNKNOWN = "destination_unknown"
 
 
 def method_unavailable(type_: str, where: str) -> Problem:
@@ -135,7 +141,8 @@ def address_incomplete(field: str, where: str) -> Problem:
 
 
 def destination_unknown(where: str) -> Problem:
-    return error("invalid", "The selected destination is not one of those offered.", where=where)
+    text = "The selected destination is not one of those offered."
+    return error(DESTINATION_UNKNOWN, text, where=where)
 
 
 def option_unknown(where: str) -> Problem:
@@ -157,6 +164,15 @@ def discount_rejected(code: str, reason: str, text: str, index: int) -> Problem:
 
 def free_shipping_granted(code: str, index: int) -> Problem:
     return info("free_shipping", f"{code}: standard delivery is free.", where=f"discount_codes[{index}]")
+
+
+# --- eligibility ---
+
+ELIGIBILITY_NOT_ACCEPTED = "eligibility_not_accepted"
+
+
+def eligibility_not_accepted(claim: str) -> Problem:
+    return warning(ELIGIBILITY_NOT_ACCEPTED, f"{claim} brings no benefit in this shop.")
 
 
 # --- payment ---

@@ -3,15 +3,17 @@
 Digest 2.3 to 2.13. What is rendered here is brought to older releases by `steps`.
 """
 
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from types import MappingProxyType
 from typing import Any, Final
 
 import msgspec
 
+from ucp_server.domain import problems
 from ucp_server.domain.catalog import picture_url
 from ucp_server.domain.checkout import Buyer, Checkout, Consent
-from ucp_server.domain.errors import InvalidRequest
+from ucp_server.domain.errors import InvalidRequest, ProblemRefused
 from ucp_server.domain.lifecycle import Standing, is_over, standing_of
 from ucp_server.domain.lines import WantedLine
 from ucp_server.domain.problems import Kind, Problem, Severity
@@ -54,6 +56,12 @@ _STATUSES: Final = MappingProxyType(
     }
 )
 
+# One warning for each claim; who sends more than these is not read them all back.
+CLAIMS_TOLD_MAX: Final = 20
+
+# UN/CEFACT Rec 20 "one", in whole steps: what a line is sold in that names no unit.
+_PIECE: Final = ("C62", 0)
+
 # What an inactive extension would carry: nobody can have said anything about it.
 _OF_EXTENSIONS: Final = MappingProxyType({FULFILLMENT: "methods", DISCOUNT: "discount_codes"})
 
@@ -61,8 +69,14 @@ _OF_EXTENSIONS: Final = MappingProxyType({FULFILLMENT: "methods", DISCOUNT: "dis
 # --- requests ---
 
 
+class _UnitSent(msgspec.Struct):
+    unit: str
+    scale: int = 0
+
+
 class _ItemSent(msgspec.Struct):
     id: str
+    quantity_unit: _UnitSent | None = None
 
 
 class _LineSent(msgspec.Struct):
@@ -118,14 +132,18 @@ def decode_update(
     return UpdateCheckout(checkout_id=checkout_id, wanted=msgspec.structs.replace(wanted, keep=keep))
 
 
-def decode_complete(document: Wire, checkout_id: str) -> CompleteCheckout:
-    """A complete in the newest form. Raises `msgspec.ValidationError` and `InvalidRequest`."""
-    instrument, credential = decode_payment(document.get("payment"))
+def decode_complete(document: Wire, checkout_id: str, *, exactly_one: bool = False) -> CompleteCheckout:
+    """A complete in the newest form.
+
+    Raises `msgspec.ValidationError` and what `decode_payment` does, to which ``exactly_one`` goes.
+    """
+    instrument, credential = decode_payment(document.get("payment"), exactly_one=exactly_one)
     return CompleteCheckout(checkout_id=checkout_id, instrument=instrument, credential=credential)
 
 
 def _decode_wanted(document: Wire, active: Active, *, creating: bool) -> Wanted:
     sent = msgspec.convert(document, _CheckoutSent)
+    _check_units(sent.line_items)
     methods = document.get("fulfillment") if FULFILLMENT in active else None
     return Wanted(
         lines=tuple(
@@ -145,6 +163,14 @@ def _decode_wanted(document: Wire, active: Active, *, creating: bool) -> Wanted:
         currency=_preferred_currency(sent.context),
         attribution=sent.attribution,
     )
+
+
+def _check_units(lines: Sequence[_LineSent]) -> None:
+    """All is sold by the piece: refuse a quantity in another unit (M:D/checkout#Quantity)."""
+    for index, line in enumerate(lines):
+        told = line.item.quantity_unit
+        if told is not None and (told.unit, told.scale) != _PIECE:
+            raise ProblemRefused(problems.sold_by_the_piece(line.item.id, f"lines[{index}]"))
 
 
 def _preferred_currency(context: Wire | None) -> str | None:
@@ -186,18 +212,19 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     links: tuple[Wire, ...]
 
 
-def render(checkout: Checkout, active: Active, around: Surroundings) -> Wire:
-    """The checkout in the newest form, without ``ucp``."""
-    problems = problems_for(checkout, active)
+def render(checkout: Checkout, active: Active, around: Surroundings, found: Sequence[Problem] = ()) -> Wire:
+    """The checkout in the newest form, without ``ucp``; ``found`` is told beside its own problems."""
+    told = problems_for(checkout, active) + _claims_not_accepted(checkout)
+    told += tuple(problem for problem in found if problem not in told)
     wire: Wire = {
         "id": render_checkout_id(checkout.id),
-        "status": _STATUSES[standing_of(checkout.state, problems)],
+        "status": _STATUSES[standing_of(checkout.state, told)],
         "currency": checkout.currency,
         "line_items": [render_line(line, around.site) for line in checkout.quote.lines],
         "totals": [render_total(row) for row in checkout.quote.totals],
     }
-    if problems:
-        wire["messages"] = render_messages(problems)
+    if told:
+        wire["messages"] = render_messages(told)
     wire |= _render_ways_on(checkout, around)
     if checkout.basket.buyer is not None:
         wire["buyer"] = _render_buyer(checkout.basket.buyer, active)
@@ -231,6 +258,17 @@ def problems_for(checkout: Checkout, active: Active) -> tuple[Problem, ...]:
         for problem in checkout.problems
         if problem.kind is not Kind.ERROR or not is_over(checkout.state)
     )
+
+
+def _claims_not_accepted(checkout: Checkout) -> tuple[Problem, ...]:
+    """What the buyer claims to be entitled to changes no price here, and stops no sale either.
+
+    So there is never a claim left to be verified when an order is placed (D/checkout, "Eligibility
+    Verification at Completion").
+    """
+    claims = (checkout.basket.context or {}).get("eligibility")
+    told = claims[:CLAIMS_TOLD_MAX] if isinstance(claims, list) else ()
+    return tuple(problems.eligibility_not_accepted(claim) for claim in told if isinstance(claim, str))
 
 
 def _out_of_sight(problem: Problem) -> Problem:

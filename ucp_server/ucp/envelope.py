@@ -39,7 +39,14 @@ def put_handlers(release: Release, document: Wire, listings: Iterable[HandlerLis
     if release.handlers_are_in_payment:
         document.setdefault("payment", {})["handlers"] = [older_listing(entry) for entry in listings]
     else:
-        document["ucp"]["payment_handlers"] = listings_by_name(listings)
+        put_map(release, document["ucp"], "payment_handlers", listings_by_name(listings))
+
+
+def put_map(release: Release, ucp: Wire, member: str, entries: Wire) -> None:
+    """Add a map whose keys the merchant put in order, and say so (M:D/overview#map_order)."""
+    ucp[member] = entries
+    if release.envelope_orders_maps and len(entries) > 1:
+        ucp.setdefault("map_order", {})[member] = list(entries)
 
 
 def older_listing(listing: HandlerListing) -> Wire:

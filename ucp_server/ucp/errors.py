@@ -14,7 +14,7 @@ import msgspec
 from ucp_server.asgi.reply import NO_STORE, Header, Reply, json_reply
 from ucp_server.domain import errors as domain
 from ucp_server.domain.errors import Refusal
-from ucp_server.domain.problems import Severity
+from ucp_server.domain.problems import Problem, Severity, error
 from ucp_server.ucp import refusals
 from ucp_server.ucp.messages import json_path, render_messages
 from ucp_server.ucp.releases import Release
@@ -96,6 +96,15 @@ def render_refusal(refusal: Refusal, release: Release, *, detailed: bool = False
     return json_reply(status, document, *_headers(refusal, status))
 
 
+def told_as_problems(refusal: Refusal) -> tuple[Problem, ...]:
+    """The refusal in the words of a checkout's problems."""
+    if isinstance(refusal, domain.ProblemRefused):
+        return (refusal.problem,)
+    if isinstance(refusal, domain.NotReady):
+        return refusal.problems
+    return (error(refusal.code, refusal.text),)
+
+
 def render_error(release: Release, status: int, code: str, text: str, *, detailed: bool = False) -> Reply:
     """An error of a layer around the operations, in the form of ``release``."""
     if release.errors == "transport":
@@ -128,7 +137,10 @@ def _body(messages: list[Wire], *, detailed: bool) -> Wire:
 def _later(refusal: Refusal, row: Row, release: Release) -> tuple[int, Wire]:
     if row.later != 200:
         return row.later, {"code": refusal.code, "content": refusal.text}
-    messages = [message | {"severity": "unrecoverable"} for message in _messages(refusal, row)]
+    messages = _messages(refusal, row)
+    if not isinstance(refusal, domain.ProblemRefused):
+        # Nothing is there that an update could mend. A problem has a severity of its own.
+        messages = [message | {"severity": "unrecoverable"} for message in messages]
     return 200, {"ucp": {"version": release.version, "status": "error"}, "messages": messages}
 
 

@@ -1,6 +1,6 @@
 """Who asks, in which release, with which capabilities: digest 4.2, on every request."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
@@ -202,10 +202,9 @@ class Negotiation:
             )
 
     def _active(self, release: Release, platform: Platform) -> frozenset[str]:
-        ours = release.capabilities
         if self._relaxed.intersection_skipped or platform.capabilities is None:
-            return frozenset(capability.name for capability in ours)
-        return intersection(ours, platform.capabilities)
+            return frozenset(capability.name for capability in release.capabilities)
+        return intersection(release, platform.capabilities)
 
 
 def release_for(version: str, endpoint: Release) -> Release:
@@ -221,14 +220,32 @@ def release_for(version: str, endpoint: Release) -> Release:
     raise VersionUnsupported(SERVED)
 
 
-def intersection(ours: Iterable[Capability], theirs: frozenset[str]) -> frozenset[str]:
-    """Our capabilities that they list, without those whose parents are all missing.
+def intersection(release: Release, theirs: Mapping[str, frozenset[str]]) -> frozenset[str]:
+    """The names of our capabilities that hold between both (D/overview#Intersection Algorithm).
 
-    D/overview#Intersection Algorithm: pruning goes on until nothing more falls, once for each
-    capability at the most.
+    ``theirs`` are the platform's versions by name. What has lost all its parents, or needs another
+    version of what is left, falls; that goes on until nothing more falls, once for each at the most.
     """
-    kept = [capability for capability in ours if capability.name in theirs]
+    kept = [each for each in release.capabilities if _is_shared(release, each, theirs)]
     for _ in range(len(kept)):
-        names = {capability.name for capability in kept}
-        kept = [c for c in kept if not c.extends or names.intersection(c.extends)]
-    return frozenset(capability.name for capability in kept)
+        versions = {each.name: release.version_of(each) for each in kept}
+        kept = [each for each in kept if _holds(release, each, versions)]
+    return frozenset(each.name for each in kept)
+
+
+def _is_shared(release: Release, ours: Capability, theirs: Mapping[str, frozenset[str]]) -> bool:
+    if ours.name not in theirs:
+        return False
+    return not release.matches_capability_versions or release.version_of(ours) in theirs[ours.name]
+
+
+def _holds(release: Release, capability: Capability, kept: Mapping[str, str]) -> bool:
+    """Whether something is left to extend, in versions that the extension can work with."""
+    if capability.extends and not any(parent in kept for parent in capability.extends):
+        return False
+    needs = capability.requires
+    if needs is None:
+        return True
+    return (needs.protocol is None or needs.protocol.admits(release.version)) and all(
+        name in kept and versions.admits(kept[name]) for name, versions in needs.capabilities.items()
+    )

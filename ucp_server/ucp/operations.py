@@ -17,6 +17,7 @@ from ucp_server.domain.errors import (
     InvalidRequest,
     KeyInFlight,
     KeyReused,
+    ProblemRefused,
     Refusal,
     ReplyExpired,
 )
@@ -33,6 +34,7 @@ from ucp_server.engine.runner import Engine
 from ucp_server.modes import Relaxations
 from ucp_server.ucp.authentication import Authentication
 from ucp_server.ucp.checkout import decode_complete, decode_create, decode_update
+from ucp_server.ucp.errors import told_as_problems
 from ucp_server.ucp.ids import decode_checkout_id
 from ucp_server.ucp.incoming import Incoming
 from ucp_server.ucp.keys import body_to_compare, read_key
@@ -105,14 +107,18 @@ class Operations:
             )
         except (KeyInFlight, KeyReused, ReplyExpired):
             raise
-        except Refusal:
+        except Refusal as refusal:
             # What stands in the way today did not when the key was new, and a known key is answered
             # as then. Most keys are new: for those the store is not asked before, as it is when the
             # claim is written.
             kept = await self.engine.replay(scope, key) if key else None
-            if kept is None:
+            if kept is not None:
+                return _reply(incoming, kept)
+            if _code(refusal) not in negotiated.release.refusals_shown.get(incoming.operation, ()):
                 raise
-            answer = kept
+            incoming.facts["checkout"], incoming.facts["outcome"] = checkout_id, _code(refusal)
+            standing = await self.engine.read(scope, checkout_id)
+            return self.replies.checkout(terms, standing, told_as_problems(refusal))
         return _reply(incoming, answer)
 
     def _key(self, incoming: Incoming, checkout_id: str) -> Key | None:
@@ -185,7 +191,8 @@ class Operations:
     ) -> Command:
         active = negotiated.active
         if incoming.operation == "complete_checkout":
-            return decode_complete(document, checkout_id)
+            exactly_one = negotiated.release.pays_with_exactly_one
+            return decode_complete(document, checkout_id, exactly_one=exactly_one)
         subscriber = _subscriber(incoming, negotiated)
         if incoming.operation == "create_checkout":
             created = decode_create(document, active)
@@ -210,6 +217,10 @@ def _target(incoming: Incoming) -> str:
     if checkout_id is None:
         raise CheckoutNotFound(incoming.target)
     return checkout_id
+
+
+def _code(refusal: Refusal) -> str:
+    return refusal.problem.code if isinstance(refusal, ProblemRefused) else refusal.code
 
 
 def _subscriber(incoming: Incoming, negotiated: Negotiated) -> Subscriber | None:

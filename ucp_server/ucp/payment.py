@@ -10,7 +10,8 @@ import msgspec
 
 from ucp_server.domain.checkout import Instrument
 from ucp_server.domain.display import displayable
-from ucp_server.domain.errors import InvalidRequest
+from ucp_server.domain.errors import InvalidRequest, ProblemRefused
+from ucp_server.domain.problems import payment_failed
 from ucp_server.ports import Credential
 from ucp_server.ucp.addresses import decode_address, render_address
 
@@ -36,13 +37,17 @@ def decode_instruments(wire: Any) -> tuple[Instrument, ...]:
     return tuple(_instrument(sent) for sent in _decode(wire).instruments)
 
 
-def decode_payment(wire: Any) -> tuple[Instrument, Credential]:
-    """The one instrument that a complete pays with (M:D/overview, "Instrument Cardinality").
+def decode_payment(wire: Any, *, exactly_one: bool = False) -> tuple[Instrument, Credential]:
+    """The one instrument that a complete pays with.
 
-    Among several the selected one counts. Raises `InvalidRequest` where it is not clear which, or
-    where it holds nothing to pay with.
+    Among several the selected one counts, unless there has to be ``exactly_one``: then others are
+    `ProblemRefused` (M:D/overview, "Instrument Cardinality"). Raises `InvalidRequest` where it is not
+    clear which, or where it holds nothing to pay with.
     """
     sent = _decode(wire).instruments
+    if exactly_one and len(sent) != 1:
+        text = "The order is paid with exactly one payment instrument."
+        raise ProblemRefused(payment_failed(text, "instruments"))
     chosen = sent if len(sent) == 1 else [entry for entry in sent if entry.selected]
     if len(chosen) != 1:
         raise InvalidRequest("Exactly one payment instrument has to be given.")

@@ -1,6 +1,6 @@
 """Platforms: what they say of themselves, and what a merchant's configuration says of them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Final, Literal, cast
 
@@ -46,12 +46,12 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
 class Platform(msgspec.Struct, frozen=True, kw_only=True):
     """Who asks. ``version`` is None where no profile says it; ``webhook_url`` where it wants no events.
 
-    ``capabilities`` is None where none is listed because no profile was read.
+    ``capabilities`` are the versions by name, None where none is listed because no profile was read.
     """
 
     id: str
     version: str | None = None
-    capabilities: frozenset[str] | None = None
+    capabilities: Mapping[str, frozenset[str]] | None = None
     webhook_url: str | None = None
 
 
@@ -96,7 +96,7 @@ def read_platform(profile_url: str, document: Wire) -> Platform:
     return Platform(
         id=profile_url,
         version=version,
-        capabilities=frozenset(name for name, _ in listed),
+        capabilities=_versions(listed),
         webhook_url=next(
             filter(None, (_webhook_url(entry) for name, entry in listed if name == ORDER)), None
         ),
@@ -112,6 +112,16 @@ def _capabilities(listed: Any) -> Iterator[tuple[str, Wire]]:
     for entry in listed if isinstance(listed, list) else ():
         if isinstance(entry, dict) and isinstance(entry.get("name"), str):
             yield entry["name"], entry
+
+
+def _versions(listed: Iterable[tuple[str, Wire]]) -> dict[str, frozenset[str]]:
+    """The versions of each capability; an entry without one still lists its capability."""
+    versions: dict[str, frozenset[str]] = {}
+    for name, entry in listed:
+        version = entry.get("version")
+        told = frozenset({version}) if isinstance(version, str) else frozenset[str]()
+        versions[name] = versions.get(name, frozenset()) | told
+    return versions
 
 
 def _webhook_url(entry: Wire) -> str | None:

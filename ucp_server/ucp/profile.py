@@ -12,7 +12,7 @@ import msgspec
 
 from ucp_server.asgi.reply import JSON, Header, Reply
 from ucp_server.ports import HandlerListing
-from ucp_server.ucp.envelope import listings_by_name, older_listing
+from ucp_server.ucp.envelope import listings_by_name, older_listing, put_map
 from ucp_server.ucp.releases import SERVED, SHOPPING, Capability, Release
 
 Wire = dict[str, Any]
@@ -49,7 +49,7 @@ def render_profile(
     if release.handlers_are_in_payment:
         document["payment"] = {"handlers": [older_listing(listing) for listing in listings]}
     else:
-        ucp["payment_handlers"] = listings_by_name(listings)
+        put_map(release, ucp, "payment_handlers", listings_by_name(listings))
     document[release.keys_member] = list(keys)
     return document
 

@@ -4,13 +4,15 @@ Code asks a row for a fact and never for its date. Serving one release more is a
 of steps, a folder of schemas, and its name in `SERVED`.
 """
 
+from collections.abc import Mapping
 from datetime import date
 from types import MappingProxyType
 from typing import Any, Final, Literal
 
 import msgspec
 
-from ucp_server.domain.problems import FULFILLMENT_MISSING
+from ucp_server.domain.errors import AttemptInFlight, NotReady
+from ucp_server.domain.problems import DESTINATION_UNKNOWN, FULFILLMENT_MISSING
 from ucp_server.ucp.steps import Step, apply, to_2026_01_11, to_2026_01_23, to_2026_04_08
 
 Wire = dict[str, Any]
@@ -25,13 +27,39 @@ BUYER_CONSENT: Final = "dev.ucp.shopping.buyer_consent"
 SHOPPING: Final = "dev.ucp.shopping"
 
 
+class Versions(msgspec.Struct, frozen=True):
+    """A range of versions, both ends included; without ``last`` it has no end.
+
+    An extension of a vendor states it as dates (S/ucp.json#/$defs/version_constraint), so dates are
+    put in order here; none of our own releases is told by it.
+    """
+
+    first: str
+    last: str | None = None
+
+    def admits(self, version: str) -> bool:
+        return self.first <= version and (self.last is None or version <= self.last)
+
+
+class Requires(msgspec.Struct, frozen=True, kw_only=True):
+    """What an extension cannot work without (S/ucp.json#/$defs/requires)."""
+
+    protocol: Versions | None = None
+    capabilities: Mapping[str, Versions] = MappingProxyType({})
+
+
 class Capability(msgspec.Struct, frozen=True, kw_only=True):
-    """A capability or extension as a release publishes it; ``extends`` names its possible parents."""
+    """A capability or extension as a release publishes it; ``extends`` names its possible parents.
+
+    Without a ``version`` it has that of its release, as all of ``dev.ucp`` have.
+    """
 
     name: str
     spec: str
     schema: str
     extends: tuple[str, ...] = ()
+    version: str = ""
+    requires: Requires | None = None
 
 
 class Release(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,7 +68,9 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     ``requests`` lead from it to the next newer release, ``checkouts`` and ``orders`` from there to
     it. ``request_members`` are what a create or update can have without an extension,
     ``complete_members`` all that a complete can have.
-    ``refusing_problems`` are, by operation, the problem codes that it answers as a refusal.
+    ``refusing_problems`` are, by operation, the problem codes that it answers as a refusal;
+    ``refusals_shown`` the codes of refusals that it answers with the checkout as it stands, and with
+    what refused the request among its messages.
     """
 
     version: str
@@ -52,7 +82,8 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     requests: tuple[Step, ...] = ()
     checkouts: tuple[Step, ...] = ()
     orders: tuple[Step, ...] = ()
-    refusing_problems: MappingProxyType[str, frozenset[str]] = MappingProxyType({})
+    refusing_problems: Mapping[str, frozenset[str]] = MappingProxyType({})
+    refusals_shown: Mapping[str, frozenset[str]] = MappingProxyType({})
     # profile and envelope
     capabilities_are_a_list: bool = False
     services_hold_one_object: bool = False
@@ -60,13 +91,19 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     keys_member: Literal["keys", "signing_keys"] = "keys"
     lists_supported_versions: bool = True
     envelope_has_status: bool = True
+    envelope_orders_maps: bool = True
     # behaviour
     serves_older_platforms: bool = False
+    matches_capability_versions: bool = True
+    pays_with_exactly_one: bool = True
     nulls_are_absent: bool = False
     errors: ErrorForm = "transport"
     events_name_themselves: bool = False
     events_are_signed_by: EventSignature = "http_message"
     serves_orders: bool = True
+
+    def version_of(self, capability: Capability) -> str:
+        return capability.version or self.version
 
 
 def _capabilities(site: str) -> tuple[Capability, ...]:
@@ -100,6 +137,18 @@ _REFUSING_01: Final = MappingProxyType(
     }
 )
 
+# From 2026-04-08 on, what stands in the way of a complete is an outcome (T3:D/checkout-rest, "Business
+# Outcomes"). 2026-08-25 leaves a checkout as it is whose update cannot be followed: while a complete
+# is being carried out (M:D/checkout#Accepted completion), or with a destination that cannot be used
+# (M:D/fulfillment#Selection and Location Identity).
+_SHOWN_04_08: Final = MappingProxyType({"complete_checkout": frozenset({NotReady.code})})
+_SHOWN_08_25: Final = MappingProxyType(
+    {
+        "complete_checkout": frozenset({NotReady.code, "payment_failed"}),
+        "update_checkout": frozenset({AttemptInFlight.code, DESTINATION_UNKNOWN, "quantity_unit_mismatch"}),
+    }
+)
+
 R_2026_01_11: Final = Release(
     version="2026-01-11",
     capabilities=_capabilities("https://ucp.dev"),
@@ -118,6 +167,9 @@ R_2026_01_11: Final = Release(
     lists_supported_versions=False,
     envelope_has_status=False,
     serves_older_platforms=True,
+    envelope_orders_maps=False,
+    matches_capability_versions=False,
+    pays_with_exactly_one=False,
     nulls_are_absent=True,
     errors="messages",
     events_name_themselves=True,
@@ -139,6 +191,9 @@ R_2026_01_23: Final = Release(
     lists_supported_versions=False,
     envelope_has_status=False,
     serves_older_platforms=True,
+    envelope_orders_maps=False,
+    matches_capability_versions=False,
+    pays_with_exactly_one=False,
     nulls_are_absent=True,
     errors="messages",
     events_name_themselves=True,
@@ -155,7 +210,10 @@ R_2026_04_08: Final = Release(
     requests=to_2026_04_08.REQUESTS,
     checkouts=to_2026_04_08.CHECKOUTS,
     orders=to_2026_04_08.ORDERS,
+    refusals_shown=_SHOWN_04_08,
     keys_member="signing_keys",
+    envelope_orders_maps=False,
+    pays_with_exactly_one=False,
 )
 R_2026_08_25: Final = Release(
     version="2026-08-25",
@@ -164,6 +222,8 @@ R_2026_08_25: Final = Release(
     rest_schema="https://ucp.dev/2026-08-25/services/shopping/rest.openapi.json",
     request_members=_MEMBERS_LATER,
     complete_members=_PAYMENT,
+    refusing_problems=MappingProxyType({"update_checkout": frozenset({DESTINATION_UNKNOWN})}),
+    refusals_shown=_SHOWN_08_25,
 )
 
 # Oldest first: the order of the chain of steps.
@@ -193,7 +253,7 @@ def newest_served() -> Release:
 def is_older(version: str, release: Release) -> bool:
     """Whether a platform's version is a date from before ``release``.
 
-    The one place where dates are put in order: the releases of January ask to serve whoever is
+    The one place where dates of releases are put in order: those of January ask to serve whoever is
     older (T1:D/overview#Version Negotiation), and what has no row has no place in a table.
     """
     try:

@@ -14,6 +14,7 @@ from ucp_server.domain.checkout import Checkout
 from ucp_server.domain.errors import Refusal
 from ucp_server.domain.money import Money
 from ucp_server.domain.order import Order
+from ucp_server.domain.problems import Problem
 from ucp_server.ports import HandlerListing, Payment
 from ucp_server.ucp import checkout as checkouts
 from ucp_server.ucp import order as orders
@@ -62,9 +63,10 @@ class Replies:
 
     # --- for requests that wait ---
 
-    def checkout(self, terms: Terms, checkout: Checkout) -> Reply:
+    def checkout(self, terms: Terms, checkout: Checkout, found: Sequence[Problem] = ()) -> Reply:
+        """``found`` is told beside the checkout's own problems."""
         release = ROWS[terms.release]
-        body = checkouts.render(checkout, terms.active, self._around(terms, checkout))
+        body = checkouts.render(checkout, terms.active, self._around(terms, checkout), found)
         envelope = render_envelope(release, relevant(release, terms.active, CHECKOUT))
         document: Wire = {"ucp": envelope, **body}
         total = Money(checkout.quote.total_minor, checkout.currency)

@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from ucp_server.domain.problems import ELIGIBILITY_NOT_ACCEPTED
 from ucp_server.ucp.steps import Step, objects_in, totals_in
 
 Wire = dict[str, Any]
@@ -14,6 +15,14 @@ def discounts_become_positive(document: Wire) -> None:
     for row in totals_in(document):
         if row["type"] in DISCOUNTS:
             row["amount"] = -row["amount"]
+
+
+def claims_are_not_spoken_of(document: Wire) -> None:
+    """2026-04-08 gave ``context`` its claims and their warnings (types/context.json, warning_code.json)."""
+    kept = [m for m in objects_in(document, "messages") if m["code"] != ELIGIBILITY_NOT_ACCEPTED]
+    document["messages"] = kept
+    if not kept:
+        del document["messages"]
 
 
 def orders_lose_their_currency(document: Wire) -> None:
@@ -47,7 +56,7 @@ def adjustments_become_amounts(document: Wire) -> None:
 
 
 REQUESTS: Final[tuple[Step, ...]] = ()
-CHECKOUTS: Final[tuple[Step, ...]] = (discounts_become_positive,)
+CHECKOUTS: Final[tuple[Step, ...]] = (discounts_become_positive, claims_are_not_spoken_of)
 ORDERS: Final[tuple[Step, ...]] = (
     discounts_become_positive,
     orders_lose_their_currency,

@@ -42,6 +42,13 @@ def consent_purposes_become_booleans(document: Wire) -> None:
     }
 
 
+def quantities_are_in_pieces(document: Wire) -> None:
+    """2026-08-25 let a request name the unit of a quantity (S/shopping/types/item.json)."""
+    for line in objects_in(document, "line_items"):
+        if isinstance(line.get("item"), dict):
+            line["item"].pop("quantity_unit", None)
+
+
 def destinations_get_a_type(document: Wire) -> None:
     """2026-08-25 typed destinations (S/shopping/types/fulfillment_destination.json).
 
@@ -75,7 +82,11 @@ def descriptions_become_text(document: Wire) -> None:
             option["description"] = option["description"]["plain"]
 
 
-REQUESTS: Final[tuple[Step, ...]] = (consent_booleans_become_purposes, destinations_get_a_type)
+REQUESTS: Final[tuple[Step, ...]] = (
+    consent_booleans_become_purposes,
+    quantities_are_in_pieces,
+    destinations_get_a_type,
+)
 CHECKOUTS: Final[tuple[Step, ...]] = (
     consent_purposes_become_booleans,
     destinations_lose_their_type,
