@@ -9,9 +9,9 @@ from tests.aap.conftest import SITE, Caller, Town, told
 from tests.pages.browser import Buyer
 
 
-async def paid(here: Town, url: str) -> None:
+async def paid(client: httpx2.AsyncClient, url: str) -> None:
     """The buyer opens the link and pays what it shows."""
-    buyer = Buyer(here.client)
+    buyer = Buyer(client)
     page = await buyer.open(url)
     while "pay" not in page.buttons():
         page = await buyer.press(page, page.buttons()[0])
@@ -68,7 +68,7 @@ async def test_the_way_from_a_search_to_a_verified_sale(here: Town, agent: Calle
 
     before = await agent.get(f"/v1/sessions/{made['sessionId']}")
     assert (before["session"]["status"], before["conversions"]) == ("checkout", [])
-    await paid(here, reply["checkoutUrl"])
+    await paid(here.client, reply["checkoutUrl"])
     await here.work()
 
     after = await agent.get(f"/v1/sessions/{made['sessionId']}")

@@ -1,9 +1,9 @@
 """Whatever stands where a value should stand: an answer of the form, never a crash."""
 
+from itertools import product
 from typing import Any
 
 import msgspec
-import pytest
 
 from tests.aap.conftest import SCHEMAS, Caller, Town
 from tests.aap.test_evidence import metadata_of, payment
@@ -36,6 +36,11 @@ POSTS = {
     "/v1/codes/verify": "code_verify_request",
 }
 REPORTS = {"/v1/conversions": "conversion_request"}
+FORMS_OF_TOOLS = {
+    "search_offers": "search_offers_request",
+    "get_checkout_requirements": "requirements_request",
+    "get_checkout_link": "link_request",
+}
 QUERIES = ("vertical", "provider", "q", "min_price", "max_price", "data_gb_min", "contract_months", "x")
 
 
@@ -62,7 +67,7 @@ async def test_bodies_of_agents(here: Town, agent: Caller) -> None:
     for path, form in POSTS.items():
         members = SCHEMAS.document(form)["properties"]
         bodies = bent({name: value for name, value in whole.items() if name in members})
-        assert await statuses(agent, path, bodies) <= {200, 400, 404, 502}, path
+        assert await statuses(agent, path, bodies) <= {200, 400, 404, 409, 502}, path
     for member in ("name", "email", "phone", "firstName"):
         for value in ODD:
             handed = await agent.ask("POST", "/v1/checkout", whole | {"userDetails": {member: value}})
@@ -97,8 +102,7 @@ async def test_signed_bodies_of_sources(here: Town, agent: Caller) -> None:
         assert (await source.tell(each)).status_code in {200, 400, 422}, each
 
 
-@pytest.mark.parametrize("tool", ["search_offers", "get_checkout_requirements", "get_checkout_link"])
-async def test_arguments_of_tools(agent: Caller, tool: str) -> None:
+async def test_arguments_of_tools(agent: Caller) -> None:
     whole = {
         "vertical": "sim",
         "max_price": 1,
@@ -108,21 +112,19 @@ async def test_arguments_of_tools(agent: Caller, tool: str) -> None:
         "session_id": "x",
         "context": "",
     }
-    for arguments in bent(whole):
-        assert "isError" in await agent.use(tool, **arguments)
-    for odd in ODD:
-        answer = await agent.rpc("tools/call", {"name": tool, "arguments": odd})
-        assert "result" in answer
+    for tool in ("search_offers", "get_checkout_requirements", "get_checkout_link"):
+        members = SCHEMAS.document(FORMS_OF_TOOLS[tool])["properties"]
+        for arguments in bent({name: value for name, value in whole.items() if name in members}):
+            assert "isError" in await agent.use(tool, **arguments)
+        for odd in ODD:
+            assert "result" in await agent.rpc("tools/call", {"name": tool, "arguments": odd})
 
 
-@pytest.mark.parametrize(
-    "path", ["/v1/sessions/{}", "/r/{}", "/r/{}/stats", "/v1/conversions/{}", "/v1/checkout/{}"]
-)
-async def test_ids_in_paths(agent: Caller, shop: Caller, path: str) -> None:
-    for id_ in ("x", "x" * 900, "%2e%2e", "01M80V3P63E5C9F28KM3PSNWA9", "%F0%9F%98%80", "%00", "a%20b"):
-        for caller in (agent, shop):
-            reply = await caller.client.get(
-                path.format(id_), headers={"authorization": f"Bearer {caller.key}"}
-            )
-            assert reply.status_code in {400, 401, 404}, (path, id_)
-            assert list(reply.json()) == ["error"]
+async def test_ids_in_paths(agent: Caller, shop: Caller) -> None:
+    paths = ("/v1/sessions/{}", "/r/{}", "/r/{}/stats", "/v1/conversions/{}", "/v1/checkout/{}")
+    ids = ("x", "x" * 900, "%2e%2e", "01M80V3P63E5C9F28KM3PSNWA9", "%F0%9F%98%80", "%00", "a%20b")
+    for path, id_, caller in product(paths, ids, (agent, shop)):
+        headers = {"authorization": f"Bearer {caller.key}"}
+        reply = await caller.client.get(path.format(id_), headers=headers)
+        assert reply.status_code in {400, 401, 404}, (path, id_)
+        assert list(reply.json()) == ["error"]

@@ -13,6 +13,7 @@ from ucp_server.asgi.documents import (
     BadDocument,
     Wire,
     decode,
+    decode_batch,
 )
 
 # --- the oracle: slow, and written so that each rule can be read off ---
@@ -193,3 +194,20 @@ def test_a_text_repeats_nothing_of_the_body() -> None:
             decode(raw)
         assert "4111" not in bad.value.text
         assert "card" not in bad.value.text
+
+
+def test_a_batch_is_held_to_the_same_rules() -> None:
+    assert decode_batch(b'[{"a":1},2]') == [{"a": 1}, 2]
+    assert decode_batch(b'{"a":[1]}') == {"a": [1]}
+    refused = {
+        b"3": "not_an_object",
+        b'[{"a":1,"a":2}]': "duplicate_member",
+        b"[9007199254740992]": "number_out_of_range",
+        b'["\\u0000"]': "nul_character",
+        b"[" * 40 + b"]" * 40: "too_deep",
+        b"[" + b"1," * NODES_MAX + b"1]": "too_many_values",
+    }
+    for raw, code in refused.items():
+        with pytest.raises(BadDocument) as bad:
+            decode_batch(raw)
+        assert bad.value.code == code

@@ -71,6 +71,7 @@ TABLE: Final[Mapping[type[Refusal], Row]] = MappingProxyType(
         refusals.Unauthenticated: Row(401),
         refusals.TooManyRequests: Row(429),
         refusals.BadRequest: Row(400),
+        refusals.NotRecommended: Row(409),
         refusals.NotSigned: Row(401),
         refusals.NoEvidence: Row(422),
     }

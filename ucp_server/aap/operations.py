@@ -20,13 +20,14 @@ from ucp_server.aap.ids import read_id
 from ucp_server.aap.incoming import Incoming, Party
 from ucp_server.aap.offers import decode_query, render_recommendation, render_search
 from ucp_server.aap.purchase import Purchases
-from ucp_server.aap.refusals import BadRequest, NotSigned
+from ucp_server.aap.refusals import BadRequest, NotRecommended, NotSigned
 from ucp_server.aap.sessions import render_conversion, render_session, render_stats
 from ucp_server.asgi.reply import Reply
 from ucp_server.domain.attribution import Recommendation
 from ucp_server.domain.errors import (
     CheckoutNotFound,
     ConversionNotFound,
+    HandOffRefused,
     RecommendationNotFound,
     SessionNotFound,
 )
@@ -81,12 +82,16 @@ class Operations:
     async def recommend(self, incoming: Incoming) -> Wire:
         body = self.bodies.read("recommend_request", incoming.raw)
         context = body.get("context")
-        recommendation = await self.network.recommend(
-            incoming.caller.id,
-            read_id(body["sessionId"]),
-            body["offerId"],
-            context if isinstance(context, str) else None,
-        )
+        try:
+            recommendation = await self.network.recommend(
+                incoming.caller.id,
+                read_id(body["sessionId"]),
+                body["offerId"],
+                context if isinstance(context, str) else None,
+            )
+        except HandOffRefused as refusal:
+            # The same refusal as at a hand-off, where it has a text of its own.
+            raise NotRecommended(refusal.text) from refusal
         site = incoming.site_of(recommendation.offer.merchant_id)
         return render_recommendation(recommendation, redirects.fallback_url(site, recommendation))
 

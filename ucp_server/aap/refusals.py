@@ -4,6 +4,7 @@ Refusal (domain/errors.py)
  ├─ Unauthenticated    no key, an unknown one, or one of another kind
  ├─ TooManyRequests    more of them in a minute than this caller may make
  ├─ BadRequest         it cannot be read, or lacks something
+ ├─ NotRecommended     the search has become a checkout, or has enough recommendations
  ├─ NotSigned          evidence of a source that is unknown, or that did not sign it
  └─ NoEvidence         signed, but nothing that could ever be evidence
 """
@@ -30,6 +31,10 @@ class TooManyRequests(Refusal):
 
 class BadRequest(Refusal):
     code = "invalid_request"
+
+
+class NotRecommended(Refusal):
+    code = "not_recommended"
 
 
 class NotSigned(Refusal):
