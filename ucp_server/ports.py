@@ -262,10 +262,13 @@ class Payment(Protocol):
 
 
 class Vaulted(msgspec.Struct, frozen=True, tag=True):
-    """The provider keeps the card. ``display`` may be shown, as in `Instrument`."""
+    """The provider keeps the card. ``display`` may be shown, as in `Instrument`; the reference pays."""
 
     reference: str
     display: dict[str, str | int]
+
+    def __repr__(self) -> str:
+        return "Vaulted(••••)"
 
 
 class Vault(Protocol):

@@ -101,6 +101,7 @@ async def _hand_in(stage: Stage, share: int) -> None:
         async with asyncio.TaskGroup() as group:
             for _ in range(AT_ONCE):
                 group.create_task(lane())
+        await vault_of(setup).close()
 
 
 async def _until_taken(submissions: Submissions, stage: Stage, n: int) -> None:
