@@ -125,6 +125,23 @@ async def test_a_key_is_changed_without_an_outage(codes: Codes, clock: SetClock,
     assert await Codes(pool, SECRET, ISSUER).verify(before.text, clock.now()) == NotVerified("unknown_key")
 
 
+async def test_after_the_key_in_use_was_taken_out_another_one_signs(
+    codes: Codes, clock: SetClock, pool: Pool
+):
+    await codes.issue(OFFER, clock.now())
+    leaked = await codes.rotate(signs_in_s=0)
+    clock.at += timedelta(seconds=120)
+    await codes.issue(OFFER, clock.now())
+    assert await codes.retire(leaked)
+    several = [codes, Codes(pool, SECRET, ISSUER), Codes(pool, SECRET, ISSUER)]
+    issued = await asyncio.gather(*(one_.issue(OFFER, clock.now()) for one_ in several))
+    for code in issued:
+        assert isinstance(await Codes(pool, SECRET, ISSUER).verify(code.text, clock.now()), Verified)
+    signing = [key for key in await codes.public_keys() if key.retired_at is None]
+    assert leaked not in {key.kid for key in signing}
+    assert signing
+
+
 async def test_a_key_signs_for_a_year(codes: Codes, clock: SetClock):
     assert await codes.keep_fresh(clock.now()) == 0
     await codes.issue(OFFER, clock.now())

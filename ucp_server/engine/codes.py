@@ -217,7 +217,9 @@ class Codes:
             return []
 
     async def _make_first(self) -> None:
-        kid, public, sealed = self._new_key(_FIRST)
+        # Where the key in use was taken out, the name may be that of one which has ended by now.
+        name = new_id() if self._known else _FIRST
+        kid, public, sealed = self._new_key(name)
         async with statement(self._pool) as tx:
             await insert_first_key(
                 tx, merchant_id=NETWORK, kid=kid, public_jwk=public, private_sealed=sealed
