@@ -1,10 +1,12 @@
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.chipp.world import Market, fill, open_market
+from tests.chipp.world import HASTY, HURRIED, PATIENT, Market, fill, open_market
 from tests.simulators.running import Receiver, receiver
+from ucp_server.engine.setup import Timings
 from ucp_server.handlers.fetch_guarded import GuardedFetch
 from ucp_server.store.database import Pool, open_pool
 
@@ -19,9 +21,29 @@ async def pool(database: str) -> AsyncIterator[Pool]:
 @pytest.fixture
 async def market(pool: Pool, tmp_path: Path) -> AsyncIterator[Market]:
     await fill(pool, tmp_path / "shop")
+    async with _opened(pool, tmp_path, PATIENT) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def hurried(market: Market, tmp_path: Path) -> AsyncIterator[Market]:
+    """The same, but nobody waits for tools."""
+    async with _opened(market.pool, tmp_path, HURRIED) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def hasty(market: Market, tmp_path: Path) -> AsyncIterator[Market]:
+    """The same, but nobody waits for tools, nor for a payment that takes its time."""
+    async with _opened(market.pool, tmp_path, HASTY) as opened:
+        yield opened
+
+
+@asynccontextmanager
+async def _opened(pool: Pool, folder: Path, timings: Timings) -> AsyncIterator[Market]:
     fetch = GuardedFetch(allow_loopback=True)
     try:
-        yield open_market(pool, tmp_path / "books.jsonl", fetch)
+        yield open_market(pool, folder / "books.jsonl", fetch, timings)
     finally:
         await fetch.close()
 

@@ -1,7 +1,6 @@
 """Complete without a key, and whatever comes in between: crowds, providers, prices, death."""
 
 import asyncio
-import dataclasses
 import multiprocessing
 import signal
 from collections import Counter
@@ -12,14 +11,12 @@ from typing import Any
 import pytest
 
 from tests.chipp.driver import Errand, run_armed
-from tests.chipp.world import AUDIT, BUYER, LAST, REPORT, Market, open_market, put_tool
+from tests.chipp.world import AUDIT, BUYER, LAST, REPORT, Market, put_tool
 from tests.engine.rows import lapse_leases, one
-from tests.engine.world import QUICK
 from tests.serving import until_async
 from tests.simulators.running import Receiver
 from tests.store.shops import execute
 from ucp_server.engine.resume import resume_due
-from ucp_server.handlers.fetch_guarded import GuardedFetch
 from ucp_server.store.database import Pool
 
 Wire = dict[str, Any]
@@ -92,29 +89,25 @@ async def test_nobody_pays_another_price_than_the_one_shown(market: Market) -> N
         assert [known.held_minor for known in books.authorisations.values()] == [950]
 
 
-async def test_a_payment_under_way_is_told_and_left_alone(market: Market, tmp_path: Path) -> None:
-    hurried = dataclasses.replace(QUICK, answer_within_s=0.05)
-    fetch = GuardedFetch(allow_loopback=True)
-    quick = open_market(market.pool, tmp_path / "books.jsonl", fetch, timings=hurried)
-    session = await quick.create(REPORT)
-    quick.psp.hold = hold = asyncio.Event()
-    reply = await quick.act(session, "complete")
+async def test_a_payment_under_way_is_told_and_left_alone(hasty: Market) -> None:
+    session = await hasty.create(REPORT)
+    hasty.psp.hold = hold = asyncio.Event()
+    reply = await hasty.act(session, "complete")
     assert reply.status_code == 200
     assert reply.json()["data"]["checkout_session"]["status"] == "in_progress"
     assert reply.json()["data"]["order"] is None
     for action, status in (("complete", 400), ("cancel", 405)):
-        refused = await quick.act(session, action)
+        refused = await hasty.act(session, action)
         assert (refused.status_code, refused.json()["error"]) == (status, IN_PROGRESS.format(action))
-    refused = await quick.change(session, buyer=BUYER)
+    refused = await hasty.change(session, buyer=BUYER)
     assert (refused.status_code, refused.json()["error"]) == (400, IN_PROGRESS.format("update"))
     hold.set()
 
     async def is_completed() -> bool:
-        return (await quick.get(session))["status"] == "completed"
+        return (await hasty.get(session))["status"] == "completed"
 
     await until_async(is_completed)
-    assert await quick.charged() == 1
-    await fetch.close()
+    assert await hasty.charged() == 1
 
 
 async def test_silence_of_the_provider_is_in_progress_until_it_is_known(market: Market) -> None:
@@ -174,7 +167,7 @@ async def test_a_complete_that_died_is_brought_to_its_end(
 
 @pytest.mark.parametrize("point", ["tool.before_run", "tool.ran", "order.committed", "tool.recorded"])
 async def test_a_tool_that_was_at_work_when_its_worker_died_does_it_under_the_same_key(
-    market: Market,
+    hurried: Market,
     pool: Pool,
     database: str,
     tmp_path: Path,
@@ -184,13 +177,13 @@ async def test_a_tool_that_was_at_work_when_its_worker_died_does_it_under_the_sa
 ) -> None:
     await put_tool(pool, "run_audit", f"{outside.url}/tools/audit")
     await outside.answer("/tools/audit", then={"status": 200, "body": "done"})
-    session = await market.create(AUDIT)
-    assert (await market.act(session, "complete")).status_code == 200
+    session = await hurried.create(AUDIT)
+    assert (await hurried.act(session, "complete")).status_code == 200
     errand = Errand(database=database, folder=str(tmp_path), work="work", session_id=session["id"])
     await kill(forks, errand, point)
     for _ in range(ROUNDS_MAX):
-        await market.work_off(1)
-    order = (await market.ask("GET", f"/orders/{session['id']}")).json()["data"]
+        await hurried.work_off(1)
+    order = (await hurried.ask("GET", f"/orders/{session['id']}")).json()["data"]
     assert order["status"] == "fulfilled"
     assert len(order["fulfillment_result"]) == 1
     asked = await outside.received("/tools/audit", at_least=1)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import dataclasses
 import hashlib
 import os
 import uuid
@@ -35,7 +36,7 @@ from ucp_server.engine.orders import Orders
 from ucp_server.engine.quoting import Quoting
 from ucp_server.engine.runner import Engine
 from ucp_server.engine.settling import MoneyDeliverer
-from ucp_server.engine.setup import Setup
+from ucp_server.engine.setup import Setup, Timings
 from ucp_server.engine.tooling import ToolDeliverer
 from ucp_server.handlers.fetch_guarded import GuardedFetch
 from ucp_server.handlers.tools_http import HttpTools
@@ -54,6 +55,11 @@ SITE = "https://shop.test"
 APP, OTHER_APP, FOREIGN_APP = (str(uuid.UUID(int=n << 64 | 4 << 76 | 8 << 60)) for n in (1, 2, 3))
 KEY, OTHER_KEY, FOREIGN_KEY, REVOKED_KEY = (f"acp_{letter * 32}" for letter in "abcd")
 AUDIT, REPORT, CHAIR, LAST, GONE, MUTE, DUO = (str(uuid.UUID(int=n)) for n in range(0x10, 0x17))
+# Tools are waited for as long as a busy machine needs, or not at all.
+PATIENT = dataclasses.replace(QUICK, served_within_s=30.0)
+HURRIED = dataclasses.replace(QUICK, served_within_s=0.0)
+# Nor for a payment that takes its time.
+HASTY = dataclasses.replace(HURRIED, answer_within_s=0.05)
 SECRET = b"a secret of thirty-two characters"
 SCHEMAS = Schemas(folder("schemas") / "chipp")
 
@@ -269,7 +275,7 @@ def site_of(_: Request, merchant_id: str) -> str:
     return SITE
 
 
-def open_market(pool: Pool, books: Path, fetch: GuardedFetch, **more: Any) -> Market:
+def open_market(pool: Pool, books: Path, fetch: GuardedFetch, timings: Timings = PATIENT) -> Market:
     psp, clock = AccountPsp(books), SetClock()
     replies = Replies(schemas=SCHEMAS, on_fault=refuse_faults)
     setup = Setup(
@@ -279,7 +285,7 @@ def open_market(pool: Pool, books: Path, fetch: GuardedFetch, **more: Any) -> Ma
         payments={"shop": {"psp": psp}},
         clock=clock,
         renderers={BINDING: replies},
-        timings=more.pop("timings", QUICK),
+        timings=timings,
     )
     engine = Engine(setup)
     binding = Binding(engine=engine, catalog=PostgresCatalog(pool), replies=replies, site_of=site_of)

@@ -1,6 +1,7 @@
 """Tools: queued with the order, tried at once, written into it whatever they answer."""
 
 import asyncio
+import dataclasses
 from collections.abc import Sequence
 
 import pytest
@@ -201,12 +202,17 @@ async def test_a_result_that_was_written_is_not_made_again(
     assert await states(engine, order_id) == [("polish", "done", "polish done")]
 
 
+def _timed(setup: Setup, served_within_s: float) -> Setup:
+    timings = dataclasses.replace(setup.timings, served_within_s=served_within_s)
+    return dataclasses.replace(setup, timings=timings)
+
+
 async def test_whoever_waits_is_served_when_the_tools_were_tried(
     pool: Pool, engine: Engine, setup: Setup
 ) -> None:
     order_id = await sold(engine)
     delivery = make_delivery(setup, Receiver())
-    waiting = asyncio.create_task(wait_until_tried(setup, SCOPE, order_id, within_s=20))
+    waiting = asyncio.create_task(wait_until_tried(_timed(setup, 20.0), SCOPE, order_id))
     await work_off(pool, delivery)
     order: Order = await waiting
     assert [run.state for run in order.runs] == ["done"]
@@ -214,7 +220,7 @@ async def test_whoever_waits_is_served_when_the_tools_were_tried(
 
 async def test_nobody_waits_for_ever_nor_for_nothing(engine: Engine, setup: Setup) -> None:
     order_id = await sold(engine)
-    order = await wait_until_tried(setup, SCOPE, order_id, within_s=0.0)
+    order = await wait_until_tried(_timed(setup, 0.0), SCOPE, order_id)
     assert [run.state for run in order.runs] == ["waiting"]
     with pytest.raises(OrderNotFound):
         await wait_until_tried(setup, SCOPE, "00000000-0000-7000-8000-000000000000")

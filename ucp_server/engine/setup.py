@@ -39,6 +39,8 @@ class Timings:
     # A twin that finds its first request running looks for the reply this often, and this long.
     twin_poll_s: float = 0.05
     twin_wait_s: float = 3.0
+    # Who ordered something that tools fulfil waits for them this long beyond the payment.
+    served_within_s: float = 5.0
     # How long a write goes on asking whether it was committed after its connection broke.
     certainty_within_s: float = 5.0
 

@@ -26,23 +26,19 @@ from ucp_server.store.documents import decode_tool_work
 
 log = logging.getLogger(__name__)
 
-# A caller that ordered something automatic waits for it this long beyond its payment.
-SERVED_WITHIN_S: Final = 5.0
-# Often enough not to be noticed, and 50 reads of one row at most.
+# Often enough not to be noticed, and 50 reads of one row in all.
 LOOK_EVERY_S: Final = 0.1
 # All tools of one order may end at the same moment, and each write lets one of them through.
 RECORD_TRIES_MAX: Final = 20
 RECORD_SPREAD_S: Final = 0.05
 
 
-async def wait_until_tried(
-    setup: Setup, scope: Scope, order_id: str, *, within_s: float = SERVED_WITHIN_S
-) -> Order:
-    """The order once each of its tools was tried, or as it is when the time is over.
+async def wait_until_tried(setup: Setup, scope: Scope, order_id: str) -> Order:
+    """The order once each of its tools was tried, or as it is when the time for that is over.
 
     Holds no connection while it waits. Raises OrderNotFound.
     """
-    deadline_s = asyncio.get_running_loop().time() + within_s
+    deadline_s = asyncio.get_running_loop().time() + setup.timings.served_within_s
     order = await read_order(setup, scope, order_id)
     while any(run.state == "waiting" for run in order.runs):
         if asyncio.get_running_loop().time() >= deadline_s:
