@@ -121,6 +121,7 @@ class Binding:
 
         async def answer(request: Request) -> Reply:
             if self.teaches and key_in(request.headers, query_of(request)) == mock.KEY:
+                facts_of(request.scope).update(protocol=BINDING, operation="lesson")
                 return await lesson.serve(request, None)
 
             async def ask(incoming: Incoming) -> Reply:

@@ -84,7 +84,8 @@ def _number(name: str, value: Any) -> float:
 def _months(value: Any) -> int:
     """0 for an offer that binds nobody."""
     text = str(value)
-    if not (text.isascii() and text.isdigit()) or len(text) > len(str(_MONTHS_MAX)):
+    is_number = text.isascii() and text.isdigit() and len(text) <= len(str(_MONTHS_MAX))
+    if not is_number or int(text) > _MONTHS_MAX:
         raise BadRequest("contract_months has to be a number of months")
     return int(text)
 

@@ -2,7 +2,7 @@
 
 create table rate_windows (
     merchant_id text not null,
-    caller text not null check (length(caller) between 1 and 255),
+    caller text not null,
     opened_at timestamptz not null,
     used bigint not null check (used >= 1),
     primary key (merchant_id, caller)
