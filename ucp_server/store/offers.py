@@ -23,19 +23,25 @@ from offers o join items i on i.merchant_id = o.merchant_id and i.id = o.item_id
 """
 
 # What is unlimited is more than any number.
-SEARCH_OFFERS: Final = f"""
-{_OFFER}
+_FITTING: Final = """
 where o.active
   and ($1::text is null or o.vertical = lower($1))
   and ($2::text is null or lower(o.provider) = lower($2))
-  and ($3::text is null or o.search @@ websearch_to_tsquery('simple', $3))
-  and ($4::bigint is null or i.price_minor >= $4)
-  and ($5::bigint is null or i.price_minor <= $5)
-  and ($6::float8 is null or o.criteria ->> 'data_gb' = 'unlimited' or jsonb_path_exists(
-      o.criteria, '$.data_gb ? (@ >= $least)', jsonb_build_object('least', $6::float8)))
-  and ($7::bigint is null or o.criteria -> 'contract_months' = to_jsonb($7::bigint))
-order by i.price_minor, o.merchant_id, o.id
-limit $8
+  and ($3::bigint is null or i.price_minor >= $3)
+  and ($4::bigint is null or i.price_minor <= $4)
+  and ($5::float8 is null or o.criteria ->> 'data_gb' = 'unlimited' or jsonb_path_exists(
+      o.criteria, '$.data_gb ? (@ >= $least)', jsonb_build_object('least', $5::float8)))
+  and ($6::bigint is null or o.criteria -> 'contract_months' = to_jsonb($6::bigint))
+"""
+_CHEAPEST_FIRST: Final = "order by i.price_minor, o.merchant_id, o.id limit $7"
+
+SEARCH_OFFERS: Final = f"{_OFFER} {_FITTING} {_CHEAPEST_FIRST}"
+# A statement of its own: one plan serves all parameters, and one for searches without words, too,
+# could not look into the index of words.
+SEARCH_OFFERS_BY_WORDS: Final = f"""
+{_OFFER} {_FITTING}
+  and o.search @@ websearch_to_tsquery('simple', $8)
+{_CHEAPEST_FIRST}
 """
 
 FIND_OFFER: Final = f"""
@@ -52,18 +58,20 @@ class PostgresOffers:
         self._pool = pool
 
     async def search(self, query: OfferQuery) -> Sequence[Offer]:
+        asked: tuple[object, ...] = (
+            query.vertical,
+            query.provider,
+            query.min_price_minor,
+            query.max_price_minor,
+            query.data_gb_min,
+            query.contract_months,
+            min(query.limit, OFFERS_MAX),
+        )
         async with read(self._pool) as db:
-            rows = await db.fetch(
-                SEARCH_OFFERS,
-                query.vertical,
-                query.provider,
-                query.text,
-                query.min_price_minor,
-                query.max_price_minor,
-                query.data_gb_min,
-                query.contract_months,
-                min(query.limit, OFFERS_MAX),
-            )
+            if query.text is None:
+                rows = await db.fetch(SEARCH_OFFERS, *asked)
+            else:
+                rows = await db.fetch(SEARCH_OFFERS_BY_WORDS, *asked, query.text)
         return [_offer(row) for row in rows]
 
     async def find(self, offer_id: str) -> Offer | None:
