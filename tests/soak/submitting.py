@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Final
 
 from tests.engine.driver import LoggingReceiver
-from tests.engine.rows import rows
+from tests.engine.rows import one, rows
 from tests.engine.world import SCOPE, SECRET, make_setup, order
+from tests.serving import until_async
 from tests.worker.world import make_delivery
 from ucp_server.domain.errors import CardDeclined, Refusal
 from ucp_server.engine.runner import Engine
@@ -23,7 +24,11 @@ from ucp_server.worker.loop import routines, run_until_canceled
 # A dead holder is noticed quickly; a starved one loses its lease, which must not matter either.
 TIMINGS: Final = Timings(answer_within_s=4.0, lease_s=3.0, renew_every_s=1.0, authorise_within_s=8.0)
 AT_ONCE: Final = 4
-PAUSE_S: Final = 0.05
+PAUSE_S: Final = 0.2
+# Callers who hear of nothing but waiting come no more; and what waits for half an hour expires.
+BACKLOG_MAX: Final = 200
+WAITS_WITHIN_S: Final = 600.0
+_PROCESSING: Final = "select count(*) from submissions where state = 'processing'"
 GOOD, BAD, CHALLENGED, REFUSED = (
     "4242424242424242",
     "4000000000000002",
@@ -94,8 +99,12 @@ async def _hand_in(stage: Stage, share: int) -> None:
         known = {row["correlation"] for row in await rows(pool, "select correlation from submissions")}
         waiting = iter([n for n in range(share, stage.number, stage.fronts) if name_of(n) not in known])
 
+        async def is_patient() -> bool:
+            return bool(await one(pool, _PROCESSING) < BACKLOG_MAX)
+
         async def lane() -> None:
             for n in waiting:
+                await until_async(is_patient, within_s=WAITS_WITHIN_S)
                 await _until_taken(submissions, stage, n)
 
         async with asyncio.TaskGroup() as group:

@@ -5,6 +5,7 @@ A new round begins only where nothing of the one before can move money any more:
 passed the challenge, and when what was told to be in progress turned out never to have been seen.
 """
 
+import asyncio
 import logging
 from dataclasses import dataclass, field
 from typing import Final
@@ -46,6 +47,9 @@ from ucp_server.store.submissions import (
 log = logging.getLogger(__name__)
 
 OPERATION: Final = "complete"
+# Two per connection of the pool: while one waits for its provider, the other one writes. More of them
+# would only fail to get a connection in time, and pay later.
+PAYING_AT_ONCE_MAX: Final = 16
 # A provider that loses so many in a row is not there.
 ROUNDS_MAX: Final = 5
 # While a provider owes an answer, resume asks it; the first look is quick, later ones need not be.
@@ -62,6 +66,9 @@ class SubmissionDeliverer:
     setup: Setup
     engine: Engine
     secret: bytes = field(repr=False)
+    _paying: asyncio.Semaphore = field(
+        default_factory=lambda: asyncio.Semaphore(PAYING_AT_ONCE_MAX), init=False, repr=False
+    )
 
     async def deliver(self, job: Job, rendered: bytes) -> DeliveryOutcome:
         """Drive it as far as it goes now; `Retry` until it has ended and its card is let go."""
@@ -74,7 +81,8 @@ class SubmissionDeliverer:
         await fault_point("submission.loaded")
         state = row.submission.state
         if state not in ENDED:
-            state = await self._drive(row)
+            async with self._paying:
+                state = await self._drive(row)
         if state not in ENDED:
             return self._later(row, state)
         return await self._let_go(row, state)
