@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.engine.world import PRICES, SCOPE, SetClock, make_setup, prices_of
+from tests.store.shops import imported
 from ucp_server.domain import problems
 from ucp_server.domain.errors import (
     HandlerUnavailable,
@@ -22,6 +23,7 @@ from ucp_server.domain.errors import (
 from ucp_server.domain.offering import Bundle, MadeOffer
 from ucp_server.engine.commands import Scope
 from ucp_server.engine.offering import BUNDLES_MAX, OFFER_TTL, Chosen, Occasion, Offering
+from ucp_server.engine.quoting import Quoting
 from ucp_server.engine.setup import Setup
 from ucp_server.store.bundles import load_bundles, replace_bundles
 from ucp_server.store.database import Pool, read, transaction
@@ -173,6 +175,38 @@ async def test_a_price_that_moved_ends_it_too(offering: Offering, setup: Setup, 
     with pytest.raises(OfferExpired):
         await offering.order(SCOPE, offer.id, "ada", [Chosen(bundle_id="tulips")])
     await offering.order(SCOPE, offer.id, "ada", [Chosen(bundle_id="roses")])
+
+
+@pytest.mark.parametrize(
+    ("rule", "code"), [("SALE,percentage,10,sale", "SALE"), (",percentage,10,automatic", None)]
+)
+async def test_a_discount_that_shrank_or_went_ends_it_where_it_was_offered(
+    pool: Pool, clock: SetClock, tmp_path: Path, rule: str, code: str | None
+) -> None:
+    """Tea was offered at a lower price, a pen was not."""
+
+    async def shop_with(*rules: str) -> Offering:
+        products = "id,title,price,ships\ntea,Tea,500,no\npen,Pen,250,no\n"
+        head = "code,type,value,description,eligible_item_ids"
+        discounts = "\n".join((head, *(f"{rule},tea" for rule in rules)))
+        await imported(pool, tmp_path / "shop", products=products, discounts=discounts)
+        await put(pool, *(Bundle(id=f"a-{i}", group="G", title=i, item_id=i) for i in ("tea", "pen")))
+        quoting = Quoting.over(pool)
+        return Offering(make_setup(pool, tmp_path / "books.jsonl", clock=clock, quoting=quoting))
+
+    offering = await shop_with(rule)
+    asked = Occasion(interaction_type="any", owner="ada", promotion_code=code)
+    offer = await offering.make(SCOPE, asked)
+    assert [offered.total_minor for offered in offer.bundles] == [450, 250]
+    tea, pen = [Chosen(bundle_id="a-tea")], [Chosen(bundle_id="a-pen")]
+    assert (await offering.order(SCOPE, offer.id, "ada", tea)).expected_total_minor == 450
+    assert (await offering.order(SCOPE, offer.id, "ada", pen)).expected_total_minor == 250
+    assert (await offering.order(SCOPE, offer.id, "ada", tea + pen)).expected_total_minor == 700
+    for later in ([rule.replace(",10,", ",9,")], []):
+        offering = await shop_with(*later)
+        with pytest.raises(OfferExpired):
+            await offering.order(SCOPE, offer.id, "ada", tea)
+        assert (await offering.order(SCOPE, offer.id, "ada", pen)).expected_total_minor == 250
 
 
 async def test_what_is_gone_is_named_as_it_was_asked_for(offering: Offering, setup: Setup) -> None:

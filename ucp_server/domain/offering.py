@@ -40,13 +40,14 @@ def is_same_code(ours: str, named: str | None) -> bool:
 class OfferedBundle(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A bundle at its price: ``unit_minor`` a piece, ``total_minor`` for one bundle bought alone.
 
-    The total has discounts and taxes in it, and no delivery.
+    The total has discounts (``discount_minor``, positive) and taxes in it, and no delivery.
     """
 
     bundle: Bundle
     unit_minor: int
     list_minor: int
     total_minor: int
+    discount_minor: int = 0
     is_available: bool = True
     image_url: str | None = None
 

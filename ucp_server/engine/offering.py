@@ -1,7 +1,7 @@
 """Offers: bundles of the shop priced for one customer and one occasion, and orders out of them.
 
-An offer promises the price of every piece and the shop's discount that it contained. An order out
-of it is priced afresh; where the promise no longer holds it is refused, never charged otherwise.
+An offer promises the price of every piece and what discounts took off it. An order out of it is
+priced afresh; where the promise no longer holds it is refused, never charged otherwise.
 """
 
 import asyncio
@@ -137,7 +137,7 @@ class Offering:
             ship_to=registered.address if registered else None,
         )
         quote = await self._quote(scope, wanted, self._setup.clock.now())
-        _check_promise(offer, offered, quote)
+        _check_promise(offered, quote)
         return OfferOrder(wanted=wanted, expected_total_minor=quote.total_minor)
 
     async def _bundles(self, merchant_id: str, occasion: Occasion) -> list[Bundle]:
@@ -184,6 +184,7 @@ class Offering:
             unit_minor=line.unit_price_minor,
             list_minor=line.unit_price_minor * bundle.quantity,
             total_minor=quote.total_minor,
+            discount_minor=_taken_off(quote),
             is_available=not any(_is_about_lines(problem) for problem in quote.problems),
             image_url=line.image_url,
         )
@@ -230,6 +231,10 @@ def _takes_off(quote: Quote, code: str | None) -> bool:
     return any(applied.code and is_same_code(applied.code, code) for applied in quote.discounts)
 
 
+def _taken_off(quote: Quote) -> int:
+    return sum(applied.amount_minor for applied in quote.discounts)
+
+
 def _is_about_lines(problem: Problem) -> bool:
     """Whether it keeps the item from being bought at all; the rest is known at the order only."""
     return problem.kind is Kind.ERROR and (problem.where or "").startswith("lines[")
@@ -257,7 +262,7 @@ def _offered(offer: MadeOffer, chosen: Sequence[Chosen]) -> list[OfferedBundle]:
     return found
 
 
-def _check_promise(offer: MadeOffer, offered: Sequence[OfferedBundle], quote: Quote) -> None:
+def _check_promise(offered: Sequence[OfferedBundle], quote: Quote) -> None:
     """Raises unless everything can be bought at the prices of the offer."""
     for problem in quote.problems:
         if problem.kind is not Kind.ERROR:
@@ -268,7 +273,8 @@ def _check_promise(offer: MadeOffer, offered: Sequence[OfferedBundle], quote: Qu
     promised = [one.unit_minor for one in offered]
     if [line.unit_price_minor for line in quote.lines] != promised:
         raise OfferExpired
-    if offer.discount_code is not None and not _takes_off(quote, offer.discount_code):
+    # A discount may be for some of the bundles only, or be given once however many are bought.
+    if _taken_off(quote) < max(one.discount_minor for one in offered):
         raise OfferExpired
 
 
