@@ -34,6 +34,7 @@ def delivery(house: House, engine: Engine) -> Delivery:
         replies=house.replies,
         keys=house.keys,
         fetch=house.fetch,
+        clock=house.setup.clock,
         detailed=house.settings.relaxed.older_error_details,
     )
     writing = Writing(senders=_senders(house.settings), order_path=links.order_path)

@@ -23,7 +23,7 @@ from ucp_server.ucp.incoming import Incoming, Shop
 from ucp_server.ucp.negotiation import Negotiation
 from ucp_server.ucp.operations import Operations
 from ucp_server.ucp.profile import profile_reply, render_profile
-from ucp_server.ucp.releases import SERVED, Release, newest_served, served
+from ucp_server.ucp.releases import SERVED, Release, served
 from ucp_server.ucp.replies import Replies
 from ucp_server.ucp.rest import Endpoint, checkout_routes, read_incoming, route
 from ucp_server.ucp.signing_keys import SigningKeys
@@ -123,7 +123,7 @@ class Binding:
             shop = self.shop_of(request)
             if shop is None:
                 return self._misdirected(request)
-            asked = release or _root_release(shop)
+            asked = release or shop.root
             return await perform(await read_incoming(request, operation, shop, asked, self.trusted))
 
         return answer
@@ -135,7 +135,7 @@ class Binding:
             shop = self.shop_of(request)
             if shop is None:
                 return self._misdirected(request)
-            asked = release or _root_release(shop)
+            asked = release or shop.root
             try:
                 keys = await self.keys.published(shop.merchant_id)
             except StoreUnavailable as refusal:
@@ -159,7 +159,3 @@ class Binding:
     def _misdirected(self, request: Request) -> Reply:
         """RFC 9110 15.5.20: this server is not who the Host says."""
         return self.refuse(421, "misdirected_request", "No shop is served under this name.", request.scope)
-
-
-def _root_release(shop: Shop) -> Release:
-    return served(shop.root_release) or newest_served()

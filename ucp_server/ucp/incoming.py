@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from ucp_server.asgi.facts import Facts
-from ucp_server.ucp.releases import Release
+from ucp_server.ucp.releases import Release, newest_served, served
 
 Wire = dict[str, Any]
 
@@ -24,6 +24,21 @@ class Shop(msgspec.Struct, frozen=True, kw_only=True):
     root_release: str
     links: tuple[Wire, ...] = ()
     key_required: bool = False
+
+    @property
+    def root(self) -> Release:
+        """The release of the profile at the root of the site."""
+        return served(self.root_release) or newest_served()
+
+    def profile_url(self, release: Release) -> str:
+        """Where a platform of ``release`` finds the shop.
+
+        That is the root (T3:D/signatures, "Parsing Rules"), if what stands there is of that release
+        or leads to it. Whoever cannot be led came by the site that the release has for itself.
+        """
+        leads = self.root.lists_supported_versions and release.lists_supported_versions
+        site = self.site if leads or release is self.root else f"{self.site}/ucp/{release.version}"
+        return f"{site}/.well-known/ucp"
 
 
 class Paths(msgspec.Struct, frozen=True, kw_only=True):

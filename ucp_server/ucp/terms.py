@@ -27,10 +27,14 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EventTerms(msgspec.Struct, frozen=True, kw_only=True):
-    """How a platform hears of an order: in the release of its checkout, under the same URLs."""
+    """How a platform hears of an order: in the release of its checkout, under the same URLs.
+
+    ``profile_url`` is where it finds ours; it was not kept before releases differed in that.
+    """
 
     release: str
     site: str
+    profile_url: str = ""
 
     def subscriber(self, url: str) -> Subscriber:
         return Subscriber(binding=BINDING, terms=msgspec.json.encode(self).decode(), url=url)

@@ -1,4 +1,8 @@
-"""Order events: what a platform is told, signed, and what its answer means (D/order#Webhooks)."""
+"""Order events: what a platform is told, signed, and what its answer means (D/order#Webhooks).
+
+Until 2026-01-23 an event names itself in its body and is signed by a detached JWS; later it is named
+by headers, which an HTTP message signature covers with everything else (T3:D/order#Events).
+"""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,9 +18,10 @@ from ucp_server.asgi.acknowledgement import (
     outcome_without_answer,
 )
 from ucp_server.domain.events import DeliveryOutcome, Job, Notice, Parked, Retry
-from ucp_server.ports import Fetch, FetchRefused
+from ucp_server.ports import Clock, Fetch, FetchRefused
 from ucp_server.ucp.releases import ROWS
 from ucp_server.ucp.replies import Replies
+from ucp_server.ucp.signatures import Request, sign
 from ucp_server.ucp.signing_keys import SigningKeys
 from ucp_server.ucp.terms import EventTerms, read_event_terms
 from ucp_server.ucp.times import rfc3339
@@ -31,6 +36,7 @@ class OrderEvents:
     replies: Replies
     keys: SigningKeys
     fetch: Fetch
+    clock: Clock
     detailed: bool = False
 
     def render(self, job: Job) -> bytes:
@@ -52,16 +58,15 @@ class OrderEvents:
         key = await self.keys.signer(job.merchant_id)
         if key is None:
             return Retry("The merchant has no signing key.")
-        terms, _ = _read(job)
-        headers = (
-            ("content-type", "application/json"),
-            ("ucp-agent", f'profile="{terms.site}/.well-known/ucp"'),
-            ("request-signature", detached_jws(rendered, key)),
-        )
+        url = job.subscriber.url
+        try:
+            headers = self._headers(job, read_event_terms(job.subscriber), url, rendered, key)
+        except ValueError:
+            return Parked("The address for events is no URL.")
         try:
             answer = await self.fetch.post(
-                job.subscriber.url,
-                headers=headers,
+                url,
+                headers=tuple(headers.items()),
                 body=rendered,
                 max_bytes=ANSWER_BYTES_MAX,
                 timeout_s=ANSWER_WITHIN_S,
@@ -69,6 +74,21 @@ class OrderEvents:
         except FetchRefused as refused:
             return outcome_without_answer(refused)
         return outcome_of(answer)
+
+    def _headers(self, job: Job, terms: EventTerms, url: str, body: bytes, key: ECKey) -> dict[str, str]:
+        """All headers of one try. Raises ValueError where ``url`` is none."""
+        profile_url = terms.profile_url or f"{terms.site}/.well-known/ucp"
+        headers = {"content-type": "application/json", "ucp-agent": f'profile="{profile_url}"'}
+        if ROWS[terms.release].events_are_signed_by == "detached_jws":
+            return headers | {"request-signature": detached_jws(body, key)}
+        headers |= {
+            "webhook-id": job.id,
+            "webhook-timestamp": str(int(job.created_at.timestamp())),
+            # The table of what is signed asks for it, that of headers does not (digest 11.A, A7).
+            "idempotency-key": job.id,
+        }
+        request = Request(method="POST", url=url, headers=headers, body=body)
+        return headers | sign(request, key, int(self.clock.now().timestamp()))
 
 
 def _read(job: Job) -> tuple[EventTerms, Notice]:
