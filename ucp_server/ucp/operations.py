@@ -228,7 +228,9 @@ def _subscriber(incoming: Incoming, negotiated: Negotiated) -> Subscriber | None
     url = negotiated.platform.webhook_url
     if url is None or ORDER not in negotiated.active:
         return None
-    return EventTerms(release=negotiated.release.version, site=incoming.shop.site).subscriber(url)
+    release, shop = negotiated.release, incoming.shop
+    terms = EventTerms(release=release.version, site=shop.site, profile_url=shop.profile_url(release))
+    return terms.subscriber(url)
 
 
 def _reply(incoming: Incoming, answer: Answer) -> Reply:
