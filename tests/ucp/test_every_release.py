@@ -1,0 +1,257 @@
+"""One purchase under every release that is served, and what each of them tells in its own way."""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from conformance import forms
+from tests.ucp.conftest import (
+    BUYER,
+    JANUARY,
+    SCHEMAS,
+    SIMULATION_SECRET,
+    Agent,
+    Open,
+    Town,
+    complete_body,
+    create_body,
+    instrument,
+    pinned,
+    profile_url,
+    shipping,
+)
+from ucp_server.config import Platform
+from ucp_server.ucp.releases import BUYER_CONSENT, CHECKOUT, DISCOUNT, FULFILLMENT, ORDER, SERVED
+
+Wire = dict[str, Any]
+
+DECLINED: Wire = {"credential": {"type": "token", "token": "fail_token"}}
+
+
+def codes(document: Wire) -> list[str]:
+    return [message["code"] for message in document.get("messages", ())]
+
+
+def total(document: Wire, kind: str = "total") -> int:
+    return sum(row["amount"] for row in document["totals"] if row["type"] == kind)
+
+
+# --- the purchase ---
+
+
+async def test_a_purchase(each: Agent):
+    bare = await each.create()
+    assert (bare["status"], codes(bare)) == ("incomplete", ["fulfillment_required"])
+    buyer = {**BUYER, "consent": forms.consent(each.release, marketing=True, sale_of_data=False)}
+    filled = await each.update(
+        bare,
+        buyer=buyer,
+        fulfillment=shipping(None, each.release),
+        discounts={"codes": ["10off", "NOPE"]},
+    )
+    assert codes(filled) == ["fulfillment_required", "discount_code_invalid"]
+    assert forms.discounted(each.release, filled) == 700
+    (method,) = filled["fulfillment"]["methods"]
+    assert method["selected_destination_id"] == "dest_1"
+    assert method["groups"][0]["options"][0]["id"] == "std-ship"
+    ready = await each.update(
+        filled,
+        buyer=buyer,
+        fulfillment=shipping("std-ship", each.release),
+        discounts={"codes": ["10off"]},
+    )
+    assert (ready["status"], codes(ready)) == ("ready_for_complete", [])
+    assert ready["discounts"]["applied"][0]["amount"] == 700
+    assert (total(ready), total(ready, "fulfillment"), total(ready, "tax")) == (7225, 500, 425)
+    assert ready["buyer"]["consent"].keys() == buyer["consent"].keys()
+    declined = await each.complete(ready, **DECLINED)
+    open_still = await each.get(ready)
+    assert (open_still["status"], codes(open_still)) == ("incomplete", ["payment_failed"])
+    if each.release in JANUARY:
+        assert (declined.status_code, codes(declined.json())) == (402, ["payment_failed"])
+    else:
+        assert (declined.status_code, declined.json()) == (200, open_still)
+    done = (await each.complete(open_still)).json()
+    assert (done["status"], "continue_url" in done) == ("completed", False)
+    assert done["order"]["id"].startswith("ord_")
+    assert await each.get(done) == done
+    assert (await each.cancel(done)).status_code == 409
+
+
+async def test_the_bill_adds_up(everyone: list[Agent]):
+    """Digest 8.2: signed since 2026-04-08, and before by the kind of the row."""
+    for each in everyone:
+        checkout = await each.update(await each.ready(), discounts={"codes": ["10OFF"]})
+        rows = [row for row in checkout["totals"] if row["type"] != "total"]
+        takes = -1 if each.release in forms.POSITIVE_DISCOUNTS else 1
+        signs = {"discount": takes, "items_discount": takes}
+        assert sum(signs.get(row["type"], 1) * row["amount"] for row in rows) == total(checkout)
+        assert [row["type"] for row in checkout["totals"]].count("subtotal") == 1
+
+
+async def test_a_buyer_who_has_to_look(everyone: list[Agent]):
+    for each in everyone:
+        checkout = await each.create(create_body("shears", 1, each.release))
+        assert checkout["status"] == "requires_escalation"
+        assert checkout["continue_url"].startswith("http://shop.test/checkout/")
+        (asked,) = [m for m in checkout["messages"] if m["severity"] == "requires_buyer_review"]
+        assert asked["path"] == "$.line_items[0]"
+        reply = await each.complete(checkout)
+        assert reply.status_code == (400 if each.release in JANUARY else 200)
+
+
+async def test_collecting_in_a_shop(everyone: list[Agent]):
+    for each in everyone:
+        methods = [{"type": "pickup", "selected_destination_id": "market"}]
+        body = create_body("vase", 1, each.release)
+        checkout = await each.create(body, buyer=BUYER, fulfillment={"methods": methods})
+        (method,) = checkout["fulfillment"]["methods"]
+        place = next(each for each in method["destinations"] if each["id"] == "market")
+        assert place["name"]
+        assert ("type" in place) is (each.release not in forms.UNTYPED_DESTINATIONS)
+        assert method["selected_destination_id"] == "market"
+
+
+async def test_an_order_that_is_shipped(everyone: list[Agent]):
+    for each in everyone:
+        done = await each.bought()
+        reply = await each.ask(
+            "POST",
+            f"/testing/simulate-shipping/{done['order']['id']}",
+            headers={"Simulation-Secret": SIMULATION_SECRET},
+        )
+        assert reply.status_code == 200
+        order = reply.json()
+        assert SCHEMAS.checker(each.release, "response", "get_order").check(order) == ()
+        assert [line["status"] for line in order["line_items"]] == ["fulfilled"]
+
+
+# --- outcomes and errors ---
+
+
+async def test_what_cannot_be_sold(everyone: list[Agent]):
+    """January refuses it; later a checkout tells it (digest 6.6, field.md 5.2)."""
+    for each in everyone:
+        for item, code in (("gardenias", "out_of_stock"), ("pink_wumpus", "item_unavailable")):
+            reply = await each.ask("POST", "/checkout-sessions", create_body(item, 1, each.release))
+            document = reply.json()
+            assert codes(document)[0] == code
+            if each.release in JANUARY:
+                assert (reply.status_code, document["status"]) == (400, "requires_escalation")
+            else:
+                assert (reply.status_code, document["status"]) == (201, "incomplete")
+
+
+async def test_an_incomplete_checkout_is_not_bought(everyone: list[Agent]):
+    for each in everyone:
+        bare = await each.create()
+        reply = await each.complete(bare)
+        assert "fulfillment_required" in codes(reply.json())
+        if each.release in JANUARY:
+            assert (reply.status_code, reply.json()["status"]) == (400, "requires_escalation")
+        else:
+            assert (reply.status_code, reply.json()) == (200, bare)
+
+
+async def test_a_checkout_that_is_not_there(everyone: list[Agent]):
+    for each in everyone:
+        reply = await each.ask("GET", f"/checkout-sessions/chk_{'0' * 32}")
+        assert codes(reply.json()) == ["not_found"]
+        if each.release in JANUARY:
+            assert reply.status_code == 404
+        else:
+            assert reply.status_code == 200
+            assert reply.json()["ucp"] == {"version": each.release, "status": "error"}
+            assert reply.json()["messages"][0]["severity"] == "unrecoverable"
+
+
+async def test_a_body_of_another_form(everyone: list[Agent]):
+    for each in everyone:
+        for raw in (b"{", b"[]", b'{"line_items": 7}'):
+            reply = await each.ask("POST", "/checkout-sessions", raw)
+            assert reply.status_code == 400
+            if each.release in JANUARY:
+                assert codes(reply.json()) == ["invalid_request"]
+            else:
+                assert reply.json()["code"] == "invalid_request"
+
+
+async def test_a_key_is_known_again(everyone: list[Agent]):
+    for each in everyone:
+        body = create_body(release=each.release)
+        first = await each.ask("POST", "/checkout-sessions", body, key="once")
+        again = await each.ask("POST", "/checkout-sessions", body, key="once")
+        assert (again.status_code, again.content) == (201, first.content)
+        other = await each.ask("POST", "/checkout-sessions", {**body, "buyer": BUYER}, key="once")
+        assert other.status_code == 409
+        ready = await each.ready()
+        paid = complete_body(each.release, **DECLINED)
+        path = f"/checkout-sessions/{ready['id']}/complete"
+        declined = await each.ask("POST", path, paid, key="pay")
+        assert (await each.ask("POST", path, paid, key="pay")).content == declined.content
+
+
+# --- who speaks which release ---
+
+
+async def test_a_checkout_is_readable_under_every_release(town: Open, tmp_path: Path):
+    """Its platform has moved on to another release, or gone back: the checkout is the same."""
+    made = {}
+    async with town() as here:
+        for release in SERVED:
+            ready = await here.agent_of(release).ready()
+            codes = {"codes": ["10OFF"]}
+            made[release] = await here.agent_of(release).update(ready, discounts=codes)
+    for other in SERVED:
+        files = pinned(tmp_path, "moved", release=other).profile_file
+        moved = {
+            release: Platform(profile=profile_url(release), profile_file=files, auth="open")
+            for release in SERVED
+        }
+        async with town(platforms=moved) as here:
+            for release, checkout in made.items():
+                seen = await here.stranger(f'profile="{profile_url(release)}"', other).get(checkout)
+                assert seen["ucp"]["version"] == other
+                assert (seen["id"], total(seen)) == (checkout["id"], total(checkout))
+                assert forms.discounted(other, seen) == forms.discounted(release, checkout) == 700
+
+
+async def test_the_profile_names_the_release_and_the_path_only_routes(here: Town):
+    """DESIGN 4, "Who names the release"."""
+    for release in SERVED:
+        for path in SERVED:
+            reply = await here.client.post(
+                f"/ucp/{path}/checkout-sessions",
+                content=msgspec.json.encode(create_body(release=release)),
+                headers={"UCP-Agent": f'profile="{profile_url(release)}"'},
+            )
+            assert (reply.status_code, reply.json()["ucp"]["version"]) == (201, release)
+
+
+async def test_only_what_both_have_is_told(everyone: list[Agent]):
+    for each in everyone:
+        checkout = await each.create()
+        names = forms.capability_names(checkout["ucp"])
+        assert names == [CHECKOUT, FULFILLMENT, DISCOUNT, BUYER_CONSENT]
+        assert ORDER not in names
+
+
+async def test_several_instruments(everyone: list[Agent]):
+    """The selected one counts, until exactly one is asked for (M:D/overview#Payment Handlers)."""
+    for each in everyone:
+        if each.release in forms.PAYMENT_DATA:
+            continue
+        ready = await each.ready()
+        card = instrument(each.release)
+        both = [card | {"selected": True}, card | {"id": "instr_2"}]
+        reply = await each.ask(
+            "POST", f"/checkout-sessions/{ready['id']}/complete", {"payment": {"instruments": both}}
+        )
+        assert reply.status_code == 200
+        if each.release in JANUARY | {"2026-04-08"}:
+            assert reply.json()["status"] == "completed"
+        else:
+            (message,) = reply.json()["messages"]
+            assert (message["code"], message["path"]) == ("payment_failed", "$.payment.instruments")
+            assert (await each.complete(ready)).json()["status"] == "completed"
