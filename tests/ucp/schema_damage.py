@@ -108,6 +108,8 @@ def _objects(node: Node) -> list[Any]:
     rest = node.get("additionalProperties", {})
     if rest and not rest.get("never"):
         members[_string(node.get("propertyNames", {}))] = examples(rest)
+    if len(members) < node.get("minProperties", 0):
+        members["anything"] = ["text"]
     count = max(map(len, members.values()), default=1)
     return [
         {name: made[place % len(made)] for name, made in members.items() if made} for place in range(count)

@@ -16,7 +16,7 @@ INTEGER_MAX = 9007199254740991
 
 
 class Listed(NamedTuple):
-    release: str
+    releases: str
     direction: str
     operations: str
     path: str
@@ -44,6 +44,12 @@ def member(name: str, part: Node) -> Change:
 
 def any_of(node: Node) -> None:
     node["anyOf"] = node.pop("oneOf")
+
+
+def said_twice(node: Node) -> None:
+    """Forms that do no more than name the words of one enumeration, one each."""
+    words = [form["properties"]["transport"]["const"] for forms in node.pop("anyOf") for form in forms]
+    assert words == node["properties"]["transport"]["enum"]
 
 
 def condition(**parts: Any) -> Change:
@@ -87,13 +93,10 @@ def at(node: Node, path: str) -> Node | None:
 
 REPLIES = "create_checkout get_checkout update_checkout complete_checkout cancel_checkout"
 EMBEDDED = {"properties": {"transport": {"const": "embedded"}}, "required": ["transport"]}
-EMBEDDED_CONFIG = {
-    "type": "object",
-    "properties": {
-        "delegate": {"type": "array", "items": STRING},
-        "color_scheme": {"type": "array", "items": {"type": "string", "enum": ["light", "dark"]}},
-    },
-}
+DELEGATE = {"type": "array", "items": STRING}
+SCHEMES = {"type": "array", "items": {"type": "string", "enum": ["light", "dark"]}}
+DELEGATING = {"type": "object", "properties": {"delegate": DELEGATE}}
+EMBEDDED_CONFIG = {"type": "object", "properties": {"delegate": DELEGATE, "color_scheme": SCHEMES}}
 
 PAGE = "The release's published page creates and updates with neither, and we know both ourselves."
 CARD = "A card fits the form of a token as well, so as published no card would ever be accepted."
@@ -102,7 +105,14 @@ UPDATE = (
     "What is published asks an update for a method's type, its own text for an id instead; the "
     "official suite sends the type alone. Either tells us the method."
 )
+WORDS = "A transport is one of four words as it is; nothing more is asked of any of them."
 SAME = "The same cases as a condition, so that a fault names the member that is missing."
+
+JANUARY = "2026-01-11 2026-01-23"
+UNTYPED_PLACES = f"{JANUARY} 2026-04-08"
+SINCE_APRIL = "2026-04-08 2026-08-25"
+SERVICES = "$.ucp.services.*[]"
+DESTINATIONS = "$.fulfillment.methods[].destinations[]"
 
 EXCEPTIONS = (
     Listed("2026-01-11", "request", "create_checkout update_checkout", "$",
@@ -113,23 +123,24 @@ EXCEPTIONS = (
     Listed("2026-01-11", "request", "create_checkout update_checkout",
            "$.payment.instruments[].credential", any_of, CARD),
     Listed("2026-01-11", "response", REPLIES, "$.payment.instruments[].credential", any_of, CARD),
-    Listed("2026-01-11", "request", "create_checkout update_checkout",
-           "$.fulfillment.methods[].destinations[]", any_of, STORE),
-    Listed("2026-01-11", "response", REPLIES, "$.fulfillment.methods[].destinations[]", any_of, STORE),
-    Listed("2026-01-11", "request", "update_checkout", "$.fulfillment.methods[]",
-           optional("type"), UPDATE),
-    Listed("2026-01-11", "request", "update_checkout", "$.fulfillment.methods[]",
-           member("id", STRING), UPDATE),
-    Listed("2026-01-11", "request", "update_checkout", "$.fulfillment.methods[].groups[]",
-           member("id", STRING), UPDATE),
     Listed("2026-01-11", "request", "profile", "$.ucp", optional("services"),
            "A platform that only calls has no service to name; the official suite's names none."),
-    Listed("2026-08-25", "response", REPLIES, "$.ucp.services.*[]",
+    Listed(JANUARY, "request", "update_checkout", "$.fulfillment.methods[]", optional("type"), UPDATE),
+    Listed(JANUARY, "request", "update_checkout", "$.fulfillment.methods[]",
+           member("id", STRING), UPDATE),
+    Listed(JANUARY, "request", "update_checkout", "$.fulfillment.methods[].groups[]",
+           member("id", STRING), UPDATE),
+    Listed(UNTYPED_PLACES, "request", "create_checkout update_checkout", DESTINATIONS, any_of, STORE),
+    Listed(UNTYPED_PLACES, "response", REPLIES, DESTINATIONS, any_of, STORE),
+    Listed("2026-01-23", "request", "profile", SERVICES, said_twice, WORDS),
+    Listed("2026-01-23", "response", f"{REPLIES} profile", SERVICES,
+           condition(**{"if": EMBEDDED, "then": {"properties": {"config": DELEGATING}}}), SAME),
+    Listed(SINCE_APRIL, "response", REPLIES, SERVICES,
            condition(**{"if": EMBEDDED, "then": {"properties": {"config": EMBEDDED_CONFIG}}}), SAME),
-    Listed("2026-08-25", "response", "profile", "$.ucp.services.*[]",
+    Listed(SINCE_APRIL, "response", "profile", SERVICES,
            condition(**{"if": EMBEDDED, "then": {"properties": {"config": EMBEDDED_CONFIG}},
                         "else": {"required": ["endpoint"]}}), SAME),
-    Listed("2026-08-25", "request", "profile", "$.ucp.services.*[]",
+    Listed(SINCE_APRIL, "request", "profile", SERVICES,
            condition(**{"if": {"properties": {"transport": {"enum": ["rest", "mcp", "embedded"]}},
                                "required": ["transport"]},
                         "then": {"required": ["schema"]}}), SAME),

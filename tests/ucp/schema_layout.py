@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 SCHEMAS = Path(__file__).parents[2] / "schemas" / "ucp"
+RELEASES = sorted(path.name for path in SCHEMAS.iterdir() if path.is_dir())
 WIDTH = 100  # as the code: ruff's line-length
 TOP = ("$schema", "$id", "description", "capability", "adds_to", "$ref", "type", "properties")
 

@@ -123,6 +123,8 @@ def _tidy(node: Node) -> Node:
 def _tidy_value(keyword: str, value: Any) -> Any:
     if keyword == "properties":
         return {name: _tidy(part) for name, part in value.items()}
+    if keyword == "propertyNames":  # a name is a string without saying so
+        return _tidy({said: part for said, part in value.items() if said != "type"})
     if keyword in NARROWING or keyword == "not":
         return _tidy(value)
     if keyword in {"oneOf", "anyOf"}:

@@ -6,8 +6,9 @@ are resolved here, independent of how our own are.
 """
 
 import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 Schema = Any  # a JSON Schema: an object or a boolean
 
@@ -23,10 +24,11 @@ MAPS = {"properties", "$defs"}
 
 
 class Official:
-    """One release's published documents."""
+    """One release's published documents; `alone` names those that are a body by themselves."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, alone: Mapping[tuple[str, str], str]) -> None:
         self.folder = folder
+        self.alone = alone
         self._read: dict[Path, Any] = {}
 
     def document(self, path: Path) -> Any:
@@ -103,40 +105,86 @@ class _Inliner:
 
 
 def generated(official: Official, direction: str, operation: str, active: frozenset[str]) -> Schema:
-    """A body of 2026-01-11, from its generated documents under `spec/`."""
-    api = official.document(official.folder / "services/shopping/rest.openapi.json")
-    if operation == "complete_checkout" and direction == "request":
-        path = api["paths"]["/checkout-sessions/{id}/complete"]["post"]
-        beside = path["requestBody"]["content"]["application/json"]["schema"]["allOf"][1]
-        return {"allOf": [official.inline("schemas/shopping/payment_data.json"), beside]}
-    if operation == "order_event":
-        body = api["webhooks"]["orderEvent"]["post"]["requestBody"]["content"]["application/json"]
-        return {"allOf": [official.inline("schemas/shopping/order.json"), body["schema"]["allOf"][1]]}
-    if operation == "get_order":
-        return official.inline("schemas/shopping/order.json")
-    if operation == "profile":
-        return official.inline("discovery/profile_schema.json")
+    """A body of a release of January, from its generated documents under `spec/`, one per use."""
     suffix = f".{operation.removesuffix('_checkout')}_req" if direction == "request" else "_resp"
-    parts = [f"schemas/shopping/checkout{suffix}.json"]
+    parts = [official.alone.get((direction, operation), f"schemas/shopping/checkout{suffix}.json")]
     for name, stem in EXTENSION_FILES.items():
-        if name in active:
+        if name in active and (direction, operation) not in official.alone:
             parts.append(f"schemas/shopping/{stem}{suffix}.json#/$defs/checkout")
-    return official.all_of(parts, direction, operation)
+    schema = official.all_of(parts, direction, operation)
+    return {"allOf": [schema, *_beside(official, direction, operation)]}
+
+
+def _beside(official: Official, direction: str, operation: str) -> list[Schema]:
+    """What the description of the REST calls adds to a document."""
+    api = official.document(official.folder / "services/shopping/rest.openapi.json")
+    if (direction, operation) == ("request", "complete_checkout"):
+        call = api["paths"]["/checkout-sessions/{id}/complete"]["post"]
+    elif operation == "order_event":
+        call = api["webhooks"]["orderEvent"]["post"]
+    else:
+        return []
+    added: list[Schema] = call["requestBody"]["content"]["application/json"]["schema"]["allOf"][1:]
+    return added
 
 
 def annotated(official: Official, direction: str, operation: str, active: frozenset[str]) -> Schema:
     """A body of a release that publishes annotated documents under `source/`."""
-    alone = {
-        "order_event": "schemas/shopping/order.json",
-        "get_order": "schemas/shopping/order.json",
-        "error": "schemas/common/types/error_response.json",
-        "profile": "schemas/profile.json#/$defs/"
-        + {"request": "platform_schema", "response": "business_schema"}[direction],
-    }
-    if operation in alone:
-        return official.inline(alone[operation], direction)
+    if (direction, operation) in official.alone:
+        return official.inline(official.alone[direction, operation], direction)
     parts = ["schemas/shopping/checkout.json"]
     for name, stem in EXTENSION_FILES.items():
         if name in active:
             parts.append(f"schemas/shopping/{stem}.json#/$defs/{SHOPPING}checkout")
     return official.all_of(parts, direction, operation.removesuffix("_checkout"))
+
+
+class Published(NamedTuple):
+    """Where a release's documents lie, how a body is put together from them, and which is one alone."""
+
+    folder: str
+    body: Callable[[Official, str, str, frozenset[str]], Schema]
+    alone: Mapping[tuple[str, str], str]
+
+
+ORDER = "schemas/shopping/order.json"
+ORDERS = {("response", "order_event"): ORDER, ("response", "get_order"): ORDER}
+
+
+def _profiles(platform: str, business: str) -> dict[tuple[str, str], str]:
+    return {("request", "profile"): platform, ("response", "profile"): business}
+
+
+_PROFILE = "discovery/profile_schema.json"
+_SIDES = _profiles(f"{_PROFILE}#/$defs/platform_profile", f"{_PROFILE}#/$defs/business_profile")
+
+PUBLISHED = {
+    "2026-01-11": Published(
+        "2026-01-11/spec",
+        generated,
+        {
+            **ORDERS,
+            **_profiles(_PROFILE, _PROFILE),
+            ("request", "complete_checkout"): "schemas/shopping/payment_data.json",
+        },
+    ),
+    "2026-01-23": Published("2026-01-23/spec", generated, {**ORDERS, **_SIDES}),
+    "2026-04-08": Published(
+        "2026-04-08/source",
+        annotated,
+        {**ORDERS, **_SIDES, ("response", "error"): "schemas/shopping/types/error_response.json"},
+    ),
+    # the release itself is not published as a folder; this is what it was cut from
+    "2026-08-25": Published(
+        "2026-08-22-main/source",
+        annotated,
+        {
+            **ORDERS,
+            **_profiles(
+                "schemas/profile.json#/$defs/platform_schema",
+                "schemas/profile.json#/$defs/business_schema",
+            ),
+            ("response", "error"): "schemas/common/types/error_response.json",
+        },
+    ),
+}

@@ -17,7 +17,14 @@ from ucp_server.ports import Credential
 from ucp_server.resources import folder
 from ucp_server.ucp import checkout as checkouts
 from ucp_server.ucp.envelope import put_handlers, relevant, render_envelope
-from ucp_server.ucp.releases import CHECKOUT, FULFILLMENT, RELEASES, Release, downgrade_checkout
+from ucp_server.ucp.releases import (
+    CHECKOUT,
+    FULFILLMENT,
+    RELEASES,
+    WITH_SCHEMAS,
+    Release,
+    downgrade_checkout,
+)
 from ucp_server.ucp.schema import Schemas
 
 Wire = dict[str, Any]
@@ -202,7 +209,7 @@ def downgraded(wire: Wire, release: Release, active: frozenset[str]) -> Wire:
 
 @pytest.fixture(scope="module")
 def schemas() -> Schemas:
-    return Schemas(folder("schemas") / "ucp", ["2026-01-11", "2026-08-25"])
+    return Schemas(folder("schemas") / "ucp", WITH_SCHEMAS)
 
 
 KINDS = {

@@ -14,7 +14,7 @@ from ucp_server.domain.errors import Refusal
 from ucp_server.resources import folder
 from ucp_server.ucp import refusals
 from ucp_server.ucp.errors import TABLE, render_error, render_refusal
-from ucp_server.ucp.releases import R_2026_01_11, R_2026_04_08, RELEASES, Release
+from ucp_server.ucp.releases import R_2026_01_11, R_2026_04_08, RELEASES, WITH_SCHEMAS, Release
 from ucp_server.ucp.schema import Schemas
 
 VIOLATIONS = (
@@ -83,7 +83,7 @@ def test_every_row_gives_a_reply(kind: type[Refusal], release: Release):
 
 @pytest.mark.parametrize("kind", TABLE)
 def test_the_body_follows_the_schema_of_errors(kind: type[Refusal]):
-    schemas = Schemas(folder("schemas") / "ucp", ["2026-01-11", "2026-08-25"])
+    schemas = Schemas(folder("schemas") / "ucp", WITH_SCHEMAS)
     checker = schemas.checker("2026-01-11", "response", "error")
     for detailed in (False, True):
         assert checker.check(body(made(kind), R_2026_01_11, detailed=detailed)[1]) == ()

@@ -2,7 +2,7 @@ from tests.ucp import samples
 from ucp_server.resources import folder
 from ucp_server.ucp import order as orders
 from ucp_server.ucp.envelope import relevant, render_envelope
-from ucp_server.ucp.releases import ORDER, RELEASES, downgrade_order
+from ucp_server.ucp.releases import ORDER, RELEASES, WITH_SCHEMAS, downgrade_order
 from ucp_server.ucp.schema import Schemas
 
 SITE = "https://shop.example"
@@ -25,7 +25,7 @@ def test_what_leaves_the_order_is_negative_and_so_is_what_is_paid_back():
 
 
 def test_an_order_follows_the_schema_of_its_release():
-    schemas = Schemas(folder("schemas") / "ucp", ["2026-01-11", "2026-08-25"])
+    schemas = Schemas(folder("schemas") / "ucp", WITH_SCHEMAS)
     for release in (RELEASES[0], RELEASES[-1]):
         envelope = render_envelope(release, relevant(release, frozenset({ORDER}), ORDER))
         document = {"ucp": envelope, **orders.render(samples.order(), SITE, PERMALINK)}

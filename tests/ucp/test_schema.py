@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.ucp.schema_damage import examples
-from tests.ucp.schema_layout import SCHEMAS
+from tests.ucp.schema_layout import RELEASES, SCHEMAS
 from tests.ucp.schema_normal import normal
 from ucp_server.asgi.checker import VIOLATIONS_MAX, Violation
 from ucp_server.ucp.schema import BODIES, Schemas
@@ -37,7 +37,7 @@ def resolved(folder: Path, document: dict[str, Any], use: str = "create") -> dic
 
 @pytest.fixture(scope="module")
 def schemas() -> Schemas:
-    return Schemas(SCHEMAS, ["2026-01-11", "2026-08-25"])
+    return Schemas(SCHEMAS, RELEASES)
 
 
 # --- presence
@@ -315,7 +315,7 @@ def _planted(value: Any, secret: Any, where: list[int]) -> Any:
 @given(
     secret=secrets,
     where=st.lists(st.integers(0, 30), max_size=8),
-    release=st.sampled_from(["2026-01-11", "2026-08-25"]),
+    release=st.sampled_from(RELEASES),
     body=st.sampled_from(sorted(BODIES)),
 )
 def test_a_violation_never_repeats_what_the_body_said(

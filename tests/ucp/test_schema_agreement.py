@@ -17,23 +17,27 @@ import jsonschema_rs
 import pytest
 
 from tests.ucp.schema_damage import Label, damaged, examples, forms_of, labels
-from tests.ucp.schema_exceptions import EXCEPTIONS, Listed, at, cap_integers, member
-from tests.ucp.schema_layout import SCHEMAS
+from tests.ucp.schema_exceptions import (
+    DESTINATIONS,
+    EXCEPTIONS,
+    JANUARY,
+    SINCE_APRIL,
+    UNTYPED_PLACES,
+    Listed,
+    at,
+    cap_integers,
+    member,
+)
+from tests.ucp.schema_layout import RELEASES, SCHEMAS
 from tests.ucp.schema_normal import Node, differences, normal
-from tests.ucp.schema_official import EXTENSION_FILES, Official, annotated, generated
+from tests.ucp.schema_official import EXTENSION_FILES, PUBLISHED, Official
 from ucp_server.ucp.schema import BODIES, Direction, Schemas
 
 BESIDE = Path(__file__).parents[3] / "shared" / "official-schemas"
 FOLDER = Path(os.environ.get("OFFICIAL_SCHEMAS", BESIDE)) / "ucp"
 
-# release -> where its published documents lie, and how a body is put together from them
-PUBLISHED = {
-    "2026-01-11": ("2026-01-11/spec", generated),
-    # the release itself is not published as a folder; this is what it was cut from
-    "2026-08-25": ("2026-08-22-main/source", annotated),
-}
 # Told by prose alone; test_schema_bodies.py holds ours to it.
-UNPUBLISHED = {("2026-01-11", "response", "error")}
+UNPUBLISHED = {(release, "response", "error") for release in ("2026-01-11", "2026-01-23")}
 # Without either member, a constraint on a value is an empty expression, which is allowed.
 UNBREAKABLE = ("anyOf", ".constraints.properties.*|oneOf0.0")
 
@@ -71,25 +75,27 @@ def official_schemas() -> None:
 
 @cache
 def ours() -> Schemas:
-    return Schemas(SCHEMAS, sorted(PUBLISHED))
+    return Schemas(SCHEMAS, RELEASES)
 
 
 @cache
 def official(release: str) -> Official:
-    return Official(FOLDER / PUBLISHED[release][0])
+    return Official(FOLDER / PUBLISHED[release].folder, PUBLISHED[release].alone)
 
 
 @cache
 def published(case: Case) -> Any:
     release, *body = case
-    return PUBLISHED[release][1](official(release), *body)
+    return PUBLISHED[release].body(official(release), *body)
 
 
 def listed_for(case: Case) -> list[tuple[int, Listed]]:
     return [
         (place, listed)
         for place, listed in enumerate(EXCEPTIONS)
-        if (listed.release, listed.direction) == case[:2] and case[2] in listed.operations.split()
+        if case[0] in listed.releases.split()
+        and listed.direction == case[1]
+        and case[2] in listed.operations.split()
     ]
 
 
@@ -123,10 +129,13 @@ def test_ours_says_what_is_published(case: Case) -> None:
 
 
 def test_every_exception_is_needed() -> None:
-    used = set[int]().union(*(changed(case)[1] for case in cases()))
-    assert used == set(range(len(EXCEPTIONS)))
-    assert any(cap_integers(normal(published(case))) for case in cases() if case[0] == "2026-01-11")
-    assert any(cap_integers(normal(published(case))) for case in cases() if case[0] == "2026-08-25")
+    used = {(case[0], place) for case in cases() for place in changed(case)[1]}
+    assert used == {
+        (release, place) for place, listed in enumerate(EXCEPTIONS) for release in listed.releases.split()
+    }
+    for release in PUBLISHED:
+        mine = [case for case in cases() if case[0] == release]
+        assert any(cap_integers(normal(published(case))) for case in mine)
 
 
 def text_of(schema: Any) -> str:
@@ -184,13 +193,10 @@ def test_only_listed_forms_cannot_be_entered() -> None:
     for case in cases():
         if case[3] == frozenset(EXTENSION_FILES):
             dead |= {(case[0], path) for path in _dead_forms(normal(published(case)), "$")}
+    cards = ("$.payment_data.credential", "$.payment.instruments[].credential")
     assert dead == {
-        ("2026-01-11", path)
-        for path in (
-            "$.payment_data.credential",
-            "$.payment.instruments[].credential",
-            "$.fulfillment.methods[].destinations[]",
-        )
+        *(("2026-01-11", path) for path in cards),
+        *((release, DESTINATIONS) for release in UNTYPED_PLACES.split()),
     }
 
 
@@ -202,31 +208,37 @@ def _dead_forms(node: Node, path: str) -> list[str]:
     return found + (_dead_forms(node["items"], f"{path}[]") if "items" in node else [])
 
 
-CREDENTIALS = ("payment_credential", "token_credential", "pan_credential",
-               "network_token_credential", "card_credential")  # fmt: skip
 TYPES = "schemas/shopping/types/"
+BOTH = ("request", "response")
+CARDS = ("payment_credential", "token_credential", "card_credential", "card_payment_instrument")
 
 # What no body reaches: a profile's `config`, what payment handlers build on, and the form that a
 # part has in a use of which no body has it. (release, ours, use, published)
 LIBRARY = [
     ("2026-01-11", "order_config", "request", "schemas/shopping/order.json#/$defs/platform_config"),
-    ("2026-01-11", "fulfillment_config#/$defs/platform", "request",
-     f"{TYPES}platform_fulfillment_config.json"),
     ("2026-01-11", "fulfillment_config#/$defs/business", "response",
      f"{TYPES}merchant_fulfillment_config.json"),
-    ("2026-08-25", "order_config", "request", "schemas/shopping/order.json#/$defs/platform_schema"),
-    ("2026-08-25", "fulfillment_config#/$defs/platform", "request",
-     f"{TYPES}platform_fulfillment_config.json"),
-    ("2026-08-25", "fulfillment_config#/$defs/business", "response",
-     f"{TYPES}business_fulfillment_config.json"),
-    ("2026-01-11", "fulfillment_option", "request", f"{TYPES}fulfillment_option_req.json"),
-    ("2026-01-11", "fulfillment_available_method", "request",
-     f"{TYPES}fulfillment_available_method_req.json"),
+    *((release, "order_config", "request", "schemas/shopping/order.json#/$defs/platform_schema")
+      for release in ("2026-01-23", *SINCE_APRIL.split())),
+    *((release, "fulfillment_config#/$defs/business", "response",
+       f"{TYPES}business_fulfillment_config.json")
+      for release in ("2026-01-23", *SINCE_APRIL.split())),
+    *((release, "fulfillment_config#/$defs/platform", "request",
+       f"{TYPES}platform_fulfillment_config.json") for release in PUBLISHED),
+    *((release, name, "request", f"{TYPES}{name}_req.json") for release in JANUARY.split()
+      for name in ("fulfillment_option", "fulfillment_available_method")),
+    *((release, name, "request", f"{TYPES}{name}.json") for release in SINCE_APRIL.split()
+      for name in ("fulfillment_option", "fulfillment_available_method")),
+    *(("2026-01-23", name, use, f"{TYPES}{name}.json")
+      for name in ("payment_credential", "card_credential", "card_payment_instrument") for use in BOTH),
+    ("2026-01-23", "token_credential", "request", f"{TYPES}token_credential.create_req.json"),
+    ("2026-01-23", "token_credential", "response", f"{TYPES}token_credential_resp.json"),
+    *((release, name, use, f"{TYPES}{name}.json")
+      for release in SINCE_APRIL.split() for name in CARDS for use in BOTH),
     ("2026-08-25", "business_location", "request", f"{TYPES}location_destination.json"),
-    *(("2026-08-25", name, "request", f"{TYPES}{name}.json")
-      for name in ("fulfillment_option", "fulfillment_available_method", "fulfillment_destination")),
+    ("2026-08-25", "fulfillment_destination", "request", f"{TYPES}fulfillment_destination.json"),
     *(("2026-08-25", name, use, f"{TYPES}{name}.json")
-      for name in (*CREDENTIALS, "card_payment_instrument") for use in ("request", "response")),
+      for name in ("pan_credential", "network_token_credential") for use in BOTH),
 ]  # fmt: skip
 
 
@@ -240,6 +252,6 @@ def test_the_rest_of_the_library_agrees(release: str, reference: str, use: str, 
 @pytest.mark.parametrize("release", sorted(PUBLISHED))
 def test_extensions_bear_the_published_names(release: str) -> None:
     folder = official(release).folder / "schemas/shopping"
-    suffix = "_resp" if release == "2026-01-11" else ""
+    suffix = "_resp" if release in JANUARY else ""
     files = [folder / f"{stem}{suffix}.json" for stem in EXTENSION_FILES.values()]
     assert {json.loads(path.read_text())["name"] for path in files} == ours().extensions(release)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.ucp.schema_layout import SCHEMAS
+from tests.ucp.schema_layout import RELEASES, SCHEMAS
 from ucp_server.ucp.schema import Schemas
 
 RELEASE = "2026-01-11"
@@ -288,7 +288,7 @@ REPLIES: list[tuple[str, str, Body]] = [
 
 @pytest.fixture(scope="module")
 def schemas() -> Schemas:
-    return Schemas(SCHEMAS, ["2026-01-11", "2026-08-25"])
+    return Schemas(SCHEMAS, RELEASES)
 
 
 @pytest.mark.parametrize(("operation", "shows", "body"), REQUESTS)

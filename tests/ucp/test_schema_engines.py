@@ -7,13 +7,12 @@ import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 
 from tests.ucp.schema_damage import damaged, examples
-from tests.ucp.schema_layout import SCHEMAS
+from tests.ucp.schema_layout import RELEASES, SCHEMAS
 from tests.ucp.schema_normal import normal
 from tests.ucp.test_schema_bodies import ALL, REPLIES, REQUESTS
 from ucp_server.asgi.checker import Checker
 from ucp_server.ucp.schema import BODIES, Direction, Schemas
 
-RELEASES = ["2026-01-11", "2026-08-25"]
 FORMATS = FormatChecker(["date-time", "uri"])
 # One operation of each kind of body; the replies of the five are one document.
 KINDS = {body: operation for operation, body in reversed(BODIES.items())}.values()

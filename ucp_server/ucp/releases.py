@@ -233,8 +233,8 @@ ROWS: Final = MappingProxyType({row.version: row for row in RELEASES})
 SERVED: Final = ("2026-01-11",)
 
 
-# The folders of schemas that are read: the newest holds the full set, the others what differs.
-WITH_SCHEMAS: Final = tuple(dict.fromkeys((*SERVED, RELEASES[-1].version)))
+# The folders of schemas that are read, also of a release not served: an older one builds upon it.
+WITH_SCHEMAS: Final = tuple(row.version for row in RELEASES)
 
 
 def served(version: str) -> Release | None:
