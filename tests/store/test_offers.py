@@ -78,6 +78,9 @@ async def offers(pool: Pool) -> PostgresOffers:
         (OfferQuery(text="plan -large"), ["small"]),
         (OfferQuery(text="broadband harbour"), ["line"]),
         (OfferQuery(text="' ; drop table offers; --"), []),
+        (OfferQuery(text="pl\0an"), []),
+        (OfferQuery(vertical="sim\0"), []),
+        (OfferQuery(provider="\0"), []),
     ],
 )
 async def test_search(offers: PostgresOffers, query: OfferQuery, found: list[str]):

@@ -58,6 +58,10 @@ class PostgresOffers:
         self._pool = pool
 
     async def search(self, query: OfferQuery) -> Sequence[Offer]:
+        words = (query.vertical, query.provider, query.text)
+        if any("\0" in word for word in words if word is not None):
+            # No text in Postgres holds one, and it does not even look for it.
+            return []
         asked: tuple[object, ...] = (
             query.vertical,
             query.provider,
