@@ -72,7 +72,7 @@ def ucp(house: House, engine: Engine, hosts: Hosts) -> Binding:
             listed=_listed(settings),
             unlisted_are_served=settings.unlisted_platforms == "open",
         ),
-        authentication=Authentication(house.pool),
+        authentication=Authentication(house.pool, orders_are_open=settings.relaxed.unlisted_platforms_open),
         replies=house.replies,
         keys=house.keys,
         currencies={name: merchant.currency for name, merchant in settings.merchant.items()},

@@ -34,7 +34,8 @@ class Relaxations(msgspec.Struct, frozen=True, kw_only=True):
         bool, Meta(description="https://platform.example/profile is known without being fetched")
     ] = False
     unlisted_platforms_open: Annotated[
-        bool, Meta(description="platforms that are not configured may buy without a key")
+        bool,
+        Meta(description="platforms that are not configured may buy and see their orders without a key"),
     ] = False
     intersection_skipped: Annotated[
         bool, Meta(description="capabilities are not cut down to what the platform lists")

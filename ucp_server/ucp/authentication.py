@@ -27,14 +27,21 @@ _CERTIFICATE_BYTES_MAX: Final = 16 * 1024
 
 
 class Authentication:
-    """Checks a caller as its merchant configured it; open where nothing is configured."""
+    """Checks a caller as its merchant configured it; open where nothing is configured.
 
-    def __init__(self, pool: Pool) -> None:
+    ``orders_are_open`` where a platform is shown its orders without having to prove itself.
+    """
+
+    def __init__(self, pool: Pool, *, orders_are_open: bool = False) -> None:
         self._pool = pool
+        self._orders_are_open = orders_are_open
 
     async def check(self, incoming: Incoming, caller: Caller) -> None:
         """Raises `Unauthenticated` or `Forbidden`; nothing where the caller may go on."""
         listed = caller.listed
+        # T3:D/order#Get Order, "Authorization": a name alone is nobody's proof.
+        if incoming.operation == "get_order" and not self._orders_are_open and not _proves(listed):
+            raise Unauthenticated("Orders are shown to platforms that prove who they are.")
         if listed is None:
             return
         if listed.auth == "api_key":
@@ -59,6 +66,10 @@ class Authentication:
             raise Unauthenticated("The X-API-Key is not known.")
         if principal != listed.profile_url:
             raise Forbidden("The X-API-Key belongs to another platform than UCP-Agent names.")
+
+
+def _proves(listed: Listed | None) -> bool:
+    return listed is not None and listed.auth != "open"
 
 
 def _check_certificate(certificate: bytes | None, listed: Listed) -> None:

@@ -25,7 +25,7 @@ from ucp_server.ucp.operations import Operations
 from ucp_server.ucp.profile import profile_reply, render_profile
 from ucp_server.ucp.releases import SERVED, Release, served
 from ucp_server.ucp.replies import Replies
-from ucp_server.ucp.rest import Endpoint, checkout_routes, read_incoming, route
+from ucp_server.ucp.rest import Endpoint, operation_routes, read_incoming, route
 from ucp_server.ucp.signing_keys import SigningKeys
 from ucp_server.ucp.suite_orders import SuiteOrders
 
@@ -71,7 +71,6 @@ class Binding:
     def suite_orders(self) -> SuiteOrders:
         return SuiteOrders(
             operations=self.operations,
-            engine=self.engine,
             orders=self.orders,
             replies=self.replies,
             simulation_secret=self.simulation_secret,
@@ -81,7 +80,7 @@ class Binding:
         """All routes of all releases that are served, and those that the mode adds."""
         releases = [release for release in map(served, SERVED) if release is not None]
         # Routes are tried one after the other, so those that are used most come first.
-        routes = [each for release in releases for each in checkout_routes(release, self._operation)]
+        routes = [each for release in releases for each in operation_routes(release, self._operation)]
         routes += [Route(_PROFILE, self._profile(None), methods=["GET"]), *self._extra_routes("", None)]
         for release in releases:
             site = f"/ucp/{release.version}"
@@ -111,9 +110,9 @@ class Binding:
         """What is no part of the protocol, under the site of a release and under the root."""
         perform = self.suite_orders.perform
         if self.relaxed.orders_over_http:
-            path = f"{site}/orders/{{id}}"
-            operations = {"GET": "get_order", "PUT": "update_order"}
-            yield route(path, {m: self._endpoint(name, release, perform) for m, name in operations.items()})
+            get = self._endpoint("get_order", release, self.operations.perform)
+            put = self._endpoint("update_order", release, perform)
+            yield route(f"{site}/orders/{{id}}", {"GET": get, "PUT": put})
         if self.relaxed.shipping_simulated:
             path = f"{site}/testing/simulate-shipping/{{id}}"
             yield Route(path, self._endpoint("simulate_shipping", release, perform), methods=["POST"])

@@ -17,6 +17,7 @@ from ucp_server.domain.errors import (
     InvalidRequest,
     KeyInFlight,
     KeyReused,
+    OrderNotFound,
     ProblemRefused,
     Refusal,
     ReplyExpired,
@@ -35,7 +36,7 @@ from ucp_server.modes import Relaxations
 from ucp_server.ucp.authentication import Authentication
 from ucp_server.ucp.checkout import decode_complete, decode_create, decode_update
 from ucp_server.ucp.errors import told_as_problems
-from ucp_server.ucp.ids import decode_checkout_id
+from ucp_server.ucp.ids import decode_checkout_id, decode_order_id
 from ucp_server.ucp.incoming import Incoming
 from ucp_server.ucp.keys import body_to_compare, read_key
 from ucp_server.ucp.negotiation import Negotiated, Negotiation
@@ -54,7 +55,7 @@ _ADDED: Final = ((FULFILLMENT, "fulfillment"), (DISCOUNT, "discounts"))
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Operations:
-    """The operations on checkouts over one engine. ``secret`` keys the fingerprints."""
+    """The operations over one engine. ``secret`` keys the fingerprints."""
 
     engine: Engine
     negotiation: Negotiation
@@ -88,6 +89,9 @@ class Operations:
 
     async def _perform(self, incoming: Incoming, negotiated: Negotiated) -> Reply:
         scope = Scope(merchant_id=incoming.shop.merchant_id, platform_id=negotiated.platform.id)
+        if incoming.operation == "get_order":
+            order = await self.engine.read_order(scope, order_in_path(incoming))
+            return self.replies.order_reply(negotiated.release, incoming.shop.site, order)
         checkout_id = _target(incoming)
         terms = Terms(
             merchant_id=scope.merchant_id,
@@ -217,6 +221,14 @@ def _target(incoming: Incoming) -> str:
     if checkout_id is None:
         raise CheckoutNotFound(incoming.target)
     return checkout_id
+
+
+def order_in_path(incoming: Incoming) -> str:
+    """The order in the path; what never was an id of ours is unknown like any other."""
+    order_id = decode_order_id(incoming.target)
+    if order_id is None:
+        raise OrderNotFound(incoming.target)
+    return order_id
 
 
 def _code(refusal: Refusal) -> str:

@@ -27,11 +27,14 @@ CHECKOUT_ROUTES: Final = (
     ("/checkout-sessions/{id}/complete", "POST", "complete_checkout"),
     ("/checkout-sessions/{id}/cancel", "POST", "cancel_checkout"),
 )
+# T3:V/rest.openapi.json; for releases that have it.
+ORDER_ROUTES: Final = (("/orders/{id}", "GET", "get_order"),)
 
 
-def checkout_routes(release: Release, endpoint_for: EndpointFor) -> Iterable[Route]:
-    """The operations on checkouts under the endpoint of ``release``."""
-    for path, rows in groupby(CHECKOUT_ROUTES, key=itemgetter(0)):
+def operation_routes(release: Release, endpoint_for: EndpointFor) -> Iterable[Route]:
+    """The operations under the endpoint of ``release``."""
+    routes = CHECKOUT_ROUTES + ORDER_ROUTES if release.serves_orders else CHECKOUT_ROUTES
+    for path, rows in groupby(routes, key=itemgetter(0)):
         endpoints = {method: endpoint_for(operation, release) for _, method, operation in rows}
         yield route(f"/ucp/{release.version}{path}", endpoints)
 

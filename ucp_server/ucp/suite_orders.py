@@ -1,6 +1,6 @@
 """Orders outside the protocol, for the official suite and for local tries (digest 11.C, C8 and C9).
 
-Which of these exist is a matter of the mode; no release of January has an operation on orders.
+Which of these exist is a matter of the mode. No release has an operation that changes an order.
 """
 
 import hmac
@@ -12,14 +12,12 @@ import msgspec
 
 from ucp_server.asgi.documents import BadDocument, decode
 from ucp_server.asgi.reply import Reply
-from ucp_server.domain.errors import AdjustmentRefused, OrderNotFound, Refusal
+from ucp_server.domain.errors import AdjustmentRefused, Refusal
 from ucp_server.domain.order import Adjustment, AdjustmentType, EventType, FulfillmentEvent, Quantity
 from ucp_server.engine.commands import Scope
 from ucp_server.engine.orders import Orders, Parcel
-from ucp_server.engine.runner import Engine
-from ucp_server.ucp.ids import decode_order_id
 from ucp_server.ucp.incoming import Incoming
-from ucp_server.ucp.operations import Operations
+from ucp_server.ucp.operations import Operations, order_in_path
 from ucp_server.ucp.refusals import BodyUnreadable, Forbidden
 from ucp_server.ucp.replies import Replies
 
@@ -66,13 +64,12 @@ class SuiteOrders:
     """``simulation_secret`` of None refuses every simulation."""
 
     operations: Operations
-    engine: Engine
     orders: Orders
     replies: Replies
     simulation_secret: bytes | None
 
     async def perform(self, incoming: Incoming) -> Reply:
-        """Read, overwrite or ship an order and answer with it."""
+        """Overwrite or ship an order and answer with it."""
         incoming.facts["protocol"], incoming.facts["operation"] = "ucp", incoming.operation
         try:
             return await self._perform(incoming)
@@ -83,31 +80,21 @@ class SuiteOrders:
     async def _perform(self, incoming: Incoming) -> Reply:
         if incoming.operation == "simulate_shipping":
             self._check_secret(incoming)
-            merchant_id, order_id = incoming.shop.merchant_id, _order_id(incoming)
+            merchant_id, order_id = incoming.shop.merchant_id, order_in_path(incoming)
             order = await self.orders.ship(merchant_id, order_id, Parcel())
             return self.replies.order_reply(incoming.endpoint, incoming.shop.site, order)
         negotiated = await self.operations.admit(incoming)
         scope = Scope(merchant_id=incoming.shop.merchant_id, platform_id=negotiated.platform.id)
-        if incoming.operation == "get_order":
-            order = await self.engine.read_order(scope, _order_id(incoming))
-        else:
-            events, adjustments = decode_order(incoming.raw)
-            order = await self.orders.replace_events_and_adjustments(
-                scope, _order_id(incoming), events, adjustments
-            )
+        events, adjustments = decode_order(incoming.raw)
+        order = await self.orders.replace_events_and_adjustments(
+            scope, order_in_path(incoming), events, adjustments
+        )
         return self.replies.order_reply(negotiated.release, incoming.shop.site, order)
 
     def _check_secret(self, incoming: Incoming) -> None:
         told = incoming.headers.get("simulation-secret", "").encode("utf-8", "surrogateescape")
         if self.simulation_secret is None or not hmac.compare_digest(told, self.simulation_secret):
             raise Forbidden("Simulation-Secret is missing or wrong.")
-
-
-def _order_id(incoming: Incoming) -> str:
-    order_id = decode_order_id(incoming.target)
-    if order_id is None:
-        raise OrderNotFound(incoming.target)
-    return order_id
 
 
 def decode_order(raw: bytes) -> tuple[tuple[FulfillmentEvent, ...], tuple[Adjustment, ...]]:
