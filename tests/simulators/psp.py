@@ -140,7 +140,11 @@ class Psp:
         if trouble.endswith("_before"):
             return await _strike(request, trouble)
         (self.cards / Path(reference).name).unlink(missing_ok=True)
-        return web.json_response({}) if trouble == "none" else await _strike(request, trouble)
+        return (
+            web.json_response({"status": "forgotten"})
+            if trouble == "none"
+            else await _strike(request, trouble)
+        )
 
     async def challenge(self, request: web.Request) -> web.StreamResponse:
         reference = request.match_info["reference"]

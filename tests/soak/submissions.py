@@ -208,11 +208,14 @@ class Run:
     # --- the end ---
 
     async def _hurry(self) -> None:
-        while self.is_quick:
+        """At the end every run: a capture that failed five times would rest for an hour."""
+        while True:
             await asyncio.sleep(_HURRY_EVERY_S)
             async with self.pool.connection() as connection:
-                await connection.execute(_JOBS_DUE)
-                await connection.execute(_ATTEMPTS_DUE)
+                if self.is_quick or self.is_over:
+                    await connection.execute(_JOBS_DUE)
+                if self.is_quick:
+                    await connection.execute(_ATTEMPTS_DUE)
 
     async def _all_ended(self) -> bool:
         wanted = sum(self.stage.pays(n) != REFUSED for n in range(self.stage.number))

@@ -68,6 +68,10 @@ class _Kept(msgspec.Struct):
     display: dict[str, str | int] = {}
 
 
+class _Forgotten(msgspec.Struct):
+    status: Literal["forgotten"]
+
+
 # Of a card only these leave, whatever else a caller sent along.
 _OF_CARD = ("number", "expiry_month", "expiry_year", "cvc", "name")
 
@@ -166,12 +170,12 @@ class HttpPayment:
                 return Unknown("The payment provider gave no readable answer.")
 
     async def forget(self, merchant_id: str, reference: str) -> None:
-        """Raises where the provider does not confirm; one that does not know the card does."""
-        status, _ = await self._call(
+        """Only a plain answer confirms it; a provider confirms what it does not know, too."""
+        status, content = await self._call(
             "POST", "vault/forget", {"reference": reference, "merchant": merchant_id}
         )
-        if status not in {200, 204, 404}:
-            raise ConnectionError(f"the payment provider answered {status}")
+        if _read(status, content, _Forgotten) is None:
+            raise ConnectionError(f"the payment provider answered {status}, and does not confirm")
 
     def on_page(self, merchant_id: str, total: Money) -> tuple[Instrument, Credential] | None:
         """On account, where the merchant has arranged that; else the provider needs its own fields."""
