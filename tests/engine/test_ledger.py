@@ -472,19 +472,24 @@ async def test_a_conversion_is_ruled_along_its_table(front: Shopfront):
     ledger = front.ledger
     reported = await ledger.report("shop", recommendation.session_id, "their-1", PRICE)
     with pytest.raises(RulingRefused):
-        await ledger.settle("shop", reported.id)
-    assert (await ledger.validate("shop", reported.id)).state is ConversionState.VALIDATED
-    assert (await ledger.validate("shop", reported.id)).entries == 2
-    assert (await ledger.dispute("shop", reported.id, "not ours")).state is ConversionState.DISPUTED
-    assert (await ledger.resolve("shop", reported.id)).state is ConversionState.RESOLVED
-    assert (await ledger.settle("shop", reported.id)).state is ConversionState.SETTLED
-    assert (await ledger.claw_back("shop", reported.id)).state is ConversionState.CLAWED_BACK
-    for ruling in (ledger.validate, ledger.dispute, ledger.settle, ledger.resolve):
+        await ledger.rule("shop", reported.id, ConversionState.SETTLED)
+    for state, text in (
+        (ConversionState.VALIDATED, None),
+        (ConversionState.VALIDATED, None),
+        (ConversionState.DISPUTED, "not ours"),
+        (ConversionState.RESOLVED, None),
+        (ConversionState.SETTLED, None),
+        (ConversionState.CLAWED_BACK, None),
+    ):
+        assert (await ledger.rule("shop", reported.id, state, text)).state is state
+    # The repeat added nothing.
+    assert (await ledger.conversion("shop", reported.id)).entries == 6
+    for state in set(ConversionState) - {ConversionState.CLAWED_BACK}:
         with pytest.raises(RulingRefused):
-            await ruling("shop", reported.id)
+            await ledger.rule("shop", reported.id, state)
     for merchant_id, conversion_id in (("other", reported.id), ("shop", new_id()), ("shop", "x")):
         with pytest.raises(ConversionNotFound):
-            await ledger.claw_back(merchant_id, conversion_id)
+            await ledger.rule(merchant_id, conversion_id, ConversionState.CLAWED_BACK)
 
 
 @dataclass
@@ -504,8 +509,8 @@ async def test_a_ruling_at_the_moment_at_which_time_rules_is_one_that_holds(fron
     assert reported.valid_from is not None
     clock = Hasty(reported.valid_from - timedelta(days=1, seconds=1))
     ledger = Ledger(dataclasses.replace(front.setup, clock=clock), front.codes)
-    assert (await ledger.validate("shop", reported.id)).state is ConversionState.VALIDATED
-    assert (await ledger.settle("shop", reported.id)).state is ConversionState.SETTLED
+    for state in (ConversionState.VALIDATED, ConversionState.SETTLED):
+        assert (await ledger.rule("shop", reported.id, state)).state is state
 
 
 # --- append-only ---

@@ -270,30 +270,13 @@ class Ledger:
 
     # --- rulings: somebody decides ---
 
-    async def validate(self, merchant_id: str, conversion_id: str, text: str | None = None) -> Conversion:
-        """The merchant says that the sale holds, before its time. Raises as `rule`."""
-        return await self.rule(merchant_id, conversion_id, ConversionState.VALIDATED, text)
-
-    async def settle(self, merchant_id: str, conversion_id: str, text: str | None = None) -> Conversion:
-        """The commission was paid out. Raises as `rule`."""
-        return await self.rule(merchant_id, conversion_id, ConversionState.SETTLED, text)
-
-    async def claw_back(self, merchant_id: str, conversion_id: str, text: str | None = None) -> Conversion:
-        """The sale came to nothing. Raises as `rule`."""
-        return await self.rule(merchant_id, conversion_id, ConversionState.CLAWED_BACK, text)
-
-    async def dispute(self, merchant_id: str, conversion_id: str, text: str | None = None) -> Conversion:
-        """Somebody contests it. Raises as `rule`."""
-        return await self.rule(merchant_id, conversion_id, ConversionState.DISPUTED, text)
-
-    async def resolve(self, merchant_id: str, conversion_id: str, text: str | None = None) -> Conversion:
-        """A contested sale holds; where it does not, `claw_back`. Raises as `rule`."""
-        return await self.rule(merchant_id, conversion_id, ConversionState.RESOLVED, text)
-
     async def rule(
         self, merchant_id: str, conversion_id: str, state: ConversionState, text: str | None = None
     ) -> Conversion:
-        """Safe to repeat. Raises ConversionNotFound, RulingRefused, RevisionConflict."""
+        """Make the conversion ``state``, if it may become that; ``text`` is the reason given.
+
+        Safe to repeat. Raises ConversionNotFound, RulingRefused, RevisionConflict.
+        """
         for _ in range(APPENDS_TRIED_MAX):
             # Written down with the very time that was judged by: a sale may become valid meanwhile.
             at = self._setup.clock.now()

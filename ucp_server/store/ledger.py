@@ -56,14 +56,11 @@ async def load_conversion(db: Read, merchant_id: str, conversion_id: str) -> lis
 
 LOAD_CONVERSIONS_OF_SESSION: Final = """
 select document from ledger
-where session_id = $1 and ($2::text is null or merchant_id = $2)
-order by merchant_id, conversion_id, sequence limit $3
+where session_id = $1 order by merchant_id, conversion_id, sequence limit $2
 """
 
 
-async def load_conversions_of_session(
-    db: Read, session_id: str, *, merchant_id: str | None = None
-) -> list[LedgerEntry]:
+async def load_conversions_of_session(db: Read, session_id: str) -> list[LedgerEntry]:
     """The entries of a search's conversions: one conversion after the other, each in its order."""
-    rows = await db.fetch(LOAD_CONVERSIONS_OF_SESSION, session_id, merchant_id, ENTRIES_MAX)
+    rows = await db.fetch(LOAD_CONVERSIONS_OF_SESSION, session_id, ENTRIES_MAX)
     return [decode_ledger_entry(row[0]) for row in rows]

@@ -29,12 +29,12 @@ async def insert_session(tx: Tx, session: SearchSession) -> None:
 
 LOAD_SESSION: Final = """
 select document from search_sessions
-where merchant_id = $1 and id = $2 and ($3::text is null or agent_id = $3)
+where merchant_id = $1 and id = $2 and agent_id = $3
 """
 
 
-async def load_session(db: Read, session_id: str, *, agent_id: str | None) -> SearchSession | None:
-    """With an ``agent_id`` only when the search is that agent's."""
+async def load_session(db: Read, session_id: str, *, agent_id: str) -> SearchSession | None:
+    """None also for the search of another agent."""
     document = await db.fetchval(LOAD_SESSION, NETWORK, session_id, agent_id)
     return decode_search_session(document) if isinstance(document, bytes) else None
 
