@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from ucp_server.agent.shop import Offer, Shop, ShopError, card
+from ucp_server.agent.shop import Shop, ShopError
+from ucp_server.agent.speech import RELEASES, Offer, complete
 
 PROFILE = {
     "ucp": {
@@ -104,7 +105,12 @@ async def test_every_change_has_a_key_of_its_own_and_a_look_has_none() -> None:
     [
         (
             told({"ucp": {"version": "2026-04-08", "services": {"dev.ucp.shopping": []}}}),
-            "not one of release",
+            "none that is known",
+        ),
+        (told({"ucp": {"version": "2099-01-01"}}), "none that is known"),
+        (
+            told({"ucp": {"status": "error"}, "messages": [{"content": "Not here."}]}),
+            "answered 200: Not here.",
         ),
         (told([]), "answered 200: no reason given"),
         (told({"messages": [{"content": "Sold"}, 7, {"content": "out."}]}, 400), "answered 400: Sold out."),
@@ -148,5 +154,32 @@ async def test_a_shop_that_is_not_there_is_told() -> None:
 
 
 def test_a_card_goes_to_the_handler_with_its_token() -> None:
-    paid = card("mock", "success_token")
-    assert (paid["handler_id"], paid["credential"]["token"]) == ("mock", "success_token")
+    for release in RELEASES:
+        body = complete(release, "mock", "success_token")
+        paid = body["payment_data"] if release == RELEASES[0] else body["payment"]["instruments"][0]
+        assert (paid["handler_id"], paid["credential"]["token"]) == ("mock", "success_token")
+
+
+async def test_another_release_is_found_in_its_leaf() -> None:
+    leaf = {
+        "ucp": {
+            "version": "2026-04-08",
+            "services": {"dev.ucp.shopping": [{"transport": "rest", "endpoint": "{origin}/later"}]},
+            "capabilities": {"dev.ucp.shopping.checkout": [{"version": "2026-04-08"}]},
+            "payment_handlers": {"com.example.pay": [{"id": "pay"}]},
+        },
+        "signing_keys": [{"kid": "2"}],
+    }
+    listed = {"2026-04-08": "{origin}/leaf", "2026-01-11": 7}
+    root = {"ucp": {**leaf["ucp"], "version": "2026-08-25", "supported_versions": listed}, "keys": []}
+
+    def answer(request: web.Request) -> web.Response:
+        return told(leaf if request.path == "/leaf" else root)(request)
+
+    async with dealing(Merchant(answer)) as shop:
+        offer = await shop.discover("2026-04-08")
+        assert (offer.release, offer.handlers, offer.keys) == ("2026-04-08", ("pay",), ({"kid": "2"},))
+        assert (await shop.discover()).release == "2026-08-25"
+        for missing in ("2026-01-11", "2026-01-23"):
+            with pytest.raises(ShopError, match=f"lists no {missing}"):
+                await shop.discover(missing)

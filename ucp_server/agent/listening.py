@@ -2,36 +2,33 @@
 
 import asyncio
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Final, Self
 
 import msgspec
 from aiohttp import web
 
+from ucp_server.agent.speech import RELEASES, profile
+
 # The largest order event an agent accepts; a full order of a hundred lines is about 60 kB.
 _EVENT_BYTES_MAX: Final = 1024 * 1024
 
-# Name below ``dev.ucp.shopping`` and page below the specification's address.
-CAPABILITIES: Final = (
-    ("checkout", "checkout"),
-    ("fulfillment", "fulfillment"),
-    ("discount", "discount"),
-    ("buyer_consent", "buyer-consent"),
-    ("order", "order"),
-)
-
 
 class Event(msgspec.Struct, frozen=True):
-    """An order event as it came: headers in lower case, the body's bytes untouched."""
+    """An order event as it came: where to, headers in lower case, the body's bytes untouched."""
 
+    url: str
     headers: dict[str, str]
     body: bytes
 
 
 class Listening:
-    """Serves ``profile_url`` and collects events while it is open."""
+    """Serves ``profile_url`` and collects events while it is open.
 
-    def __init__(self, release: str) -> None:
-        self._release = release
+    ``release`` is what the profile is of: the newest, until the agent knows what the shop speaks.
+    """
+
+    def __init__(self) -> None:
+        self.release = RELEASES[-1]
         self._events: asyncio.Queue[Event] = asyncio.Queue(maxsize=100)
         self._runner: web.AppRunner | None = None
         self.origin = ""
@@ -66,10 +63,11 @@ class Listening:
             return None
 
     async def _profile(self, _request: web.Request) -> web.Response:
-        return web.json_response(profile(self._release, f"{self.origin}/events"))
+        return web.json_response(profile(self.release, f"{self.origin}/events"))
 
     async def _event(self, request: web.Request) -> web.Response:
         event = Event(
+            url=f"{self.origin}{request.path_qs}",
             headers={name.lower(): text for name, text in request.headers.items()},
             body=await request.read(),
         )
@@ -77,27 +75,3 @@ class Listening:
             return web.Response(status=503)
         self._events.put_nowait(event)
         return web.Response(status=200)
-
-
-def profile(release: str, webhook_url: str) -> dict[str, Any]:
-    """A platform profile of 2026-01-11: capabilities as a list (digest 2.1)."""
-    return {
-        "ucp": {
-            "version": release,
-            "capabilities": [_capability(name, page, release, webhook_url) for name, page in CAPABILITIES],
-        }
-    }
-
-
-def _capability(name: str, page: str, release: str, webhook_url: str) -> dict[str, Any]:
-    entry: dict[str, Any] = {
-        "name": f"dev.ucp.shopping.{name}",
-        "version": release,
-        "spec": f"https://ucp.dev/specification/{page}",
-        "schema": f"https://ucp.dev/schemas/shopping/{name}.json",
-    }
-    if name == "order":
-        entry["config"] = {"webhook_url": webhook_url}
-    elif name != "checkout":
-        entry["extends"] = "dev.ucp.shopping.checkout"
-    return entry

@@ -2,15 +2,15 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 import msgspec
-from joserfc import jws
-from joserfc.errors import JoseError
-from joserfc.jwk import ECKey
 
-from ucp_server.agent.listening import Event, Listening
-from ucp_server.agent.shop import Offer, Shop, ShopError, Wire, card, read_json
+from ucp_server.agent import speech
+from ucp_server.agent.listening import Listening
+from ucp_server.agent.shop import Shop, ShopError, Wire, read_json
+from ucp_server.agent.signatures import is_the_shop_s
+from ucp_server.agent.speech import Offer
 from ucp_server.domain.money import Money, decimal_text
 
 Say = Callable[[str, str], None]
@@ -31,22 +31,29 @@ ADDRESS: Final = {
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """What to buy, and how: ``wait_s`` is for the buyer when the shop asks for one."""
+    """What to buy, and how: ``wait_s`` is for the buyer when the shop asks for one.
+
+    ``release`` is the one to speak; without it that of the shop's first profile.
+    """
 
     item_id: str
     token: str
     quantity: int = 1
     code: str | None = None
     wait_s: float = 0.0
+    release: str | None = None
 
 
 async def purchase(shop: Shop, plan: Plan, say: Say, listening: Listening | None) -> Wire:
     """Buy and return the last checkout; raises `ShopError` with the reason when the shop says no."""
-    offer = await shop.discover()
+    offer = await shop.discover(plan.release)
+    if listening is not None:
+        listening.release = offer.release
     say("discover", f"UCP {offer.release} at {offer.endpoint}")
     say("", f"can: {', '.join(name.rsplit('.', 1)[-1] for name in offer.capabilities)}")
     say("", f"takes: {', '.join(offer.handlers) or 'nothing that an agent can use'}")
-    checkout = await shop.create(offer, _create_body(plan))
+    line = {"item": {"id": plan.item_id}, "quantity": plan.quantity}
+    checkout = await shop.create(offer, speech.create(offer.release, [line], BUYER, "EUR"))
     say("create", f"{checkout['id']} is {checkout['status']}")
     _tell_bill(checkout, say)
     checkout = await _fill(shop, offer, plan, checkout, say)
@@ -55,51 +62,32 @@ async def purchase(shop: Shop, plan: Plan, say: Say, listening: Listening | None
     if checkout["status"] == "requires_escalation":
         return await _hand_over(shop, offer, plan, checkout, say)
     if checkout["status"] != "completed":
-        raise ShopError("The order was not placed: " + (_messages(checkout) or checkout["status"]))
+        raise ShopError("The order was not placed: " + (speech.errors(checkout) or checkout["status"]))
     _tell_order(checkout, say)
     if listening is not None:
         await _follow(offer, listening, say)
     return checkout
 
 
-def _create_body(plan: Plan) -> Wire:
-    line = {"item": {"id": plan.item_id}, "quantity": plan.quantity}
-    return {"line_items": [line], "currency": "EUR", "buyer": BUYER, "payment": {}}
-
-
 async def _fill(shop: Shop, offer: Offer, plan: Plan, checkout: Wire, say: Say) -> Wire:
     """Give the shop what it asks for: where to send it, how, and a discount code if there is one."""
     for _ in range(_UPDATES_MAX):
-        fulfillment, said = next_fulfillment(checkout)
+        fulfillment, said = next_fulfillment(offer.release, checkout)
         discounts = None if plan.code is None else {"codes": [plan.code]}
         if fulfillment is None and (discounts is None or "discounts" in checkout):
             break
-        body = _update_body(checkout, fulfillment, discounts)
+        body = speech.update(offer.release, checkout, BUYER)
+        if fulfillment is not None or "fulfillment" in checkout:
+            body["fulfillment"] = fulfillment or checkout["fulfillment"]
+        if discounts is not None:
+            body["discounts"] = discounts
         checkout = await shop.update(offer, checkout["id"], body)
         say("update", f"{said or 'discount code ' + str(plan.code)}: {checkout['status']}")
         _tell_bill(checkout, say)
     return checkout
 
 
-def _update_body(checkout: Wire, fulfillment: Wire | None, discounts: Wire | None) -> Wire:
-    body: Wire = {
-        "id": checkout["id"],
-        "currency": checkout["currency"],
-        "line_items": [
-            {"id": line["id"], "item": {"id": line["item"]["id"]}, "quantity": line["quantity"]}
-            for line in checkout["line_items"]
-        ],
-        "buyer": BUYER,
-        "payment": {},
-    }
-    if fulfillment is not None or "fulfillment" in checkout:
-        body["fulfillment"] = fulfillment or checkout["fulfillment"]
-    if discounts is not None:
-        body["discounts"] = discounts
-    return body
-
-
-def next_fulfillment(checkout: Wire) -> tuple[Wire | None, str]:
+def next_fulfillment(release: str, checkout: Wire) -> tuple[Wire | None, str]:
     """The next thing the first method lacks: an address, then the cheapest option."""
     methods = checkout.get("fulfillment", {}).get("methods") or []
     if not methods:
@@ -110,7 +98,8 @@ def next_fulfillment(checkout: Wire) -> tuple[Wire | None, str]:
     if method.get("selected_destination_id") and not open_groups:
         return None, ""
     wanted: Wire = {"id": method["id"], "type": "shipping", "line_item_ids": method["line_item_ids"]}
-    wanted |= {"destinations": [ADDRESS], "selected_destination_id": ADDRESS["id"]}
+    home = speech.destination(release, ADDRESS)
+    wanted |= {"destinations": [home], "selected_destination_id": ADDRESS["id"]}
     if not open_groups:
         return {"methods": [wanted]}, f"send it to {ADDRESS['address_locality']}"
     chosen = {group["id"]: min(group["options"], key=_price) for group in open_groups}
@@ -124,11 +113,11 @@ def _price(option: Wire) -> int:
 
 async def _complete(shop: Shop, offer: Offer, plan: Plan, checkout: Wire, say: Say) -> Wire:
     """The checkout after an attempt to pay, whatever became of it."""
-    handlers = [entry["id"] for entry in checkout.get("payment", {}).get("handlers", ())]
+    handlers = speech.handlers(offer.release, checkout)
     if not handlers:
         raise ShopError("The shop offers no way to pay for this cart.")
     handler = next((h for h in handlers if "mock" in h), handlers[0])
-    body = {"payment_data": card(handler, plan.token)}
+    body = speech.complete(offer.release, handler, plan.token)
     done = await shop.complete(offer, checkout["id"], body)
     say("complete", f"paid with {handler}: {done['status']}")
     if done["status"] == "complete_in_progress":
@@ -140,7 +129,7 @@ async def _complete(shop: Shop, offer: Offer, plan: Plan, checkout: Wire, say: S
 
 
 async def _hand_over(shop: Shop, offer: Offer, plan: Plan, checkout: Wire, say: Say) -> Wire:
-    say("hand over", f"the buyer has to act: {_messages(checkout)}")
+    say("hand over", f"the buyer has to act: {speech.errors(checkout)}")
     say("", f"open {checkout['continue_url']}")
     if plan.wait_s <= 0:
         return checkout
@@ -185,26 +174,8 @@ async def _follow(offer: Offer, listening: Listening, say: Say) -> None:
         return
     order = read_json(event.body)
     about = f"order {order.get('id')}" if isinstance(order, dict) else "something that is no order"
-    verdict = "its signature is the shop's" if is_signed_by(offer.keys, event) else "NOT signed by the shop"
+    verdict = "its signature is the shop's" if is_the_shop_s(offer, event) else "NOT signed by the shop"
     say("event", f"{about} arrived; {verdict}")
-
-
-def is_signed_by(keys: tuple[Wire, ...], event: Event) -> bool:
-    """Whether one of ``keys`` made the event's detached JWS over its raw body (RFC 7797)."""
-    token = event.headers.get("request-signature", "")
-    for key in keys:
-        try:
-            public: dict[str, Any] = {name: key[name] for name in ("kty", "crv", "x", "y", "kid")}
-            signed = jws.deserialize_compact(token, ECKey.import_key(public), payload=event.body)
-        except (JoseError, ValueError, KeyError):
-            continue
-        if signed.headers().get("kid") == key["kid"]:
-            return True
-    return False
-
-
-def _messages(checkout: Wire) -> str:
-    return " ".join(m["content"] for m in checkout.get("messages", ()) if m["type"] == "error")
 
 
 def _amount(minor: int, currency: str) -> str:

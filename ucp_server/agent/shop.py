@@ -8,23 +8,13 @@ from uuid import uuid4
 import aiohttp
 import msgspec
 
+from ucp_server.agent.speech import Offer, read_offer
+
 Wire = dict[str, Any]
 
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=30)  # complete may take 10 s and more
 _REPLY_BYTES_MAX: Final = 4 * 1024 * 1024
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
-
-
-def card(handler_id: str, token: str) -> Wire:
-    """The agent's one way to pay, as ``handler_id`` takes it."""
-    return {
-        "id": "instr_agent",
-        "handler_id": handler_id,
-        "type": "card",
-        "brand": "visa",
-        "last_digits": "4242",
-        "credential": {"type": "token", "token": token},
-    }
 
 
 class ShopError(Exception):
@@ -33,16 +23,6 @@ class ShopError(Exception):
     def __init__(self, text: str) -> None:
         super().__init__(text)
         self.text = text
-
-
-class Offer(msgspec.Struct, frozen=True, kw_only=True):
-    """What the profile says: where to call, which release, what can pay."""
-
-    release: str
-    endpoint: str
-    capabilities: tuple[str, ...]
-    handlers: tuple[str, ...]
-    keys: tuple[Wire, ...]
 
 
 class Shop:
@@ -58,20 +38,19 @@ class Shop:
     async def close(self) -> None:
         await self._session.close()
 
-    async def discover(self) -> Offer:
-        """Read ``/.well-known/ucp``; raises `ShopError` when it is no profile of 2026-01-11."""
+    async def discover(self, release: str | None = None) -> Offer:
+        """Read ``/.well-known/ucp``, and the leaf of ``release`` where the root is of another.
+
+        Raises `ShopError` where the shop has no profile of ``release``, or none that we can read.
+        """
         found = await self._send("GET", f"{self._url}/.well-known/ucp", None)
         try:
-            ucp, shopping = found["ucp"], found["ucp"]["services"]["dev.ucp.shopping"]
-            return Offer(
-                release=ucp["version"],
-                endpoint=shopping["rest"]["endpoint"].rstrip("/"),
-                capabilities=tuple(entry["name"] for entry in ucp["capabilities"]),
-                handlers=tuple(entry["id"] for entry in found.get("payment", {}).get("handlers", ())),
-                keys=tuple(found.get("signing_keys", ())),
-            )
-        except (KeyError, TypeError) as error:
-            raise ShopError(f"This profile is not one of release 2026-01-11 (no {error}).") from error
+            ucp = found["ucp"]
+            if release not in (None, ucp["version"]):
+                found = await self._send("GET", _leaf(ucp, str(release)), None)
+            return read_offer(found)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ShopError(f"This profile is none that is known here (no {error}).") from error
 
     async def create(self, offer: Offer, body: Wire) -> Wire:
         return await self._send("POST", f"{offer.endpoint}/checkout-sessions", body)
@@ -111,6 +90,13 @@ async def _content(reply: aiohttp.ClientResponse) -> bytes:
     return content
 
 
+def _leaf(ucp: Wire, release: str) -> str:
+    leaf = ucp.get("supported_versions", {}).get(release)
+    if not isinstance(leaf, str):
+        raise ShopError(f"This shop speaks {ucp['version']} and lists no {release}.")
+    return leaf
+
+
 def read_json(raw: bytes) -> object:
     """What ``raw`` says; None where it is no JSON."""
     try:
@@ -124,9 +110,15 @@ def _understood(method: str, url: str, status: int, raw: bytes) -> Wire:
     document = read_json(raw)
     if document is None:
         raise ShopError(f"{method} {url} answered {status} without readable JSON.")
-    if status not in (200, 201) or not isinstance(document, dict):
+    if status not in (200, 201) or not isinstance(document, dict) or _is_an_error(document):
         raise ShopError(f"{method} {url} answered {status}: {_words(document)}")
     return document
+
+
+def _is_an_error(document: Wire) -> bool:
+    """Since 2026-04-08 what came to nothing is told with status 200."""
+    ucp = document.get("ucp")
+    return isinstance(ucp, dict) and ucp.get("status") == "error"
 
 
 def _words(document: object) -> str:

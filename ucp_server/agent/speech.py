@@ -1,0 +1,149 @@
+"""What the agent writes and reads in each release of UCP it knows, where they differ in form.
+
+Each set names the releases in which something was so; a newer release is in none of them.
+"""
+
+from typing import Any, Final
+
+import msgspec
+
+Wire = dict[str, Any]
+
+RELEASES: Final = ("2026-01-11", "2026-01-23", "2026-04-08", "2026-08-25")
+
+_SERVICE: Final = "dev.ucp.shopping"
+_FIRST: Final = frozenset({"2026-01-11"})
+_JANUARY: Final = frozenset({"2026-01-11", "2026-01-23"})
+_BEFORE_AUGUST: Final = frozenset({"2026-01-11", "2026-01-23", "2026-04-08"})
+
+# Name below ``dev.ucp.shopping`` and page below the specification's address.
+CAPABILITIES: Final = (
+    ("checkout", "checkout"),
+    ("fulfillment", "fulfillment"),
+    ("discount", "discount"),
+    ("buyer_consent", "buyer-consent"),
+    ("order", "order"),
+)
+
+
+class Offer(msgspec.Struct, frozen=True, kw_only=True):
+    """What a shop's profile says: where to call, which release, what can pay."""
+
+    release: str
+    endpoint: str
+    capabilities: tuple[str, ...]
+    handlers: tuple[str, ...]
+    keys: tuple[Wire, ...]
+
+
+# --- profiles ---
+
+
+def profile(release: str, webhook_url: str) -> Wire:
+    """The agent's own profile (digest 2.1)."""
+    entries = {
+        f"{_SERVICE}.{name}": _capability(name, page, release, webhook_url) for name, page in CAPABILITIES
+    }
+    if release in _FIRST:
+        listed = [{"name": name, **entry} for name, entry in entries.items()]
+        return {"ucp": {"version": release, "capabilities": listed}}
+    service = {
+        "version": release,
+        "transport": "rest",
+        "spec": "https://ucp.dev/specification/overview",
+        "schema": "https://ucp.dev/services/shopping/rest.openapi.json",
+    }
+    return {
+        "ucp": {
+            "version": release,
+            "services": {_SERVICE: [service]},
+            "capabilities": {name: [entry] for name, entry in entries.items()},
+            "payment_handlers": {},
+        }
+    }
+
+
+def _capability(name: str, page: str, release: str, webhook_url: str) -> Wire:
+    entry: Wire = {
+        "version": release,
+        "spec": f"https://ucp.dev/specification/{page}",
+        "schema": f"https://ucp.dev/schemas/shopping/{name}.json",
+    }
+    if name == "order":
+        entry["config"] = {"webhook_url": webhook_url}
+    elif name != "checkout":
+        entry["extends"] = f"{_SERVICE}.checkout"
+    return entry
+
+
+def read_offer(found: Wire) -> Offer:
+    """A shop's profile of any release that we know; raises KeyError or TypeError for another."""
+    ucp = found["ucp"]
+    release: str = ucp["version"]
+    if release not in RELEASES:
+        raise KeyError(f"release {release} among those known here")
+    service = ucp["services"][_SERVICE]
+    if release in _FIRST:
+        rest, names = service["rest"], [entry["name"] for entry in ucp["capabilities"]]
+    else:
+        by_transport = {entry["transport"]: entry for entry in service}
+        rest, names = by_transport["rest"], list(ucp["capabilities"])
+    return Offer(
+        release=release,
+        endpoint=rest["endpoint"].rstrip("/"),
+        capabilities=tuple(names),
+        handlers=tuple(handlers(release, found)),
+        keys=tuple(found.get("signing_keys" if release in _BEFORE_AUGUST else "keys", ())),
+    )
+
+
+def handlers(release: str, document: Wire) -> list[str]:
+    """The ids of those that can pay, in a profile or in a checkout."""
+    if release in _FIRST:
+        return [entry["id"] for entry in document.get("payment", {}).get("handlers", ())]
+    by_name = document.get("ucp", {}).get("payment_handlers", {})
+    return [entry["id"] for entries in by_name.values() for entry in entries]
+
+
+# --- bodies ---
+
+
+def create(release: str, line_items: list[Wire], buyer: Wire, currency: str) -> Wire:
+    body: Wire = {"line_items": line_items, "buyer": buyer}
+    if release in _FIRST:
+        body |= {"currency": currency, "payment": {}}
+    return body
+
+
+def update(release: str, checkout: Wire, buyer: Wire) -> Wire:
+    """What the checkout holds already, to be sent once more with what is new."""
+    lines = [
+        {"id": line["id"], "item": {"id": line["item"]["id"]}, "quantity": line["quantity"]}
+        for line in checkout["line_items"]
+    ]
+    body = create(release, lines, buyer, checkout["currency"])
+    return {"id": checkout["id"], **body} if release in _JANUARY else body
+
+
+def destination(release: str, address: Wire) -> Wire:
+    return address if release in _BEFORE_AUGUST else {"type": "shipping_address", **address}
+
+
+def complete(release: str, handler_id: str, token: str) -> Wire:
+    """The agent's one way to pay: a card, as ``handler_id`` takes it."""
+    shown = {"brand": "visa", "last_digits": "4242"}
+    instrument: Wire = {"id": "instr_agent", "handler_id": handler_id, "type": "card"}
+    credential = {"type": "token", "token": token}
+    if release in _FIRST:
+        return {"payment_data": {**instrument, **shown, "credential": credential}}
+    return {"payment": {"instruments": [{**instrument, "display": shown, "credential": credential}]}}
+
+
+def is_signed_by_jws(release: str) -> bool:
+    """Whether events carry a detached JWS; since 2026-04-08 it is a signature of RFC 9421."""
+    return release in _JANUARY
+
+
+def errors(checkout: Wire) -> str:
+    """What the errors among its messages say to people."""
+    return " ".join(m["content"] for m in checkout.get("messages", ()) if m["type"] == "error")
