@@ -107,6 +107,21 @@ async def test_a_reader_may_not_write(pool: Pool):
         assert await checked(pool, reader, operation=operation) is Forbidden
 
 
+async def test_an_order_is_shown_to_who_proves_itself(pool: Pool):
+    """A name alone opens a checkout where the merchant says so, and an order nowhere but at home."""
+    by_key = Listed(profile_url=URL, auth="api_key")
+    key = {"x-api-key": await issue(pool, URL)}
+    for stranger in (None, Listed(profile_url=URL, auth="open")):
+        assert await checked(pool, stranger, operation="get_order") is Unauthenticated
+        assert await checked(pool, stranger, operation="get_order", headers=key) is Unauthenticated
+        at_home = Authentication(pool, orders_are_open=True)
+        await at_home.check(incoming(f'profile="{URL}"', operation="get_order"), caller(stranger))
+    assert await checked(pool, by_key, operation="get_order", headers=key) is None
+    assert await checked(pool, by_key, operation="get_order", headers={}) is Unauthenticated
+    with pytest.raises(Unauthenticated):
+        await at_home.check(incoming(f'profile="{URL}"', operation="get_order"), caller(by_key))
+
+
 async def test_a_certificate_is_told_by_its_hash_or_its_subject(pool: Pool):
     fingerprint = hashlib.sha256(DER).hexdigest()
     with_colons = ":".join(fingerprint[i : i + 2] for i in range(0, 64, 2)).upper()
