@@ -98,7 +98,7 @@ async def open_house(settings: Settings, name: str, lines_out: int) -> AsyncIter
                 fetch=fetch,
                 schemas=schemas,
                 keys=SigningKeys(pool, secret_of(settings)),
-                codes=Codes(pool, secret_of(settings), _issuer(settings)),
+                codes=Codes(pool, secret_of(settings), issuer_of(settings)),
                 payments=payments,
                 replies=replies,
                 chipp=chipp,
@@ -121,7 +121,8 @@ def links_of(settings: Settings, merchant: str) -> tuple[Wire, ...]:
     )
 
 
-def _issuer(settings: Settings) -> Issuer:
+def issuer_of(settings: Settings) -> Issuer:
+    """In whose name codes are issued here."""
     return Issuer(name=settings.issuer, prefix=f"aap://{settings.issuer}/v1/")
 
 

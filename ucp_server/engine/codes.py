@@ -164,6 +164,11 @@ class Codes:
             for key in await self._keys()
         )
 
+    async def stored(self) -> list[StoredKey]:
+        """The same keys as they stand in the store; makes none."""
+        async with read(self._pool) as db:
+            return await load_keys(db, merchant_id=NETWORK, retired_for_s=KEPT_AFTER_S)
+
     async def rotate(self, signs_in_s: float = PUBLISHED_BEFORE_S) -> str:
         """Publish a new key, which takes over in ``signs_in_s`` seconds; returns its name."""
         if not await self._keys():
@@ -238,8 +243,7 @@ class Codes:
         if time.monotonic() < self._known_until_s:
             return self._known
         try:
-            async with read(self._pool) as db:
-                stored = await load_keys(db, merchant_id=NETWORK, retired_for_s=KEPT_AFTER_S)
+            stored = await self.stored()
         except StoreUnavailable:
             # What was true half a minute ago is better than no code and no verdict.
             if not self._known:
