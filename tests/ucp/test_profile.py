@@ -3,8 +3,9 @@ import pytest
 
 from ucp_server.ports import HandlerListing
 from ucp_server.resources import folder
+from ucp_server.ucp.incoming import Shop
 from ucp_server.ucp.profile import profile_reply, render_profile
-from ucp_server.ucp.releases import RELEASES, WITH_SCHEMAS, Release
+from ucp_server.ucp.releases import RELEASES, ROWS, SERVED, WITH_SCHEMAS, Release
 from ucp_server.ucp.schema import Schemas
 
 SITE = "https://shop.example"
@@ -51,9 +52,22 @@ def test_the_shape_of_the_newest():
     (service,) = document["ucp"]["services"]["dev.ucp.shopping"]
     assert service["transport"] == "rest"
     assert document["ucp"]["payment_handlers"]["com.example.mock"][0]["id"] == "mock_payment_handler"
-    assert document["ucp"]["supported_versions"] == {"2026-01-11": f"{SITE}/.well-known/ucp/2026-01-11"}
+    others = [version for version in SERVED if version != RELEASES[-1].version]
+    leaves = {version: f"{SITE}/.well-known/ucp/{version}" for version in others}
+    assert document["ucp"]["supported_versions"] == leaves
     assert document["keys"] == [KEY]
     assert "supported_versions" not in rendered(RELEASES[-1], is_root=False)["ucp"]
+
+
+@pytest.mark.parametrize("root", SERVED)
+def test_who_reads_the_profile_that_an_event_names_finds_the_keys(root: str):
+    shop = Shop(merchant_id="demo", site=SITE, root_release=root)
+    for release in map(ROWS.__getitem__, SERVED):
+        at_root = shop.profile_url(release) == f"{SITE}/.well-known/ucp"
+        document = rendered(ROWS[root] if at_root else release, is_root=at_root)
+        assert document[release.keys_member] == [KEY]
+        leaf = rendered(release, is_root=False)
+        assert [name for name in leaf if name.endswith("keys")] == [release.keys_member]
 
 
 def test_caches_are_told_what_they_need():

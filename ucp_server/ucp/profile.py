@@ -13,7 +13,7 @@ import msgspec
 from ucp_server.asgi.reply import JSON, Header, Reply
 from ucp_server.ports import HandlerListing
 from ucp_server.ucp.envelope import listings_by_name, older_listing, put_map
-from ucp_server.ucp.releases import SERVED, SHOPPING, Capability, Release
+from ucp_server.ucp.releases import SERVED, SHOPPING, Capability, Release, served
 
 Wire = dict[str, Any]
 
@@ -50,8 +50,18 @@ def render_profile(
         document["payment"] = {"handlers": [older_listing(listing) for listing in listings]}
     else:
         put_map(release, ucp, "payment_handlers", listings_by_name(listings))
-    document[release.keys_member] = list(keys)
-    return document
+    return document | {member: list(keys) for member in _key_members(release, is_root=is_root)}
+
+
+def _key_members(release: Release, *, is_root: bool) -> tuple[str, ...]:
+    """Where our keys are looked for.
+
+    An event names the root whatever its release (`Shop.profile_url`), and its reader knows the
+    member of its own release alone.
+    """
+    led = [row for row in map(served, SERVED) if row is not None and row.lists_supported_versions]
+    readers = [release, *led] if is_root and release.lists_supported_versions else [release]
+    return tuple(dict.fromkeys(row.keys_member for row in readers))
 
 
 def _service(release: Release, site: str) -> Wire | list[Wire]:
