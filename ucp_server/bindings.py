@@ -172,6 +172,7 @@ def chipp(house: House, engine: Engine, hosts: Hosts) -> chipp_binding.Binding:
         catalog=PostgresCatalog(house.pool),
         replies=house.chipp,
         site_of=lambda request, merchant_id: hosts.site_of(request, merchant_id) or "",
+        is_served=lambda request: hosts.find(request) is not None,
     )
 
 

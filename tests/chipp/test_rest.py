@@ -355,3 +355,11 @@ async def test_what_sold_out_says_so(market: Market) -> None:
 async def test_a_reply_is_kept_by_nobody(market: Market) -> None:
     reply = await market.ask("POST", "/checkout_sessions", {"line_items": [{"product_id": AUDIT}]}, key=KEY)
     assert reply.headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize("path", ["/checkout_sessions", "/products", "/.well-known/agent.json"])
+async def test_who_was_sent_to_somebody_else_is_told_so(market: Market, path: str) -> None:
+    method = "POST" if path == "/checkout_sessions" else "GET"
+    reply = await market.ask(method, path, headers={"Host": "nobody.test"})
+    assert reply.status_code == 421
+    assert list(reply.json()) == ["error"]

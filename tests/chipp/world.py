@@ -288,7 +288,13 @@ def open_market(pool: Pool, books: Path, fetch: GuardedFetch, timings: Timings =
         timings=timings,
     )
     engine = Engine(setup)
-    binding = Binding(engine=engine, catalog=PostgresCatalog(pool), replies=replies, site_of=site_of)
+    binding = Binding(
+        engine=engine,
+        catalog=PostgresCatalog(pool),
+        replies=replies,
+        site_of=site_of,
+        is_served=lambda request: request.url.hostname != "nobody.test",
+    )
     secrets = WebhookSecrets(pool, SECRET)
     events = OrderEvents(schemas=SCHEMAS, secrets=secrets, fetch=fetch, clock=clock, on_fault=refuse_faults)
     money, tools, mailbox = MoneyDeliverer(setup), ToolDeliverer(setup, HttpTools(fetch)), Mailbox()

@@ -31,14 +31,15 @@ PATHS: Final = ("/acp/",)
 class Binding:
     """Chipp's ACP over one engine.
 
-    ``site_of`` gives the scheme and authority, without a slash at the end, under which a merchant is
-    known to whoever sent the request.
+    ``is_served`` says whether a request's Host leads to a merchant; ``site_of`` gives the scheme and
+    authority, without a slash at the end, under which a merchant is known to whoever sent it.
     """
 
     engine: Engine
     catalog: Catalog
     replies: Replies
     site_of: Callable[[Request, str], str]
+    is_served: Callable[[Request], bool]
 
     @cached_property
     def operations(self) -> Operations:
@@ -62,6 +63,8 @@ class Binding:
 
     def _session_endpoint(self, operation: str) -> Endpoint:
         async def answer(request: Request) -> Reply:
+            if not self.is_served(request):
+                return self._misdirected(request)
             return await self.operations.perform(await read_incoming(request, operation))
 
         return answer
@@ -72,6 +75,8 @@ class Binding:
         async def answer(request: Request) -> Reply:
             facts = facts_of(request.scope)
             facts["protocol"], facts["operation"] = "chipp", operation
+            if not self.is_served(request):
+                return self._misdirected(request)
             try:
                 app = await self._authentication.find(request.path_params["app_id"])
                 facts["merchant"] = app.merchant_id
@@ -81,6 +86,10 @@ class Binding:
                 return render_refusal(refusal, operation)
 
         return answer
+
+    def _misdirected(self, request: Request) -> Reply:
+        """RFC 9110 15.5.20: this server is not who the Host says."""
+        return self.refuse(421, "misdirected_request", "No shop is served under this name.", request.scope)
 
     async def _agent(self, request: Request, app: App) -> Reply:
         base = f"{self.site_of(request, app.merchant_id)}/acp/{app.id}"
