@@ -105,6 +105,7 @@ UPDATE = (
     "What is published asks an update for a method's type, its own text for an id instead; the "
     "official suite sends the type alone. Either tells us the method."
 )
+LINES = "The releases' published pages ship to an address by naming the method's type alone."
 WORDS = "A transport is one of four words as it is; nothing more is asked of any of them."
 SAME = "The same cases as a condition, so that a fault names the member that is missing."
 
@@ -130,6 +131,8 @@ EXCEPTIONS = (
            member("id", STRING), UPDATE),
     Listed(JANUARY, "request", "update_checkout", "$.fulfillment.methods[].groups[]",
            member("id", STRING), UPDATE),
+    Listed(SINCE_APRIL, "request", "update_checkout", "$.fulfillment.methods[]",
+           optional("line_item_ids"), LINES),
     Listed(UNTYPED_PLACES, "request", "create_checkout update_checkout", DESTINATIONS, any_of, STORE),
     Listed(UNTYPED_PLACES, "response", REPLIES, DESTINATIONS, any_of, STORE),
     Listed("2026-01-23", "request", "profile", SERVICES, said_twice, WORDS),
