@@ -2,7 +2,7 @@
 
 import os
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,6 +15,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.types import ASGIApp
 
+from tests.ucp.conftest import patient
 from ucp_server.asgi.checker import Violation
 from ucp_server.asgi.lines import Lines
 from ucp_server.asgi.metrics import Metrics
@@ -203,6 +204,7 @@ class Town:
     clock: SetClock
     psp: MockPayment
     client: httpx2.AsyncClient
+    lines: Lines
     log: Path
     faults: list[tuple[str, tuple[Violation, ...]]]
     takes_fresh_cards: bool = True
@@ -261,12 +263,13 @@ class Town:
             on_fault=lambda _, form, violations: self.faults.append((form, violations)),
             secret=SECRET,
         )
-        return wrap(
+        wrapped = wrap(
             Starlette(routes=binding.routes()),
             lines=lines,
             metrics=Metrics(),
             refuse=binding.refuse,
         )
+        return patient(wrapped)
 
 
 def merchant(name: str) -> Merchant:
@@ -281,12 +284,15 @@ def merchant(name: str) -> Merchant:
 
 
 @pytest.fixture
-def lines(tmp_path: Path) -> Iterator[Lines]:
+async def lines(tmp_path: Path) -> AsyncIterator[Lines]:
     descriptor = os.open(tmp_path / "access.log", os.O_CREAT | os.O_WRONLY)
     lines = Lines(descriptor)
     try:
         yield lines
     finally:
+        if lines._in_thread is not None:
+            # What it still writes would go to whoever gets the descriptor next.
+            await lines._in_thread
         lines.flush()
         os.close(descriptor)
 
@@ -310,7 +316,7 @@ async def here(database: str, tmp_path: Path, lines: Lines) -> AsyncIterator[Tow
             clock=clock,
             renderers={BINDING: SubmissionRenderer()},
         )
-        town = Town(pool, setup, clock, psp, httpx2.AsyncClient(), tmp_path / "access.log", [])
+        town = Town(pool, setup, clock, psp, httpx2.AsyncClient(), lines, tmp_path / "access.log", [])
         town.client = httpx2.AsyncClient(
             transport=httpx2.ASGITransport(town.application(lines)), base_url=SITE
         )

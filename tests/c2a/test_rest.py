@@ -601,6 +601,7 @@ async def test_a_card_and_its_code_are_nowhere(backend: Backend, here: Town) -> 
     await backend.add(card=planted)
     await here.work()
     assert code((await backend.status(result)).json()) == "CHECK_OUT_DONE"
+    here.lines.flush()
     folder = here.log.parent / "mock-payments"
     kept = [path.read_text() for path in folder.rglob("*") if path.is_file()]
     texts = [*await rows(here), *kept, here.log.read_text()]
