@@ -3,7 +3,7 @@
 import os
 import re
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -335,12 +335,15 @@ def merchant(name: str) -> Merchant:
 
 
 @pytest.fixture
-def lines(tmp_path: Path) -> Iterator[Lines]:
+async def lines(tmp_path: Path) -> AsyncIterator[Lines]:
     descriptor = os.open(tmp_path / "access.log", os.O_CREAT | os.O_WRONLY)
     lines = Lines(descriptor)
     try:
         yield lines
     finally:
+        if lines._in_thread is not None:
+            # What it still writes would go to whoever gets the descriptor next.
+            await lines._in_thread
         lines.flush()
         os.close(descriptor)
 
