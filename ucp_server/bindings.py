@@ -162,6 +162,8 @@ def aap(house: House, engine: Engine, hosts: Hosts) -> aap_binding.Binding:
         page_path=links.checkout_path,
         on_fault=tell_fault,
         version=version("ucp-server"),
+        per_minute=house.settings.agent_rate,
+        limits=house.settings.agent_rates,
         teaches=house.settings.relaxed.makes_credentials,
     )
 

@@ -266,6 +266,15 @@ class Settings(Table, frozen=True):
         HostName,
         Meta(description="The name that AAP codes are issued under; empty for the first shop's own host."),
     ] = ""
+    agent_rate: Annotated[
+        int,
+        Meta(
+            ge=1, le=1_000_000, description="Requests that an AAP agent or merchant may make in a minute."
+        ),
+    ] = 60
+    agent_rates: Annotated[
+        dict[str, int], Meta(description="Agents and merchants with a rate of their own, by their id.")
+    ] = {}
     merchant: Annotated[dict[Name, Merchant], Meta(description="The shops, one table each.")] = {}
     platform: Annotated[dict[Name, Platform], Meta(description="Known platforms, one table each.")] = {}
 
