@@ -105,6 +105,16 @@ def test_what_is_uncertain_does_not_become_valid_by_waiting(level: Level):
     assert after_years is (ConversionState.PENDING if waits else ConversionState.VALIDATED)
 
 
+def test_what_its_merchant_has_told_becomes_valid_whoever_told_more():
+    reported = claimed(Level.MERCHANT_REPORTED, 1000, "their-1")
+    seen = claimed(Level.PAYMENT_OBSERVED, 1200)
+    for facts in ((reported, seen), (seen, reported)):
+        sale = standing(*facts, at_day=29)
+        assert (sale.level, sale.amount.minor) == (Level.PAYMENT_OBSERVED, 1200)
+        assert (sale.state, sale.is_reported) == (ConversionState.PENDING, True)
+        assert standing(*facts, at_day=30).state is ConversionState.VALIDATED
+
+
 def test_better_evidence_corrects_and_none_other_does():
     reported = claimed(Level.MERCHANT_REPORTED, 9999, "their-1")
     seen = claimed(Level.VERIFIED, 1200, "order-1")

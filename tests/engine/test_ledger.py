@@ -403,6 +403,27 @@ async def test_better_evidence_takes_the_place_of_a_report(front: Shopfront):
     assert (conversion.level, conversion.amount) == (Level.VERIFIED, PRICE)
 
 
+@pytest.mark.parametrize("is_reported_first", [True, False])
+async def test_a_payment_that_was_seen_keeps_no_report_from_becoming_valid(
+    front: Shopfront, pool: Pool, is_reported_first: bool
+):
+    recommendation = await handed_off(front)
+    seen = told(recommendation, "event-1", amount=Money(1100, "EUR"))
+
+    async def report() -> Conversion:
+        return await front.ledger.report("shop", recommendation.session_id, "their-1", PRICE)
+
+    if is_reported_first:
+        await report()
+    assert (await front.ledger.observe(BANK, seen)).level is Level.PAYMENT_OBSERVED
+    conversion = await report()
+    assert await report() == conversion
+    assert (conversion.level, conversion.amount.minor) == (Level.PAYMENT_OBSERVED, 1100)
+    assert len(await entries(pool)) == 2
+    front.clock.at += timedelta(days=30, seconds=1)
+    assert (await front.ledger.conversion("shop", conversion.id)).state is ConversionState.VALIDATED
+
+
 # --- reports ---
 
 

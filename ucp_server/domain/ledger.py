@@ -31,9 +31,6 @@ class Level(StrEnum):
 
 _RANKS: Final = MappingProxyType({level: rank for rank, level in enumerate(Level)})
 
-# A sale matures by itself when it is certain, or when the one who pays for it has told it.
-_MATURING: Final = frozenset({Level.VERIFIED, Level.MERCHANT_REPORTED})
-
 
 class ConversionState(StrEnum):
     PENDING = "pending"
@@ -145,7 +142,8 @@ class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 class Conversion(msgspec.Struct, frozen=True, kw_only=True):
     """A sale as its entries tell it. ``valid_from`` is None where only a ruling validates.
 
-    ``entries`` is how many were folded: the place of the next one follows.
+    ``entries`` is how many were folded: the place of the next one follows. ``is_reported`` says that
+    the merchant, who pays for it, has told of it, whoever told more.
     """
 
     id: str
@@ -161,6 +159,7 @@ class Conversion(msgspec.Struct, frozen=True, kw_only=True):
     valid_from: datetime | None
     entries: int
     reason: str | None = None
+    is_reported: bool = False
 
     @property
     def session_state(self) -> SessionState:
@@ -200,9 +199,10 @@ def apply(before: Conversion | None, entry: LedgerEntry) -> Conversion | None:
 
 
 def matured(conversion: Conversion, at: datetime) -> Conversion:
-    """Valid by itself once its time has come."""
+    """Valid by itself once its time has come, if it is certain or the one who pays for it has told it."""
     is_due = conversion.valid_from is not None and conversion.valid_from <= at
-    if is_due and conversion.state is ConversionState.PENDING and conversion.level in _MATURING:
+    is_sure = conversion.is_reported or conversion.level is Level.VERIFIED
+    if is_due and is_sure and conversion.state is ConversionState.PENDING:
         return replace(conversion, state=ConversionState.VALIDATED)
     return conversion
 
@@ -223,11 +223,14 @@ def _opened(entry: LedgerEntry, claim: Claimed) -> Conversion:
         valid_from=None if days is None else entry.recorded_at + timedelta(days=days),
         entries=entry.sequence,
         reason=claim.reason,
+        is_reported=claim.level is Level.MERCHANT_REPORTED,
     )
 
 
 def _corrected(now: Conversion, claim: Claimed) -> Conversion:
-    """Better evidence takes the place of what was known; as good or worse changes nothing."""
+    """Better evidence takes the place of what was known; as good or worse says no more than who told it."""
+    if claim.level is Level.MERCHANT_REPORTED:
+        now = replace(now, is_reported=True)
     if claim.level.rank <= now.level.rank or now.state in _FROZEN:
         return now
     return replace(

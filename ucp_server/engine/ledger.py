@@ -129,7 +129,7 @@ class Ledger:
             if known is not None:
                 return await self._reported_before(known, told)
             before = await self._conversion_of(recommendation)
-            if before is not None and before.level.rank >= Level.MERCHANT_REPORTED.rank:
+            if before is not None and (before.is_reported or before.level is Level.VERIFIED):
                 return _same_sale(before, order_reference)
             claim = _claim(recommendation, Level.MERCHANT_REPORTED, amount, order_reference)
             if await self._append(told, claim, before, session_id):
