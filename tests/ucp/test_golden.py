@@ -14,7 +14,6 @@ import msgspec
 from conformance import forms
 from tests.ucp.conftest import (
     BUYER,
-    USUAL,
     Agent,
     Town,
     complete_body,
@@ -23,8 +22,6 @@ from tests.ucp.conftest import (
     shipping,
     update_body,
 )
-from tests.ucp.test_webhooks import REPLIES, job
-from ucp_server.ucp.webhooks import OrderEvents
 
 Wire = dict[str, Any]
 FOLDER = Path(__file__).parents[1] / "golden"
@@ -106,12 +103,6 @@ def chosen(release: str) -> Wire:
     if release in forms.FLAT_CARDS:
         return {"selected_instrument_id": card["id"], "instruments": [card]}
     return {"instruments": [{**card, "selected": True}]}
-
-
-def test_an_event():
-    nothing: Any = None
-    events = OrderEvents(replies=REPLIES, keys=nothing, fetch=nothing, clock=nothing)
-    compare(USUAL, "order-event", 200, msgspec.json.decode(events.render(job("shipped"))))
 
 
 async def other_ways(agent: Agent) -> None:
