@@ -19,6 +19,7 @@ from tests.worker.world import Receiver, ToolShed, make_delivery, make_due
 from ucp_server.domain.errors import OrderNotFound
 from ucp_server.domain.events import JobKind, Retry
 from ucp_server.domain.order import Order
+from ucp_server.engine.orders import Orders
 from ucp_server.engine.runner import Engine
 from ucp_server.engine.setup import Setup
 from ucp_server.engine.tooling import ToolDeliverer, wait_until_tried
@@ -158,6 +159,22 @@ async def test_what_never_answers_is_given_to_a_person_and_may_be_sent_again(
         await send_again(tx, "shop")
     await work_off(pool, delivery)
     assert await states(engine, order_id) == [("polish", "done", "shiny")]
+
+
+@pytest.mark.parametrize("tries", [0, 1])
+async def test_nothing_is_made_for_a_line_that_was_canceled_meanwhile(
+    pool: Pool, engine: Engine, setup: Setup, tries: int
+) -> None:
+    order_id = await sold(engine)
+    shed = answering(polish=[Unreached("busy"), Ran("made for nobody")])
+    delivery = make_delivery(setup, Receiver(), tools=shed)
+    await work_off(pool, delivery, rounds=tries)
+    await Orders(setup).cancel("shop", order_id)
+    await work_off(pool, delivery)
+    assert await states(engine, order_id) == [
+        ("polish", "failed", "Nothing of this line is left in the order.")
+    ]
+    assert len(shed.calls) == tries
 
 
 async def test_a_tool_that_is_not_there_is_a_no(pool: Pool, engine: Engine, setup: Setup) -> None:

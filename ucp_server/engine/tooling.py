@@ -12,7 +12,7 @@ from typing import Final
 
 from ucp_server.domain.errors import RevisionConflict
 from ucp_server.domain.events import Delivered, DeliveryOutcome, Job, Parked, Retry, ToolWork
-from ucp_server.domain.order import Order
+from ucp_server.domain.order import Order, line_counts
 from ucp_server.domain.tools import RunState, ToolRun
 from ucp_server.engine.commands import Scope
 from ucp_server.engine.faults import fault_point
@@ -65,6 +65,8 @@ class ToolDeliverer:
         if run.state == "done":
             # Its result was written, the job's end was not.
             return Delivered()
+        if line_counts(order)[run.line_id].total == 0:
+            return await self._record(job, run, Failed("Nothing of this line is left in the order."))
         call = await self._call(order, run, work)
         if call is None:
             answer: ToolAnswer = Failed(f"The tool {run.tool_id} is not configured.")
