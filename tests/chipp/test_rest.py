@@ -24,7 +24,7 @@ from tests.chipp.world import (
     put_tool,
 )
 from tests.simulators.running import Receiver
-from ucp_server.chipp.times import iso8601
+from ucp_server.asgi.times import iso8601
 from ucp_server.engine.orders import Parcel
 from ucp_server.engine.reading import read_order_of_any
 from ucp_server.store.database import Pool

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from ucp_server.aap.amounts import plain
-from ucp_server.aap.times import render_time
+from ucp_server.asgi.times import iso8601
 from ucp_server.domain.codes import CodeCommission, CodePayload
 from ucp_server.engine.codes import Code, CodeFault, NotVerified, PublicKey, Verified
 
@@ -27,7 +27,7 @@ def render_code(code: Code) -> Wire:
     return {
         "aapCode": code.text,
         "payload": _payload(code.payload),
-        "expiresAt": render_time(code.expires_at),
+        "expiresAt": iso8601(code.expires_at),
     }
 
 
@@ -78,7 +78,7 @@ def render_verdict(verdict: Verified | NotVerified) -> Wire:
 
 
 def _time(epoch_s: int) -> str:
-    return render_time(datetime.fromtimestamp(epoch_s, UTC))
+    return iso8601(datetime.fromtimestamp(epoch_s, UTC))
 
 
 def render_public_keys(keys: Sequence[PublicKey], at: datetime) -> Wire:
@@ -88,5 +88,5 @@ def render_public_keys(keys: Sequence[PublicKey], at: datetime) -> Wire:
         "algorithm": "Ed25519",
         "publicKey": signing.pem,
         "format": "PEM",
-        "keys": [{"publicKey": key.pem, "signsFrom": render_time(key.signs_from)} for key in keys],
+        "keys": [{"publicKey": key.pem, "signsFrom": iso8601(key.signs_from)} for key in keys],
     }

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from ucp_server.aap.amounts import money_of, number_of
 from ucp_server.aap.refusals import BadRequest
-from ucp_server.aap.times import render_time
+from ucp_server.asgi.times import iso8601
 from ucp_server.domain.attribution import Offer, OfferQuery, Recommendation, SearchSession
 from ucp_server.engine.attribution import Found
 from ucp_server.store.ids import ulid_of
@@ -94,7 +94,7 @@ def render_search(session: SearchSession, found: Sequence[Found]) -> Wire:
     return {
         "sessionId": ulid_of(session.id),
         "count": len(found),
-        "expiresAt": render_time(session.expires_at),
+        "expiresAt": iso8601(session.expires_at),
         "offers": [render_offer(each.offer, each.code.text) for each in found],
     }
 

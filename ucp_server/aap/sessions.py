@@ -4,7 +4,7 @@ from typing import Any
 
 from ucp_server.aap.amounts import number_of
 from ucp_server.aap.offers import render_short_offer
-from ucp_server.aap.times import render_time
+from ucp_server.asgi.times import iso8601
 from ucp_server.domain.attribution import Earned, Recommendation
 from ucp_server.domain.ledger import Conversion, validation_days
 from ucp_server.domain.money import Money
@@ -21,8 +21,8 @@ def render_session(view: SessionView) -> Wire:
             "id": ulid_of(session.id),
             "agentId": session.agent_id,
             "status": view.state.value,
-            "createdAt": render_time(session.created_at),
-            "expiresAt": render_time(session.expires_at),
+            "createdAt": iso8601(session.created_at),
+            "expiresAt": iso8601(session.expires_at),
         },
         "recommendations": [_recommendation(each) for each in view.recommendations],
         "conversions": [render_conversion(each) for each in view.conversions],
@@ -34,7 +34,7 @@ def _recommendation(recommendation: Recommendation) -> Wire:
         "id": ulid_of(recommendation.id),
         "offerId": recommendation.offer.id,
         "merchantId": recommendation.offer.merchant_id,
-        "createdAt": render_time(recommendation.created_at),
+        "createdAt": iso8601(recommendation.created_at),
         "clicks": recommendation.followed,
         "offer": render_short_offer(recommendation.offer),
     }

@@ -2,10 +2,10 @@
 
 from typing import Any
 
+from ucp_server.asgi.times import rfc3339
 from ucp_server.c2a.checkout import CREDIT_CARD
 from ucp_server.c2a.ids import render_method_urn
 from ucp_server.c2a.replies import SUCCESS
-from ucp_server.c2a.times import rfc3339
 from ucp_server.domain.submission import StoredMethod
 
 Wire = dict[str, Any]

@@ -7,9 +7,9 @@ agree on a unit.
 
 from typing import Any
 
+from ucp_server.asgi.times import rfc3339
 from ucp_server.c2a.ids import render_offer_id, render_shown_id
 from ucp_server.c2a.replies import SUCCESS
-from ucp_server.c2a.times import rfc3339
 from ucp_server.domain.catalog import picture_url
 from ucp_server.domain.money import exponent
 from ucp_server.domain.offering import MadeOffer, OfferedBundle

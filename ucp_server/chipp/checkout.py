@@ -6,9 +6,9 @@ Requests are snake_case, the members of a line in a reply camelCase; amounts are
 from collections.abc import Mapping
 from typing import Any, Final
 
+from ucp_server.asgi.times import iso8601
 from ucp_server.chipp.ids import decode_id
 from ucp_server.chipp.refusals import ProductNotFound
-from ucp_server.chipp.times import iso8601
 from ucp_server.domain.checkout import Buyer, Checkout, Subscriber
 from ucp_server.domain.fulfillment import Address
 from ucp_server.domain.lifecycle import State

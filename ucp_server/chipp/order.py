@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from ucp_server.chipp.times import iso8601
+from ucp_server.asgi.times import iso8601
 from ucp_server.domain.order import LineCount, Order, handed_over, line_counts
 
 Wire = dict[str, Any]

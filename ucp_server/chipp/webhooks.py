@@ -21,11 +21,11 @@ from ucp_server.asgi.acknowledgement import (
     outcome_of,
     outcome_without_answer,
 )
+from ucp_server.asgi.times import iso8601
 from ucp_server.chipp import order as orders
 from ucp_server.chipp.checkout import amount
 from ucp_server.chipp.replies import BINDING, OnFault
 from ucp_server.chipp.schema import Schemas
-from ucp_server.chipp.times import iso8601
 from ucp_server.domain.checkout import Subscriber
 from ucp_server.domain.events import Delivered, DeliveryOutcome, Job, Notice, Parked
 from ucp_server.ports import Clock, Fetch, FetchRefused
