@@ -17,10 +17,12 @@ from joserfc import jws
 from joserfc.errors import BadSignatureError
 from joserfc.jwk import ECKey
 
+from tests.simulators import running
 from tests.ucp import samples
 from tests.ucp.test_signatures import Keys, Message
 from ucp_server.domain.checkout import Subscriber
 from ucp_server.domain.events import Delivered, Job, JobKind, Notice, Parked, Retry
+from ucp_server.handlers.fetch_guarded.client import GuardedFetch
 from ucp_server.ports import FetchCode, Fetched, FetchRefused
 from ucp_server.resources import folder
 from ucp_server.store.database import Pool
@@ -208,6 +210,33 @@ async def test_later_an_event_is_named_and_signed_by_its_headers(
         signature_algorithm=ECDSA_P256_SHA256, key_resolver=Keys(ECKey.import_key(public))
     ).verify(Message.of(request), body=BODY, require_components=sorted(request.to_cover() | named.keys()))
     assert verify(request, [public], datetime.now(UTC).timestamp()) == public["kid"]
+
+
+async def test_what_arrives_is_what_was_signed(pool: Pool):
+    """Over a real connection, whose client writes target and headers in its own way."""
+    keys = SigningKeys(pool, b"a secret of thirty-two characters")
+    await keys.ensure("demo")
+    (public,) = await keys.published("demo")
+    fetch = GuardedFetch(allow_loopback=True)
+    events = OrderEvents(replies=REPLIES, keys=keys, fetch=fetch, clock=Now())
+    async with running.receiver() as platform:
+        for release in ALL:
+            path, query = f"/hooks/{release}", "shop=a%20b&x=~"
+            sent = job(release=release, hook=f"{platform.url}{path}?{query}")
+            assert await events.deliver(sent, events.render(sent)) == Delivered()
+            (arrived,) = await platform.received(path, at_least=1)
+            headers = {name.lower(): text for name, text in arrived.headers}
+            if release in JANUARY:
+                token = headers["request-signature"]
+                jws.deserialize_compact(token, ECKey.import_key(public), payload=arrived.body)
+                continue
+            url = f"http://{headers['host']}{path}?{query}"
+            request = Request(method=arrived.method, url=url, headers=headers, body=arrived.body)
+            assert verify(request, [public], datetime.now(UTC).timestamp()) == public["kid"]
+            assert HTTPMessageVerifier(
+                signature_algorithm=ECDSA_P256_SHA256, key_resolver=Keys(ECKey.import_key(public))
+            ).verify(Message.of(request), body=arrived.body, require_components=sorted(request.to_cover()))
+    await fetch.close()
 
 
 @pytest.mark.parametrize(
