@@ -2,8 +2,10 @@
 
 import asyncio
 import dataclasses
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -19,6 +21,7 @@ from tests.engine.world import (
     REFUSED_CARD,
     SCOPE,
     SECRET,
+    FilePsp,
     card,
     make_setup,
     order,
@@ -40,6 +43,7 @@ from ucp_server.domain.errors import (
     VaultUnavailable,
 )
 from ucp_server.domain.lifecycle import State
+from ucp_server.domain.money import Money
 from ucp_server.domain.submission import Submission, SubmissionState
 from ucp_server.engine.commands import Scope
 from ucp_server.engine.faults import armed
@@ -48,6 +52,7 @@ from ucp_server.engine.runner import Engine
 from ucp_server.engine.setup import Setup
 from ucp_server.engine.stored_methods import StoredMethods
 from ucp_server.engine.submissions import OPEN_FOR_S, StoredMethodRef, Submissions
+from ucp_server.ports import HandlerListing
 from ucp_server.store.database import Pool
 from ucp_server.worker.deliver import run_once
 
@@ -280,6 +285,24 @@ async def test_the_last_piece_goes_to_one(submissions: Submissions, setup: Setup
     ended = [await submissions.poll(SCOPE, f"t{n}") for n in range(3)]
     assert sorted((e.state, e.failure) for e in ended if e.failure) == [("failed", "out_of_stock")] * 2
     assert held(setup) == 1200
+
+
+class Choosy(FilePsp):
+    """Takes cards, and nobody's money any more."""
+
+    def describe(self, merchant_id: str, total: Money, item_ids: Sequence[str]) -> HandlerListing | None:
+        return None
+
+
+async def test_what_its_handler_does_not_take_fails_at_once(pool: Pool, tmp_path: Path) -> None:
+    psp = Choosy(tmp_path / "books.jsonl")
+    setup = make_setup(pool, psp.path, payments={"shop": {"psp": psp}}, vaults={"shop": ("psp", psp)})
+    submissions = Submissions(setup, Engine(setup), SECRET)
+    await submissions.submit(SCOPE, order("t1"))
+    await work(setup, steps=2)
+    failed = await submissions.poll(SCOPE, "t1")
+    assert (failed.state, failed.failure) == ("failed", "canceled")
+    assert (held(setup), psp_of(setup).kept) == (0, [])
 
 
 async def test_an_item_that_went_meanwhile(submissions: Submissions, setup: Setup) -> None:

@@ -131,7 +131,8 @@ class SubmissionDeliverer:
         if is_lost:
             # "In progress" was the answer, so that key is used up.
             await self._begin_round(row)
-        elif errors_of(checkout):
+        elif errors_of(checkout) or not is_answered:
+            # What was refused without a word on when to come again is refused the next time, too.
             await self._give_up(row, checkout)
 
     async def _was_never_seen(self, row: SubmissionRow, key: Key) -> bool:
