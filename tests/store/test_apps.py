@@ -70,6 +70,16 @@ async def test_a_key_opens_its_app_for_the_merchants_that_are_served(pool: Pool)
         assert await app_of_key(db, ("shop",), b"3") is None
 
 
+async def test_a_key_does_not_open_what_another_merchant_has_under_that_id_by_now(pool: Pool) -> None:
+    sql = "insert into credentials (merchant_id, id, platform_id, kind, secret_hash)"
+    await execute(pool, f"{sql} values ('shop', $1, $2, 'app', $3)", str(uuid.uuid4()), APP, b"1")
+    async with read(pool) as db:
+        assert await app_of_key(db, ("elsewhere", "shop"), b"1") == APP
+    await put_app(pool, "elsewhere", APP)
+    async with read(pool) as db:
+        assert await app_of_key(db, ("elsewhere", "shop"), b"1") is None
+
+
 async def test_a_tool_is_the_merchants_own(pool: Pool) -> None:
     await execute(pool, "insert into tools values ('shop', 'a', 'https://tools.test/', 7)")
     async with read(pool) as db:

@@ -53,9 +53,13 @@ async def find_app(db: Read, app_id: str) -> App | None:
     return None if row is None else App(**dict(row))
 
 
+# A merchant that gave an app up keeps its keys; what another one has under that id they must not open.
 LOAD_APP_OF_KEY: Final = """
-select platform_id from credentials
-where merchant_id = any($1::text[]) and kind = 'app' and secret_hash = $2 and revoked_at is null
+select c.platform_id from credentials c
+where c.merchant_id = any($1::text[]) and c.kind = 'app' and c.secret_hash = $2 and c.revoked_at is null
+  and not exists (
+      select from handles h
+      where h.kind = 'app' and h.handle = c.platform_id and h.merchant_id <> c.merchant_id)
 """
 
 
