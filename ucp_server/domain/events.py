@@ -34,8 +34,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ``id`` is a UUIDv7 as text and stays the same over all tries (it is the event id on the wire).
     Jobs of one ``stream`` are done in the order of their ``sequence``, whatever their kind;
     ``payload`` is JSON: a `Notice` for webhooks and mail, a `MoneyMove` where money moves, a
-    `StockMove` for stock kept elsewhere, a `ToolWork` for tools,
-    a `Sale` for evidence.
+    `StockMove` for stock kept elsewhere, a `ToolWork` for tools, a `Sale` for evidence, a
+    `Submitted` (of ``store/submissions.py``) for checkouts that were handed in whole.
     """
 
     id: str
