@@ -213,7 +213,7 @@ async def test_the_link_of_one_checkout_opens_no_other(agent: Agent, buyer: Buye
 
 
 async def test_another_merchants_host_does_not_open_it(town: Open):
-    async with town(others={"other": {"hosts": ("other.test",)}}) as here:
+    async with town(others={"other": {"hosts": ("other.test",), "tenant": ""}}) as here:
         checkout = await here.agent().ready()
         path = checkout["continue_url"].partition("shop.test")[2]
         page = await Buyer(here.at("http://other.test").client).open(path)
