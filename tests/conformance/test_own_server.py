@@ -17,12 +17,10 @@ links = [
   {type = "terms_of_service", url = "https://kiosk.example/terms"},
 ]
 """
-# Waits of a retry are too long for a test here; the other two need a shop in production, and one
-# of several releases.
+# Waits of a retry are too long for a test here; the other needs a shop in production.
 SKIPPED = {
     "events.refused_event_is_sent_again",
     "negotiation.plain_http_profile_is_refused",
-    "discovery.leaf_profiles_fit_their_key",
 }
 
 

@@ -16,6 +16,7 @@ import pytest_asyncio
 from tests.outside.calling import BASE, PINNED, Caller
 from tests.outside.shops import DEMO_SHOP
 from tests.serving import REPOSITORY, Server, server
+from ucp_server.ucp.releases import SERVED
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -70,7 +71,7 @@ async def buy(*arguments: str) -> tuple[int, str]:
 
 async def test_the_readme_s_first_purchase(shop: Server) -> None:
     find, create, complete, agent = (here(block, shop) for block in blocks())
-    assert (await curl(find))["ucp"]["version"] == "2026-01-11"
+    assert (await curl(find))["ucp"]["version"] == SERVED[-1]
     checkout = await curl(create)
     assert checkout["status"] == "ready_for_complete"
     done = await curl(complete.replace("CHECKOUT_ID", checkout["id"]))
@@ -112,7 +113,7 @@ async def test_the_readme_s_other_ways_to_end(shop: Server) -> None:
 async def test_what_the_server_says_to_try(shop: Server) -> None:
     _, _, told = shop.output.partition("Try, in another terminal:\n")
     find, create, agent = commands(told)
-    assert (await curl(find))["ucp"]["version"] == "2026-01-11"
+    assert (await curl(find))["ucp"]["version"] == SERVED[-1]
     assert (await curl(create))["status"] == "ready_for_complete"
     code, output = await shell(agent.replace("ucp-server", OURS, 1))
     assert code == 0, output
@@ -158,7 +159,7 @@ async def test_the_two_requests_of_the_published_page(shop: Server) -> None:
             ["send it to Berlin", "by Standard delivery", "discount"],
         ),
         (["--token", "pending_2"], ["complete_in_progress", "after a while: completed"]),
-        (["--profile", PINNED], ["order  ord_"]),
+        (["--profile", PINNED, "--release", "2026-01-11"], ["order  ord_"]),
     ],
 )
 async def test_the_agent_buys(shop: Server, arguments: list[str], said: list[str]) -> None:
@@ -185,13 +186,26 @@ async def test_the_agent_says_why_it_did_not_buy(
     assert (ended, said in told) == (code, True), told
 
 
+@pytest.mark.parametrize("release", SERVED)
+async def test_the_agent_speaks_every_release(shop: Server, release: str) -> None:
+    code, told = await buy(shop.http, "--release", release, "--item", "tea-darjeeling-50")
+    assert code == 0, told
+    assert f"UCP {release} at {shop.http}/ucp/{release}" in told
+    assert "its signature is the shop's" in told
+
+
+async def test_the_agent_knows_whom_its_profile_speaks_for(shop: Server) -> None:
+    ended, told = await buy(shop.http, "--profile", PINNED)
+    assert (ended, "The profile is one of 2026-01-11" in told) == (1, True), told
+
+
 async def test_the_agent_buys_over_tls(shop: Server, folder: Path) -> None:
     context = ssl.create_default_context(cafile=folder / "data" / "certificate.pem")
     async with Caller(shop.https, verify=context) as caller:
         assert (await caller.client.get("/healthz")).status_code == 200
     code, told = await buy(shop.https)
     assert code == 0, told
-    assert f"UCP 2026-01-11 at {shop.https}" in told
+    assert f"UCP {SERVED[-1]} at {shop.https}" in told
 
 
 async def test_a_shop_that_is_none_is_told(shop: Server) -> None:

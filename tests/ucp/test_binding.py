@@ -12,7 +12,8 @@ async def test_paths_that_lead_nowhere_have_a_body_too(here: Town):
         ("GET", "/ucp/2026-01-11/nothing", 404),
         ("DELETE", "/ucp/2026-01-11/checkout-sessions", 405),
         ("GET", "/ucp/2026-01-11/checkout-sessions/", 404),
-        ("GET", "/ucp/2026-08-25/checkout-sessions/x", 404),
+        ("GET", "/ucp/2026-08-25/nothing", 404),
+        ("GET", "/ucp/2026-08-26/checkout-sessions/x", 404),
     ):
         reply = await here.client.request(method, path)
         assert reply.status_code == status, (method, path)

@@ -165,7 +165,9 @@ async def test_other_members_and_parameters_are_passed_over(agent: str):
         (answering(platform(capabilities=[{"name": "no version"}])), refusals.ProfileMalformed),
         (answering(platform("2099-01-01")), refusals.VersionUnsupported),
         (answering(platform("2026-01-12")), refusals.VersionUnsupported),
-        (answering(platform("2026-01-23")), refusals.VersionUnsupported),
+        # A profile of a later release that lists its capabilities as the first one did.
+        (answering(platform("2026-01-23")), refusals.ProfileMalformed),
+        (answering(platform("2026-08-26")), refusals.VersionUnsupported),
         (answering(platform("latest")), refusals.VersionUnsupported),
         (answering(platform(capabilities=[])), refusals.CapabilitiesIncompatible),
     ],

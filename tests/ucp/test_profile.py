@@ -83,3 +83,11 @@ def test_caches_are_told_what_they_need():
     for unknown in ('"other"', "", etag.strip('"')):
         assert profile_reply(rendered(RELEASES[0]), unknown).status == 200
     assert profile_reply(rendered(RELEASES[0], is_root=True), None).header(b"etag") == etag.encode()
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_any_release_can_be_at_the_root(release: Release):
+    """The others are named where the release knows how to (digest 2.1)."""
+    others = [row.version for row in RELEASES if row is not release]
+    listed = rendered(release)["ucp"].get("supported_versions", {})
+    assert list(listed) == (others if release.lists_supported_versions else [])

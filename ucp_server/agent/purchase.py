@@ -54,6 +54,7 @@ async def purchase(shop: Shop, plan: Plan, say: Say, listening: Listening | None
     say("", f"takes: {', '.join(offer.handlers) or 'nothing that an agent can use'}")
     line = {"item": {"id": plan.item_id}, "quantity": plan.quantity}
     checkout = await shop.create(offer, speech.create(offer.release, [line], BUYER, "EUR"))
+    _check_release(offer, checkout)
     say("create", f"{checkout['id']} is {checkout['status']}")
     _tell_bill(checkout, say)
     checkout = await _fill(shop, offer, plan, checkout, say)
@@ -67,6 +68,13 @@ async def purchase(shop: Shop, plan: Plan, say: Say, listening: Listening | None
     if listening is not None:
         await _follow(offer, listening, say)
     return checkout
+
+
+def _check_release(offer: Offer, checkout: Wire) -> None:
+    """A shop answers in the release of our profile; one that was lent to us may be of another."""
+    answered = checkout.get("ucp", {}).get("version", offer.release)
+    if answered != offer.release:
+        raise ShopError(f"The profile is one of {answered}, not of {offer.release}: name that release.")
 
 
 async def _fill(shop: Shop, offer: Offer, plan: Plan, checkout: Wire, say: Say) -> Wire:

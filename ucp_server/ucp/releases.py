@@ -230,7 +230,7 @@ R_2026_08_25: Final = Release(
 RELEASES: Final = (R_2026_01_11, R_2026_01_23, R_2026_04_08, R_2026_08_25)
 ROWS: Final = MappingProxyType({row.version: row for row in RELEASES})
 # What we answer to; the others are rows of the chain until their turn comes.
-SERVED: Final = ("2026-01-11",)
+SERVED: Final = ("2026-01-11", "2026-01-23", "2026-04-08", "2026-08-25")
 
 
 # The folders of schemas that are read, also of a release not served: an older one builds upon it.
