@@ -52,8 +52,15 @@ def test_production_has_what_is_configured_and_no_mock(tmp_path: Path) -> None:
     assert isinstance(found["card"], HttpPayment)
     listing = found["card"].describe("paper", Money(0, "USD"), ())
     assert listing == HandlerListing(
-        id="card", name="dev.ucp-server.http", version="2026-01-11", config={"networks": ["visa"]}, **ABOUT
+        id="card", name="dev.ucp_server.http", version="2026-01-11", config={"networks": ["visa"]}, **ABOUT
     )
+
+
+@pytest.mark.parametrize("name", ["dev.ucp-server.http", "http", "Dev.http", "dev..http", "dev.1", ""])
+def test_a_name_that_some_release_does_not_take_is_told_at_start(tmp_path: Path, name: str) -> None:
+    named = msgspec.structs.replace(HTTP, config={**HTTP.config, "name": name})
+    with pytest.raises(ConfigError, match=r"card: dev\.ucp-server\.http is advertised as"):
+        plugins.check(settings(tmp_path, handlers=(named,)))
 
 
 @pytest.mark.parametrize(

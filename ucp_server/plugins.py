@@ -5,6 +5,7 @@ A merchant's own come by entry point: a package names a factory in the group
 merchant's name). Whatever is wrong with one is a `ConfigError`, before anything is served.
 """
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import entry_points
@@ -26,6 +27,9 @@ from ucp_server.ports import Clock, HandlerListing, Mail, Payment, Stock, Vault
 PAYMENT_GROUP: Final = "ucp_server.payment"
 STOCK_GROUP: Final = "ucp_server.stock"
 MOCK: Final = "mock_payment_handler"
+
+# What every release of UCP takes for a handler's name; the newest one alone also takes hyphens.
+_HANDLER_NAME: Final = re.compile(r"[a-z][a-z0-9]*(?:\.[a-z][a-z0-9_]*)+", re.ASCII)
 
 
 class SystemClock:
@@ -146,6 +150,8 @@ def _fault_of(listing: object, handler_id: str) -> str | None:
         return f"describes itself by a {type(listing).__name__}"
     if listing.id != handler_id:
         return f"calls itself {listing.id}"
+    if _HANDLER_NAME.fullmatch(listing.name) is None:
+        return f"is advertised as {listing.name!r}, which is no name like com.example.pay_by_phone"
     schemas = (("instrument_schemas", url) for url in listing.instrument_schemas)
     links = (("spec", listing.spec), ("config_schema", listing.config_schema), *schemas)
     bad = next((member for member, url in links if not _is_absolute(url)), None)

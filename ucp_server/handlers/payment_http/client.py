@@ -281,7 +281,8 @@ def configured(handler_id: str, config: Mapping[str, object], private: Mapping[s
     missing += [] if "base_url" in private else ["private.base_url"]
     if missing:
         raise ValueError(f"{', '.join(missing)} must be set")
-    about = {"name": "dev.ucp-server.http", "version": "2026-01-11"} | {
+    # Not the entry point's: until 2026-04-08 the name of a handler has no hyphen.
+    about = {"name": "dev.ucp_server.http", "version": "2026-01-11"} | {
         name: config[name] for name in _ABOUT if name in config
     }
     own = {name: value for name, value in config.items() if name not in _ABOUT}
