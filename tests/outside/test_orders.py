@@ -2,22 +2,28 @@
 
 import os
 import signal
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import asyncpg
+import httpx2
 import msgspec
 import pytest
 import pytest_asyncio
 
+from conformance import forms
 from conformance.jws import header_of, verify
-from tests.outside.calling import Caller, payment, total_minor
+from tests.outside.calling import BUYER, Caller, payment, total_minor
 from tests.outside.managing import Manager, command, letters, text_of
 from tests.outside.shops import CARD, serving_paper
 from tests.serving import Server, until, until_async
 from tests.simulators.running import Psp, Received, Receiver
+from ucp_server.ucp.releases import ROWS, SERVED
+from ucp_server.ucp.signatures import Request
+from ucp_server.ucp.signatures import verify as verify_request
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -180,18 +186,72 @@ async def signed_with(caller: Caller, platform: Receiver) -> str:
     async with Caller(caller.site, platform.profile_url) as fresh:
         order = (await fresh.buy(GIFT_CARD, PAID))["order"]
         await events_of(platform, order, 1)
-        profile = (await fresh.client.get("/.well-known/ucp")).json()
-    keys = {key["kid"]: key for key in profile["signing_keys"]}
-    (entry,) = await told_of(platform, order)
+        (entry,) = await told_of(platform, order)
+        keys = await keys_of(fresh.client, "2026-01-11", entry)
     signature = entry.header("request-signature") or ""
     verify(signature, entry.body, keys)
-    assert entry.header("ucp-agent") == f'profile="{caller.site}/.well-known/ucp"'
     kid: str = header_of(signature)["kid"]
     return kid
 
 
+async def keys_of(client: httpx2.AsyncClient, release: str, event: Received) -> dict[str, Wire]:
+    """The keys in the profile that an event names, by their kid."""
+    agent = event.header("ucp-agent") or ""
+    profile = (await client.get(agent.removeprefix('profile="').removesuffix('"'))).json()
+    return {key["kid"]: key for key in forms.keys(release, profile)}
+
+
 async def signs_with(caller: Caller, platform: Receiver, kid: str) -> bool:
     return await signed_with(caller, platform) == kid
+
+
+@pytest.mark.parametrize("release", SERVED)
+async def test_each_release_is_told_in_its_form_what_it_can_ask_for(
+    caller: Caller, manager: Manager, platform: Receiver, release: str
+) -> None:
+    about = forms.platform_profile(
+        release, (forms.CHECKOUT, forms.ORDER), platform.url + f"/hooks/{release}"
+    )
+    agent = await platform.serve_profile(f"speaks-{release}", about)
+    site = f"{caller.site}/ucp/{release}"
+    async with Caller(site, agent, headers={"Content-Type": "application/json"}) as fresh:
+        line = {"item": {"id": GIFT_CARD}, "quantity": 1}
+        checkout = await sent(fresh, "", forms.create(release, [line], "EUR", buyer=BUYER))
+        paid = forms.complete(release, forms.card(release, CARD, PAID["payment_data"]["credential"]))
+        order_id = (await sent(fresh, f"/{checkout['id']}/complete", paid))["order"]["id"]
+        await manager.change(order_id, "ship")
+        await manager.change(order_id, "refund", amount_minor=500)
+        # Placed, shipped, a refund that is asked for, a refund that is paid.
+        told = await platform.received(f"/hooks/{release}", at_least=4)
+        for event in told:
+            keys = await keys_of(fresh.client, release, event)
+            assert_signed(release, f"{platform.url}/hooks/{release}", event, keys)
+        bodies = [msgspec.json.decode(event.body) for event in told]
+        assert [body["line_items"][0]["status"] for body in bodies][:2] == ["processing", "fulfilled"]
+        assert {body["id"] for body in bodies} == {order_id}
+        shown = await fresh.client.get(f"/orders/{order_id}")
+        if ROWS[release].serves_orders:
+            assert shown.json() == bodies[-1]
+            assert [row["amount"] for row in shown.json()["adjustments"][0]["totals"]] == [-500]
+        else:
+            assert shown.status_code == 404
+            assert bodies[-1]["adjustments"][0]["amount"] == 500
+
+
+async def sent(caller: Caller, path: str, body: Wire) -> Wire:
+    reply = await caller.client.post(f"/checkout-sessions{path}", content=msgspec.json.encode(body))
+    assert reply.is_success, reply.text
+    document: Wire = reply.json()
+    return document
+
+
+def assert_signed(release: str, hook: str, event: Received, keys: dict[str, Wire]) -> None:
+    if ROWS[release].events_are_signed_by == "detached_jws":
+        verify(event.header("request-signature") or "", event.body, keys)
+        return
+    headers = {name.lower(): text for name, text in event.headers}
+    request = Request(method=event.method, url=hook, headers=headers, body=event.body)
+    assert verify_request(request, list(keys.values()), time.time()) in keys
 
 
 async def execute(database: str, sql: str) -> None:
