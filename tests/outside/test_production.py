@@ -15,11 +15,13 @@ import trustme
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from conformance import forms
 from tests.conftest import quick_folder
 from tests.outside.calling import BASE, Caller, payment, total_minor
 from tests.outside.managing import Manager
 from tests.outside.production import ASSISTANT, BANK, WATCHER, Town, town
 from tests.simulators.running import Psp
+from ucp_server.ucp.releases import SERVED
 from ucp_server.ucp.rest import CHECKOUT_ROUTES
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -182,8 +184,7 @@ async def test_two_shops_have_nothing_in_common_but_the_roof(paper: Caller, bean
     assert all(kids)
     assert not kids[0] & kids[1]
     for profile, host in zip(profiles, ("paper.example", "bean.example"), strict=True):
-        services = profile["ucp"]["services"]["dev.ucp.shopping"]
-        assert services["rest"]["endpoint"] == f"https://{host}/ucp/2026-01-11"
+        assert forms.rest_endpoint(profile) == f"https://{host}/ucp/{SERVED[-1]}"
 
 
 @pytest.mark.parametrize(("path", "method", "operation"), CHECKOUT_ROUTES)

@@ -18,6 +18,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from conformance import forms
 from tests.conftest import quick_folder
 from tests.packaging.fronts import (
     CADDY,
@@ -34,6 +35,7 @@ from tests.packaging.fronts import (
 from tests.serving import REPOSITORY, Server, prepared
 from tests.simulators.running import psp
 from ucp_server.postgres import open_cluster
+from ucp_server.ucp.releases import SERVED
 
 Wire = dict[str, Any]
 
@@ -195,8 +197,7 @@ async def sells(house: House, port: int) -> None:
     assistant = Caller(house, port, ASSISTANT, X_API_Key=house.key)
     status, profile = await assistant.ask("GET", "/.well-known/ucp")
     assert status == 200
-    endpoint = profile["ucp"]["services"]["dev.ucp.shopping"]["rest"]["endpoint"]
-    assert endpoint == f"https://{HOST}/ucp/2026-01-11"
+    assert forms.rest_endpoint(profile) == f"https://{HOST}/ucp/{SERVED[-1]}"
     done = await assistant.buy()
     assert done["status"] == "completed"
     site, _, page = done["order"]["permalink_url"].partition(HOST)
