@@ -90,7 +90,8 @@ async def test_an_order_is_only_read(here: Town, release: str):
     agent = here.agent_of(release)
     for method in ("PUT", "POST", "DELETE"):
         reply = await agent.ask(method, f"/orders/ord_{'0' * 32}", {})
-        assert (reply.status_code, reply.headers["allow"]) == (405, "GET, HEAD")
+        assert reply.status_code == 405
+        assert set(reply.headers["allow"].split(", ")) == {"GET", "HEAD"}
 
 
 @pytest.mark.parametrize("release", NOT_ASKED)

@@ -91,7 +91,7 @@ async def test_the_key_of_another_platform_is_free(town: Open):
 
 
 async def test_two_merchants_share_nothing(town: Open):
-    others = {"other": {"hosts": ("other.test",), "currency": "EUR"}}
+    others = {"other": {"hosts": ("other.test",), "currency": "EUR", "tenant": ""}}
     async with town(others=others) as here:
         mine, theirs = here.agent("one"), here.at("http://other.test").agent("one")
         checkout = await mine.create()
