@@ -100,6 +100,7 @@ def _listed(settings: Settings) -> dict[str, Listed]:
             document=_document(table.profile_file.read_bytes()) if table.profile_file else None,
             certificate_subject=table.client_certificate_subject,
             certificate_sha256=table.client_certificate_sha256,
+            shows_problems=table.problems == "in_checkout",
         )
         for table in settings.platform.values()
     }

@@ -198,6 +198,13 @@ class Platform(Table, frozen=True):
     merchants: Annotated[
         tuple[str, ...], Meta(description="The merchants it may buy from; empty for all.")
     ] = ()
+    problems: Annotated[
+        Literal["by_release", "in_checkout"],
+        Meta(
+            description="How declines and missing stock are told: by_release, or in_checkout with "
+            "status 200 under every release, as Google asks."
+        ),
+    ] = "by_release"
 
 
 class Settings(Table, frozen=True):

@@ -255,3 +255,103 @@ async def test_several_instruments(everyone: list[Agent]):
             (message,) = reply.json()["messages"]
             assert (message["code"], message["path"]) == ("payment_failed", "$.payment.instruments")
             assert (await each.complete(ready)).json()["status"] == "completed"
+
+
+# --- what one release has, and what a platform may ask for ---
+
+
+async def test_a_platform_may_have_its_problems_in_the_checkout(town: Open, tmp_path: Path):
+    """Google's mapping: declines and missing stock with status 200 and messages (field.md 5.2)."""
+    platforms = {
+        release: pinned(tmp_path, release, release=release, problems="in_checkout") for release in SERVED
+    }
+    async with town(platforms=platforms) as here:
+        for release in SERVED:
+            each = here.agent_of(release)
+            short = await each.create(create_body("gardenias", 1, release))
+            assert codes(short)[0] == "out_of_stock"
+            bare = await each.create()
+            asked = await each.complete(bare)
+            assert (asked.status_code, asked.json()) == (200, bare)
+            declined = await each.complete(await each.ready(), **DECLINED)
+            assert (declined.status_code, codes(declined.json())) == (200, ["payment_failed"])
+            missing = await each.ask("GET", f"/checkout-sessions/chk_{'0' * 32}")
+            assert missing.status_code == (404 if release in JANUARY else 200)
+
+
+async def test_a_quantity_in_another_unit_is_never_read_as_pieces(everyone: list[Agent]):
+    """M:D/checkout#Quantity; before, nobody could say so, and the member was nothing of ours."""
+    pieces = {"unit": "C62", "display_text": "pieces"}
+    kilograms = {"unit": "KGM", "scale": 3, "display_text": "kg"}
+    for each in everyone:
+        known = await each.create()
+        for unit, mismatch in ((pieces, False), (kilograms, each.release == "2026-08-25")):
+            line = {"item": {"id": "roses", "quantity_unit": unit}, "quantity": 2}
+            made = await each.ask("POST", "/checkout-sessions", forms.create(each.release, [line], "USD"))
+            line = line | {"id": known["line_items"][0]["id"], "quantity": 9}
+            changed = await each.ask(
+                "PUT",
+                f"/checkout-sessions/{known['id']}",
+                forms.update(each.release, known) | {"line_items": [line]},
+            )
+            assert made.status_code == (200 if mismatch else 201)
+            assert ("quantity_unit_mismatch" in codes(made.json())) is mismatch
+            assert ("quantity_unit_mismatch" in codes(changed.json())) is mismatch
+            assert (await each.get(known))["line_items"][0]["quantity"] == 9
+            known = changed.json()
+
+
+async def test_a_destination_that_cannot_be_used(everyone: list[Agent]):
+    """2026-08-25 leaves the checkout as it is (M:D/fulfillment#Selection and Location Identity)."""
+    for each in everyone:
+        ready = await each.ready()
+        wanted = shipping("exp-ship", each.release)
+        wanted["methods"][0]["selected_destination_id"] = "elsewhere"
+        told = await each.update(ready, buyer=BUYER, fulfillment=wanted)
+        assert codes(told)[0] == "destination_unknown"
+        seen = await each.get(ready)
+        if each.release == "2026-08-25":
+            assert seen == ready
+            assert told | {"messages": 0, "status": 0} == ready | {"messages": 0, "status": 0}
+            (message,) = told["messages"]
+            assert message["path"] == "$.fulfillment.methods[0].selected_destination_id"
+        else:
+            assert seen == told
+            assert "selected_destination_id" not in seen["fulfillment"]["methods"][0]
+
+
+async def test_an_update_while_the_payment_is_under_way(everyone: list[Agent]):
+    """Digest 3.3: 2026-08-25 answers with the checkout unchanged, the others refuse."""
+    for each in everyone:
+        ready = await each.ready()
+        paying = await each.complete(ready, credential={"type": "token", "token": "pending_token"})
+        assert paying.json()["status"] == "complete_in_progress"
+        assert "order" not in paying.json()
+        reply = await each.put(ready)
+        if each.release == "2026-08-25":
+            assert (reply.status_code, reply.json()["status"]) == (200, "complete_in_progress")
+            (message,) = reply.json()["messages"]
+            assert (message["code"], message["severity"]) == ("payment_in_flight", "recoverable")
+        else:
+            assert reply.status_code == 409
+        again = await each.complete(ready)
+        assert again.status_code == 409
+
+
+async def test_what_a_buyer_claims_never_blocks(everyone: list[Agent]):
+    """D/checkout, "Eligibility"; attribution and signals change nothing of a reply at all."""
+    for each in everyone:
+        plain = await each.create(buyer=BUYER, fulfillment=shipping(release=each.release))
+        told = await each.create(
+            buyer=BUYER,
+            fulfillment=shipping(release=each.release),
+            context={"eligibility": ["com.example.gold"]},
+            attribution={"utm_source": "x"},
+            signals={"dev.ucp.buyer_ip": "203.0.113.9"},
+        )
+        expected = [] if each.release in JANUARY else ["eligibility_not_accepted"]
+        assert codes(told) == expected
+        assert told["status"] == "ready_for_complete"
+        assert total(told) == total(plain)
+        assert set(told) - {"messages"} == set(plain)
+        assert (await each.complete(told)).json()["status"] == "completed"

@@ -39,7 +39,9 @@ from ucp_server.ucp.refusals import (
 from ucp_server.ucp.releases import (
     CHECKOUT,
     ORDER,
+    OUTCOMES,
     SERVED,
+    TOLD_BY_STATUS,
     Capability,
     Release,
     is_older,
@@ -88,6 +90,17 @@ class Negotiated(msgspec.Struct, frozen=True, kw_only=True):
     platform: Platform
     release: Release
     active: frozenset[str]
+    shows_problems: bool = False
+
+    def refusing_problems(self, operation: str) -> frozenset[str]:
+        """The problem codes that are answered as a refusal."""
+        refusing = self.release.refusing_problems.get(operation, frozenset())
+        return refusing - TOLD_BY_STATUS if self.shows_problems else refusing
+
+    def refusals_shown(self, operation: str) -> frozenset[str]:
+        """The codes of refusals that are answered with the checkout as it stands."""
+        shown = self.release.refusals_shown.get(operation, frozenset())
+        return shown | OUTCOMES.get(operation, frozenset()) if self.shows_problems else shown
 
 
 class _Read(msgspec.Struct, frozen=True, kw_only=True):
@@ -149,7 +162,8 @@ class Negotiation:
         root = ROOTS[incoming.operation]
         if root not in active:
             raise CapabilitiesIncompatible(root)
-        return Negotiated(platform=platform, release=release, active=active)
+        shows_problems = caller.listed is not None and caller.listed.shows_problems
+        return Negotiated(platform=platform, release=release, active=active, shows_problems=shows_problems)
 
     @property
     def _refuses_strangers(self) -> bool:

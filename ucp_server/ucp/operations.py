@@ -106,9 +106,7 @@ class Operations:
         key = self._key(incoming, checkout_id)
         try:
             command = self._command(incoming, negotiated, checkout_id)
-            answer = await self.engine.run(
-                self._call(scope, terms, negotiated.release, key, incoming), command
-            )
+            answer = await self.engine.run(self._call(scope, terms, negotiated, key, incoming), command)
         except (KeyInFlight, KeyReused, ReplyExpired):
             raise
         except Refusal as refusal:
@@ -118,7 +116,7 @@ class Operations:
             kept = await self.engine.replay(scope, key) if key else None
             if kept is not None:
                 return _reply(incoming, kept)
-            if _code(refusal) not in negotiated.release.refusals_shown.get(incoming.operation, ()):
+            if _code(refusal) not in negotiated.refusals_shown(incoming.operation):
                 raise
             incoming.facts["checkout"], incoming.facts["outcome"] = checkout_id, _code(refusal)
             standing = await self.engine.read(scope, checkout_id)
@@ -139,15 +137,16 @@ class Operations:
         return Key(operation=incoming.operation, key=key, fingerprint=print_)
 
     def _call(
-        self, scope: Scope, terms: Terms, release: Release, key: Key | None, incoming: Incoming
+        self, scope: Scope, terms: Terms, negotiated: Negotiated, key: Key | None, incoming: Incoming
     ) -> Call:
+        release = negotiated.release
         return Call(
             scope=scope,
             render=lambda checkout: self.replies.checkout(terms, checkout).pack(),
             render_refusal=lambda refusal: self.replies.refusal(release, refusal).pack(),
             rendering=terms.rendering(),
             key=key,
-            refusing_problems=release.refusing_problems.get(incoming.operation, frozenset()),
+            refusing_problems=negotiated.refusing_problems(incoming.operation),
             arrived_s=incoming.arrived_s,
         )
 

@@ -28,7 +28,8 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
     """A platform in the merchant's configuration. ``document`` is its profile where it is pinned.
 
     ``merchants`` are those that it may buy from, all where empty; a certificate is told by its
-    subject (RFC 4514) or its SHA-256, hexadecimal in lower case.
+    subject (RFC 4514) or its SHA-256, hexadecimal in lower case. With ``shows_problems`` a decline or
+    missing stock is told in the checkout, whatever its release says.
     """
 
     profile_url: str
@@ -38,6 +39,7 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
     document: Wire | None = None
     certificate_subject: str = ""
     certificate_sha256: str = ""
+    shows_problems: bool = False
 
     def deals_with(self, merchant_id: str) -> bool:
         return not self.merchants or merchant_id in self.merchants

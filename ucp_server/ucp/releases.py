@@ -129,11 +129,12 @@ _PAYMENT: Final = frozenset({"payment"})
 
 # 01-xx answers these as errors (digest 6.6); later releases show them in the checkout.
 _UNSELLABLE: Final = frozenset({"out_of_stock", "item_unavailable"})
+TOLD_BY_STATUS: Final = _UNSELLABLE | {FULFILLMENT_MISSING, "payment_failed"}
 _REFUSING_01: Final = MappingProxyType(
     {
         "create_checkout": _UNSELLABLE,
         "update_checkout": _UNSELLABLE,
-        "complete_checkout": _UNSELLABLE | {FULFILLMENT_MISSING, "payment_failed"},
+        "complete_checkout": TOLD_BY_STATUS,
     }
 )
 
@@ -141,7 +142,7 @@ _REFUSING_01: Final = MappingProxyType(
 # Outcomes"). 2026-08-25 leaves a checkout as it is whose update cannot be followed: while a complete
 # is being carried out (M:D/checkout#Accepted completion), or with a destination that cannot be used
 # (M:D/fulfillment#Selection and Location Identity).
-_SHOWN_04_08: Final = MappingProxyType({"complete_checkout": frozenset({NotReady.code})})
+OUTCOMES: Final = MappingProxyType({"complete_checkout": frozenset({NotReady.code})})
 _SHOWN_08_25: Final = MappingProxyType(
     {
         "complete_checkout": frozenset({NotReady.code, "payment_failed"}),
@@ -210,7 +211,7 @@ R_2026_04_08: Final = Release(
     requests=to_2026_04_08.REQUESTS,
     checkouts=to_2026_04_08.CHECKOUTS,
     orders=to_2026_04_08.ORDERS,
-    refusals_shown=_SHOWN_04_08,
+    refusals_shown=OUTCOMES,
     keys_member="signing_keys",
     envelope_orders_maps=False,
     pays_with_exactly_one=False,
