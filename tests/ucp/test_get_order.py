@@ -5,7 +5,10 @@ from typing import Any
 
 import pytest
 
-from tests.ucp.conftest import SCHEMAS, SIMULATION_SECRET, Agent, Open, Town, pinned
+from tests.ucp.conftest import SCHEMAS, SIMULATION_SECRET, Agent, Open, Town, pinned, profile_url
+from tests.ucp.test_authentication import issue
+from ucp_server.modes import Mode
+from ucp_server.store.database import Pool
 from ucp_server.ucp.releases import CHECKOUT, ORDER, RELEASES, ROWS, SERVED, Release
 from ucp_server.ucp.rest import operation_routes
 
@@ -99,3 +102,25 @@ async def test_in_january_orders_come_as_events_alone(here: Town, release: str):
     agent = here.agent_of(release)
     order_id = (await agent.bought())["order"]["id"]
     assert (await agent.ask("GET", f"/orders/{order_id}")).status_code == 404
+
+
+@pytest.mark.parametrize("release", ASKED[-1:])
+async def test_a_name_alone_opens_no_order_in_production(
+    town: Open, pool: Pool, tmp_path: Path, release: str
+):
+    platforms = {
+        "known": pinned(tmp_path, "known", release=release, auth="api_key"),
+        "named": pinned(tmp_path, "named", release=release, auth="open", writes=False),
+    }
+    async with town(
+        platforms=platforms, server={"mode": Mode.PRODUCTION}, public_url="https://shop.test"
+    ) as here:
+        (merchant_id,) = here.settings.merchant
+        key = await issue(pool, profile_url("known"), merchant_id)
+        known, named = (here.stranger(f'profile="{profile_url(name)}"', release) for name in platforms)
+        path = f"/orders/ord_{'0' * 32}"
+        for refused in (await named.ask("GET", path), await known.ask("GET", path)):
+            assert (refused.status_code, refused.json()["code"]) == (401, "unauthorized")
+            assert "www-authenticate" in refused.headers
+        proven = await known.ask("GET", path, headers={"X-API-Key": key})
+        assert (proven.status_code, proven.json()["messages"][0]["code"]) == (200, "not_found")
