@@ -227,8 +227,10 @@ R_2026_08_25: Final = Release(
     refusals_shown=_SHOWN_08_25,
 )
 
+Chain = tuple[Release, ...]
+
 # Oldest first: the order of the chain of steps.
-RELEASES: Final = (R_2026_01_11, R_2026_01_23, R_2026_04_08, R_2026_08_25)
+RELEASES: Final[Chain] = (R_2026_01_11, R_2026_01_23, R_2026_04_08, R_2026_08_25)
 ROWS: Final = MappingProxyType({row.version: row for row in RELEASES})
 # What we answer to; the others are rows of the chain until their turn comes.
 SERVED: Final = ("2026-01-11", "2026-01-23", "2026-04-08", "2026-08-25")
@@ -265,19 +267,24 @@ def is_older(version: str, release: Release) -> bool:
     return asked.isoformat() == version and asked < ours
 
 
-def upgrade_request(release: Release, document: Wire) -> None:
+def upgrade_request(release: Release, document: Wire, chain: Chain = RELEASES) -> None:
     """Bring an accepted request of ``release`` to the newest form, in place."""
-    for row in RELEASES[RELEASES.index(release) :]:
+    for row in _onwards(release, chain):
         apply(row.requests, document)
 
 
-def downgrade_checkout(release: Release, document: Wire) -> None:
+def downgrade_checkout(release: Release, document: Wire, chain: Chain = RELEASES) -> None:
     """Bring a checkout in the newest form to that of ``release``, in place."""
-    for row in reversed(RELEASES[RELEASES.index(release) :]):
+    for row in reversed(_onwards(release, chain)):
         apply(row.checkouts, document)
 
 
-def downgrade_order(release: Release, document: Wire) -> None:
+def downgrade_order(release: Release, document: Wire, chain: Chain = RELEASES) -> None:
     """Bring an order in the newest form to that of ``release``, in place."""
-    for row in reversed(RELEASES[RELEASES.index(release) :]):
+    for row in reversed(_onwards(release, chain)):
         apply(row.orders, document)
+
+
+def _onwards(release: Release, chain: Chain) -> Chain:
+    """``release`` and those that came after it, oldest first."""
+    return chain[[row.version for row in chain].index(release.version) :]

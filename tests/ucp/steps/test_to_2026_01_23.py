@@ -61,3 +61,15 @@ def test_an_adjustment_without_money_gets_no_amount():
     adjustment = {"id": "a", "line_items": [{"id": "l", "quantity": -1}]}
     steps.adjustments_become_amounts({"adjustments": [adjustment]})
     assert "amount" not in adjustment
+
+
+def test_claims_are_not_spoken_of():
+    document = {"messages": [{"code": "eligibility_not_accepted"}, {"code": "out_of_stock"}]}
+    steps.claims_are_not_spoken_of(document)
+    assert document == {"messages": [{"code": "out_of_stock"}]}
+
+
+def test_where_nothing_else_is_said_nothing_is():
+    for document in ({"messages": [{"code": "eligibility_not_accepted"}]}, {}):
+        steps.claims_are_not_spoken_of(document)
+        assert document == {}

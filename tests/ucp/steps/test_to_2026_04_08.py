@@ -79,3 +79,16 @@ def test_a_description_becomes_its_plain_text():
     document = {"fulfillment": {"methods": [{"groups": [{"options": options}]}]}}
     steps.descriptions_become_text(document)
     assert options == [{"id": "a", "description": "Three days"}, {"id": "b"}]
+
+
+def test_quantities_are_in_pieces():
+    line = {"item": {"id": "roses", "quantity_unit": {"unit": "KGM"}}, "quantity": 1}
+    steps.quantities_are_in_pieces({"line_items": [line, {"quantity": 2}]})
+    assert line == {"item": {"id": "roses"}, "quantity": 1}
+
+
+def test_lines_of_another_form_are_left_to_the_decoder():
+    for document in ({}, {"line_items": 7}, {"line_items": [7, {"item": 7}]}):
+        before = str(document)
+        steps.quantities_are_in_pieces(document)
+        assert str(document) == before

@@ -1,0 +1,1 @@
+"""A release that nobody has published, to see what the next one will cost."""
