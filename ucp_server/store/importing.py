@@ -14,7 +14,7 @@ from ucp_server.domain.addresses import content_hash
 from ucp_server.store.bulk import insert_rows
 from ucp_server.store.channels import replace_channels
 from ucp_server.store.csv_rows import BadRow
-from ucp_server.store.database import Pool, Tx, retrying, transaction
+from ucp_server.store.database import Pool, Tx, retrying, statement, transaction
 from ucp_server.store.shop_tables import ShopTables, read_shop
 
 BAD_ROWS_TOLD_MAX: Final = 20
@@ -55,6 +55,8 @@ async def import_shop(pool: Pool, merchant_id: str, currency: str, folder: Path)
                 raise BadShop(taken)
 
     await retrying(write)
+    async with statement(pool) as tx:
+        await tx.execute(ANALYZE)
     return Imported(counts=_counts(tables), ignored=reading.ignored)
 
 
@@ -70,6 +72,10 @@ def _counts(tables: ShopTables) -> dict[str, int]:
         **{name: len(getattr(channels, name)) for name in channels.__struct_fields__},
     }
 
+
+# Plans are made once and kept: they shall not be made as for empty tables in the minute before
+# Postgres looks by itself.
+ANALYZE: Final = "analyze items, inventory, addresses, offers"
 
 UPSERT_ITEMS: Final = """
 insert into items (merchant_id, id, title, price_minor, currency, detail)
