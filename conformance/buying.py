@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import msgspec
 
+from conformance import forms
 from conformance.platform import MAIN
 from conformance.registry import Wire, lacking
 from conformance.shop import Shop
@@ -43,25 +44,13 @@ def basket(shop: Shop, quantity: int = 1, item: str = "", **members: Any) -> Wir
     wanted = item or shop.inputs.item
     if not wanted:
         lacking("an item to buy (--item)")
-    return {
-        "line_items": [{"item": {"id": wanted}, "quantity": quantity}],
-        "currency": shop.inputs.currency,
-        "payment": {"instruments": []},
-        **members,
-    }
+    lines = [{"item": {"id": wanted}, "quantity": quantity}]
+    return forms.create(shop.release, lines, shop.inputs.currency, **members)
 
 
 def resend(checkout: Wire, **members: Any) -> Wire:
     """The body of an update that keeps everything the platform may write; `members` replace."""
-    body: Wire = {
-        "id": checkout["id"],
-        "line_items": [
-            {"id": line["id"], "item": {"id": line["item"]["id"]}, "quantity": line["quantity"]}
-            for line in checkout["line_items"]
-        ],
-        "currency": checkout["currency"],
-        "payment": {"instruments": []},
-    }
+    body = forms.update(str(checkout["ucp"]["version"]), checkout)
     if checkout.get("buyer"):
         body["buyer"] = checkout["buyer"]
     if methods(checkout):
@@ -163,23 +152,23 @@ async def ready(shop: Shop, *, who: str = MAIN, **members: Any) -> Wire:
 
 
 def payment(shop: Shop, checkout: Wire, token: str) -> Wire:
-    """The body of a complete in the form of 2026-01-11."""
-    handlers = (checkout.get("payment") or {}).get("handlers") or []
-    handler = shop.inputs.handler or next((str(each.get("id")) for each in handlers), "")
+    """The body of a complete."""
+    offered = forms.handlers(checkout)
+    handler = shop.inputs.handler or next((str(each.get("id")) for each in offered), "")
     if not handler:
         lacking("a payment handler for this checkout")
-    return {
-        "payment_data": {
-            "id": "instrument_1",
-            "handler_id": handler,
-            "type": "card",
-            "brand": "Visa",
-            "last_digits": "4242",
-            # The second member is known to nobody: whoever shows it shows credentials.
-            "credential": {"type": "token", "token": token, "reference": shop.canary},
-        },
-        "risk_signals": {},
-    }
+    # The last member is known to nobody: whoever shows it shows credentials.
+    credential = {"type": "token", "token": token, "reference": shop.canary}
+    return forms.complete(shop.release, forms.card(shop.release, handler, credential))
+
+
+def instrument_of(body: Wire) -> Wire:
+    """The instrument in the body of a complete."""
+    if "payment_data" in body:
+        found: Wire = body["payment_data"]
+    else:
+        found = body["payment"]["instruments"][0]
+    return found
 
 
 def success_token(shop: Shop) -> str:

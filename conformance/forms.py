@@ -110,7 +110,7 @@ def _object(value: Any) -> Wire:
 # --- requests ---
 
 
-def create(release: str, line_items: list[Wire], currency: str, **members: Any) -> Wire:
+def create(release: str, line_items: list[Wire], currency: str, /, **members: Any) -> Wire:
     """The body of a create."""
     body: Wire = {"line_items": line_items}
     if release in REQUEST_CURRENCY:
@@ -118,14 +118,14 @@ def create(release: str, line_items: list[Wire], currency: str, **members: Any) 
     return body | members
 
 
-def update(release: str, checkout: Wire, **members: Any) -> Wire:
+def update(release: str, checkout: Wire, /, **members: Any) -> Wire:
     """The body of an update with the checkout's own lines, and with ``members``."""
     lines = [
         {"id": line["id"], "item": {"id": line["item"]["id"]}, "quantity": line["quantity"]}
         for line in checkout["line_items"]
     ]
-    body = create(release, lines, checkout["currency"], **members)
-    return {"id": checkout["id"], **body} if release in BODY_ID else body
+    body = create(release, lines, checkout["currency"])
+    return ({"id": checkout["id"]} if release in BODY_ID else {}) | body | members
 
 
 def complete(release: str, instrument: Wire) -> Wire:

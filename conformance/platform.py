@@ -9,6 +9,7 @@ from typing import Self
 import msgspec
 from aiohttp import web
 
+from conformance import forms
 from conformance.registry import Wire
 
 # An order of a hundred lines is some 100 kB.
@@ -137,34 +138,13 @@ class Platform:
 
 
 def profile(name: str, release: str, webhook_url: str) -> Wire:
-    """The profile of one identity in the form of 2026-01-11."""
+    """The profile of one identity in the form of the release."""
     version = {TOO_NEW: FUTURE_RELEASE, OLDER: PAST_RELEASE}.get(name, release)
-    checkout = _capability("checkout", version)
-    order = _capability("order", version) | {"config": {"webhook_url": webhook_url}}
-    extensions = [
-        _capability(each, version) | {"extends": "dev.ucp.shopping.checkout"} for each in EXTENSIONS
-    ]
-    capabilities = [checkout, order, *extensions]
-    if name == CHECKOUT_ONLY:
-        capabilities = [checkout]
-    elif name == WITHOUT_CHECKOUT:
-        capabilities = [order, *extensions]
-    elif name == WITH_A_STRANGER:
-        capabilities.append(
-            {
-                "name": STRANGER,
-                "version": version,
-                "spec": "https://example.com/unheard-of",
-                "schema": "https://example.com/unheard-of.json",
-            }
-        )
-    return {"ucp": {"version": version, "capabilities": capabilities}}
-
-
-def _capability(name: str, version: str) -> Wire:
-    return {
-        "name": f"dev.ucp.shopping.{name}",
-        "version": version,
-        "spec": f"https://ucp.dev/specification/{name.replace('_', '-')}",
-        "schema": f"https://ucp.dev/schemas/shopping/{name}.json",
-    }
+    extensions = [f"{forms.SERVICE}.{each}" for each in EXTENSIONS]
+    names = {
+        CHECKOUT_ONLY: [forms.CHECKOUT],
+        WITHOUT_CHECKOUT: [forms.ORDER, *extensions],
+    }.get(name, [forms.CHECKOUT, forms.ORDER, *extensions])
+    if name == WITH_A_STRANGER:
+        names.append(STRANGER)
+    return forms.platform_profile(release, names, webhook_url, version)

@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import msgspec
 
+from conformance import forms
 from conformance.inputs import Inputs
 from conformance.platform import MAIN, Platform
 from conformance.registry import Broken, Lacking, Wire, lacking
@@ -72,19 +73,13 @@ class Shop:
 
     @property
     def endpoint(self) -> str:
-        services = self.profile.get("ucp", {}).get("services", {})
-        service = services.get(SERVICE, {}) if isinstance(services, dict) else {}
-        rest = service.get("rest", {}) if isinstance(service, dict) else {}
-        endpoint = rest.get("endpoint") if isinstance(rest, dict) else None
+        endpoint = forms.rest_endpoint(self.profile)
         if not isinstance(endpoint, str) or not endpoint.startswith(("http://", "https://")):
             lacking("an absolute REST endpoint in the profile")
         return endpoint.rstrip("/")
 
     def capabilities(self) -> list[str]:
-        listed = self.profile.get("ucp", {}).get("capabilities", [])
-        if not isinstance(listed, list):
-            return []
-        return [str(each.get("name")) for each in listed if isinstance(each, dict)]
+        return forms.capability_names(self.profile.get("ucp", {}))
 
     def offers(self, capability: str) -> bool:
         return f"{SERVICE}.{capability}" in self.capabilities()
@@ -92,6 +87,10 @@ class Shop:
     def need_capability(self, capability: str) -> None:
         if not self.offers(capability):
             lacking(f"the capability {SERVICE}.{capability} in the profile")
+
+    @property
+    def release(self) -> str:
+        return self.inputs.release
 
     def is_local(self) -> bool:
         """Whether the shop runs on this machine, where plain http is a matter of course."""

@@ -6,6 +6,7 @@ from conformance.buying import (
     bought,
     buyer,
     created,
+    instrument_of,
     payment,
     prepared,
     ready,
@@ -145,7 +146,7 @@ async def unknown_handler_is_refused(shop: Shop) -> None:
     token = success_token(shop)
     checkout = await ready(shop)
     body = payment(shop, checkout, token)
-    body["payment_data"]["handler_id"] = "com.example.nobody"
+    instrument_of(body)["handler_id"] = "com.example.nobody"
     _not_done(await shop.complete(checkout["id"], body))
 
 
@@ -155,7 +156,7 @@ async def payment_is_required(shop: Shop) -> None:
     token = success_token(shop)
     checkout = await ready(shop)
     bare = payment(shop, checkout, token)
-    del bare["payment_data"]["credential"]
+    del instrument_of(bare)["credential"]
     for body in ({}, bare):
         _not_done(await shop.complete(checkout["id"], body))
 

@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+import pytest
+
+from conformance.cli import RELEASES
 from conformance.inputs import Inputs
 from conformance.run import run
 from tests.serving import REPOSITORY, server
@@ -24,7 +27,8 @@ SKIPPED = {
 }
 
 
-async def test_our_server_passes_every_check(database: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("release", RELEASES)
+async def test_our_server_passes_every_check(database: str, tmp_path: Path, release: str) -> None:
     config = tmp_path / "config.toml"
     config.write_text(CONFIG)
     shop = REPOSITORY / "examples" / "demo_shop"
@@ -33,7 +37,7 @@ async def test_our_server_passes_every_check(database: str, tmp_path: Path) -> N
         results = await run(
             Inputs(
                 url=ours.https,
-                release="2026-01-11",
+                release=release,
                 insecure=True,
                 strict=True,
                 item="postcards-birds",
