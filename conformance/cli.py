@@ -11,7 +11,7 @@ from conformance.registry import checks_for
 from conformance.run import Result, run
 from conformance.shop import Unreachable
 
-RELEASES = ("2026-01-11", "2026-01-23")
+RELEASES = ("2026-01-11", "2026-01-23", "2026-04-08", "2026-08-25")
 FAILED, NOTHING_TO_CHECK = 1, 2
 
 

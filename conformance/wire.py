@@ -17,6 +17,14 @@ EXCERPT_CHARS = 700
 SECRET_HEADERS = frozenset({"authorization", "x-api-key", "simulation-secret"})
 
 
+class _Ucp(msgspec.Struct):
+    status: str = "success"
+
+
+class _Told(msgspec.Struct):
+    ucp: _Ucp = msgspec.field(default_factory=_Ucp)
+
+
 class Exchange(msgspec.Struct, frozen=True):
     """A request and its reply; header names of the reply are lower case."""
 
@@ -30,7 +38,16 @@ class Exchange(msgspec.Struct, frozen=True):
 
     @property
     def succeeded(self) -> bool:
-        return 200 <= self.status < 300
+        return 200 <= self.status < 300 and not self.tells_an_error
+
+    @property
+    def tells_an_error(self) -> bool:
+        """Since 2026-04-08 what is not there is told with status 200 (digest 6.1)."""
+        try:
+            told = msgspec.json.decode(self.body, type=_Told)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            return False
+        return told.ucp.status == "error"
 
     @property
     def is_json(self) -> bool:
