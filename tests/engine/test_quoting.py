@@ -330,7 +330,7 @@ async def test_another_buyer_is_not_shown_the_addresses_of_the_first(demo: Custo
     )
     assert destination_ids(quote) == ["jonas-home"]
     assert only_method(quote).selected_destination_id is None
-    assert codes(quote) == ["invalid", "fulfillment_required"]
+    assert codes(quote) == ["destination_unknown", "fulfillment_required"]
 
 
 async def test_addresses_are_shown_only_where_the_merchant_wants_it(pool: Pool) -> None:
