@@ -30,17 +30,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if inputs.only and not checks_for(inputs.release, inputs.only):
         parser.error(f"no check is called {', '.join(sorted(inputs.only))}")
     try:
-        results = asyncio.run(run(inputs, _tell))
+        results = asyncio.run(run(inputs, tell))
     except Unreachable as error:
         print(f"nothing to check: {error}")
         return NOTHING_TO_CHECK
+    return conclude(results)
+
+
+def tell(result: Result) -> None:
+    """Print a result as it comes."""
+    print(report.line(result), flush=True)
+
+
+def conclude(results: list[Result]) -> int:
+    """Print what failed and why, and how many did what; the exit code."""
     print("\n".join(report.details(results)))
     print(report.summary(results))
     return FAILED if any(each.verdict == "fail" for each in results) else 0
-
-
-def _tell(result: Result) -> None:
-    print(report.line(result), flush=True)
 
 
 def _only(options: dict[str, object]) -> frozenset[str]:

@@ -85,6 +85,15 @@ def checks_for(release: str, only: frozenset[str] = frozenset()) -> list[Check]:
     return [each for each in chosen if each.group in only or each.id in only]
 
 
+def checks_of(dialect: str, only: frozenset[str] = frozenset()) -> list[Check]:
+    """The checks of a dialect, or those of the groups and names in `only` (with or without the dialect)."""
+    return [
+        each
+        for each in checks_for(dialect)
+        if not only or only & {each.id, each.id.partition(".")[2], each.id.split(".")[1]}
+    ]
+
+
 def expect(fact: object, reason: str, shown_by: "Exchange | None" = None) -> None:
     """Break the check unless the fact is truthy; `reason` says what was seen instead."""
     if not fact:

@@ -1,7 +1,7 @@
 """The run: each check once, its verdict, and what was said when it failed."""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Literal
 
 import msgspec
@@ -42,11 +42,24 @@ async def run(inputs: Inputs, told: Callable[[Result], None] = lambda _: None) -
             shop = Shop(client, inputs, discovery, platform)
         except Broken as error:
             raise Unreachable(str(error)) from error
-        results = []
-        for each in checks_for(inputs.release, inputs.only):
-            results.append(await verdict(each, shop, client, strict=inputs.strict))
-            told(results[-1])
-        return results
+        chosen = checks_for(inputs.release, inputs.only)
+        return await verdicts(chosen, shop, client, strict=inputs.strict, told=told)
+
+
+async def verdicts(
+    checks: Iterable[Check],
+    shown: object,
+    client: Client,
+    *,
+    strict: bool,
+    told: Callable[[Result], None],
+) -> list[Result]:
+    """What comes of the checks, one after the other; `told` hears each result as it comes."""
+    results = []
+    for each in checks:
+        results.append(await verdict(each, shown, client, strict=strict))
+        told(results[-1])
+    return results
 
 
 async def verdict(check: Check, shown: object, client: Client, *, strict: bool) -> Result:

@@ -5,6 +5,7 @@
 
 import contextlib
 import itertools
+import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator
@@ -13,6 +14,7 @@ from pathlib import Path
 import asyncpg
 import pytest_asyncio
 
+from ucp_server.asgi.lines import Lines
 from ucp_server.postgres import Cluster, open_cluster
 from ucp_server.store.database import Pool, open_pool
 from ucp_server.store.migrate import migrate
@@ -80,3 +82,18 @@ async def pool(database: str) -> AsyncIterator[Pool]:
     """A small open pool on ``database``."""
     async with open_pool(database, size=4, name="tests") as opened:
         yield opened
+
+
+@pytest_asyncio.fixture
+async def lines(tmp_path: Path) -> AsyncIterator[Lines]:
+    """Access lines into a file of their own."""
+    descriptor = os.open(tmp_path / "access.log", os.O_CREAT | os.O_WRONLY)
+    lines = Lines(descriptor)
+    try:
+        yield lines
+    finally:
+        if lines._in_thread is not None:
+            # What it still writes would go to whoever gets the descriptor next.
+            await lines._in_thread
+        lines.flush()
+        os.close(descriptor)

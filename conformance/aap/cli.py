@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 from conformance import report
 from conformance.aap.inputs import Inputs
-from conformance.aap.run import chosen, run
-from conformance.run import Result
+from conformance.aap.network import DIALECT
+from conformance.aap.run import run
+from conformance.cli import conclude, tell
+from conformance.registry import checks_of
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -16,18 +18,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = vars(parser.parse_args(arguments))
     only = frozenset(options.pop("only"))
     if options.pop("list"):
-        print("\n".join(report.catalogue(chosen(only))))
+        print("\n".join(report.catalogue(checks_of(DIALECT, only))))
         return 0
     if not (options["url"] and options["agent_key"]):
         parser.error("the URL of a server and the key of an agent are needed")
-    results = asyncio.run(run(Inputs(only=only, **options), _tell))
-    print("\n".join(report.details(results)))
-    print(report.summary(results))
-    return 1 if any(each.verdict == "fail" for each in results) else 0
-
-
-def _tell(result: Result) -> None:
-    print(report.line(result), flush=True)
+    results = asyncio.run(run(Inputs(only=only, **options), tell))
+    return conclude(results)
 
 
 def _parser() -> argparse.ArgumentParser:

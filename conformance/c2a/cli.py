@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from conformance import report
 from conformance.c2a.inputs import Inputs
-from conformance.c2a.run import chosen, run
-from conformance.run import Result
+from conformance.c2a.run import DIALECT, run
+from conformance.cli import conclude, tell
+from conformance.registry import checks_of
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -16,18 +17,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = vars(parser.parse_args(arguments))
     only = frozenset(options.pop("only"))
     if options.pop("list"):
-        print("\n".join(report.catalogue(chosen(only))))
+        print("\n".join(report.catalogue(checks_of(DIALECT, only))))
         return 0
     if not (options["url"] and options["tenant"] and options["key"]):
         parser.error("the URL of a server, a tenant and its key are needed")
-    results = asyncio.run(run(Inputs(only=only, **options), _tell))
-    print("\n".join(report.details(results)))
-    print(report.summary(results))
-    return 1 if any(each.verdict == "fail" for each in results) else 0
-
-
-def _tell(result: Result) -> None:
-    print(report.line(result), flush=True)
+    results = asyncio.run(run(Inputs(only=only, **options), tell))
+    return conclude(results)
 
 
 def _parser() -> argparse.ArgumentParser:

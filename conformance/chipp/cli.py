@@ -8,9 +8,8 @@ import conformance.chipp.checks  # noqa: F401 - registers the checks
 from conformance import report
 from conformance.chipp.inputs import Inputs
 from conformance.chipp.run import run
+from conformance.cli import conclude, tell
 from conformance.registry import checks_for
-
-FAILED = 1
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -25,10 +24,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error("the address of an application and a key of it are needed")
     if options["only"] and not checks_for("chipp", options["only"]):
         parser.error(f"no check is called {', '.join(sorted(options['only']))}")
-    results = asyncio.run(run(Inputs(**options), lambda result: print(report.line(result), flush=True)))
-    print("\n".join(report.details(results)))
-    print(report.summary(results))
-    return FAILED if any(each.verdict == "fail" for each in results) else 0
+    results = asyncio.run(run(Inputs(**options), tell))
+    return conclude(results)
 
 
 def _parser() -> argparse.ArgumentParser:

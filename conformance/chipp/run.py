@@ -8,7 +8,7 @@ from conformance.chipp.application import Application
 from conformance.chipp.hooks import Hooks
 from conformance.chipp.inputs import Inputs
 from conformance.registry import checks_for
-from conformance.run import Result, verdict
+from conformance.run import Result, verdicts
 from conformance.wire import Client
 
 
@@ -20,8 +20,5 @@ async def run(inputs: Inputs, told: Callable[[Result], None] = lambda _: None) -
         )
         hooks = await stack.enter_async_context(Hooks(inputs.hook_port)) if inputs.hook_port else None
         application = Application(client, inputs, hooks)
-        results = []
-        for each in checks_for("chipp", inputs.only):
-            results.append(await verdict(each, application, client, strict=inputs.strict))
-            told(results[-1])
-        return results
+        checks = checks_for("chipp", inputs.only)
+        return await verdicts(checks, application, client, strict=inputs.strict, told=told)

@@ -1,6 +1,5 @@
 """AAP over a real Postgres, asked in this process by agents and merchants of the tests."""
 
-import os
 import re
 import uuid
 from collections.abc import AsyncIterator
@@ -332,20 +331,6 @@ def merchant(name: str) -> Merchant:
         mail_sender=f"{name}@example.com",
         complete_addresses=False,
     )
-
-
-@pytest.fixture
-async def lines(tmp_path: Path) -> AsyncIterator[Lines]:
-    descriptor = os.open(tmp_path / "access.log", os.O_CREAT | os.O_WRONLY)
-    lines = Lines(descriptor)
-    try:
-        yield lines
-    finally:
-        if lines._in_thread is not None:
-            # What it still writes would go to whoever gets the descriptor next.
-            await lines._in_thread
-        lines.flush()
-        os.close(descriptor)
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """C2A over a real Postgres, asked in this process by backends of the tests, paid by a worker in steps."""
 
-import os
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -281,20 +280,6 @@ def merchant(name: str) -> Merchant:
         mail_sender=f"{name}@example.com",
         complete_addresses=False,
     )
-
-
-@pytest.fixture
-async def lines(tmp_path: Path) -> AsyncIterator[Lines]:
-    descriptor = os.open(tmp_path / "access.log", os.O_CREAT | os.O_WRONLY)
-    lines = Lines(descriptor)
-    try:
-        yield lines
-    finally:
-        if lines._in_thread is not None:
-            # What it still writes would go to whoever gets the descriptor next.
-            await lines._in_thread
-        lines.flush()
-        os.close(descriptor)
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ import pytest
 from hypercorn.config import Config
 
 from conformance.c2a.inputs import Inputs
-from conformance.c2a.run import chosen, run
+from conformance.c2a.run import DIALECT, run
+from conformance.registry import checks_of
 from conformance.run import Result
 from tests.c2a.conftest import CUSTOMER, OTHER_TENANT, TENANT, VISA, Town
 from tests.c2a.spoiling import FAULTS, Spoilt
@@ -94,7 +95,7 @@ async def work(here: Town) -> None:
 async def test_our_binding_passes_every_check(served: Served) -> None:
     results = await served.checked()
     assert {name: each.reason for name, each in results.items() if each.verdict != "pass"} == {}
-    assert len(results) == len(chosen())
+    assert len(results) == len(checks_of(DIALECT))
 
 
 async def test_each_planted_fault_is_reported_by_the_checks_it_belongs_to(served: Served) -> None:
@@ -107,4 +108,4 @@ async def test_each_planted_fault_is_reported_by_the_checks_it_belongs_to(served
 
 def test_every_check_has_a_fault_that_it_reports() -> None:
     shown = {check for fault in FAULTS.values() for check in fault.checks}
-    assert {each.id.removeprefix("c2a.") for each in chosen()} == shown
+    assert {each.id.removeprefix("c2a.") for each in checks_of(DIALECT)} == shown

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
+from ucp_server.asgi.times import rfc3339
 from ucp_server.domain import problems
 from ucp_server.domain.catalog import picture_url
 from ucp_server.domain.checkout import Buyer, Checkout, Consent
@@ -29,7 +30,6 @@ from ucp_server.ucp.ids import decode_checkout_id, render_checkout_id, render_or
 from ucp_server.ucp.messages import render_messages
 from ucp_server.ucp.payment import decode_instruments, decode_payment, render_instruments
 from ucp_server.ucp.releases import BUYER_CONSENT, DISCOUNT, FULFILLMENT
-from ucp_server.ucp.times import rfc3339
 
 Wire = dict[str, Any]
 Active = AbstractSet[str]  # names of the capabilities that both sides have

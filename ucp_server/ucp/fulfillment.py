@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from ucp_server.asgi.times import rfc3339
 from ucp_server.domain.fulfillment import (
     Destination,
     Group,
@@ -15,7 +16,6 @@ from ucp_server.domain.fulfillment import (
     WantedMethod,
 )
 from ucp_server.ucp.addresses import decode_address, render_address
-from ucp_server.ucp.times import rfc3339
 
 Wire = dict[str, Any]
 

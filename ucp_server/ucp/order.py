@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ucp_server.asgi.times import rfc3339
 from ucp_server.domain.order import (
     Adjustment,
     Expectation,
@@ -15,7 +16,6 @@ from ucp_server.domain.quote import QuotedLine
 from ucp_server.ucp.addresses import render_address
 from ucp_server.ucp.checkout import render_line, render_total
 from ucp_server.ucp.ids import render_checkout_id, render_order_id
-from ucp_server.ucp.times import rfc3339
 
 Wire = dict[str, Any]
 

@@ -17,6 +17,7 @@ from ucp_server.asgi.acknowledgement import (
     outcome_of,
     outcome_without_answer,
 )
+from ucp_server.asgi.times import rfc3339
 from ucp_server.domain.events import DeliveryOutcome, Job, Notice, Parked, Retry
 from ucp_server.ports import Clock, Fetch, FetchRefused
 from ucp_server.ucp.releases import ROWS
@@ -24,7 +25,6 @@ from ucp_server.ucp.replies import Replies
 from ucp_server.ucp.signatures import Request, sign
 from ucp_server.ucp.signing_keys import SigningKeys
 from ucp_server.ucp.terms import EventTerms, read_event_terms
-from ucp_server.ucp.times import rfc3339
 
 Wire = dict[str, Any]
 
