@@ -264,6 +264,13 @@ def bent_bodies(sound: Iterator[tuple[str, str, Wire]]) -> Iterator[Asked]:
             yield method, path, msgspec.json.encode(body), JSON | key
 
 
+async def declined(caller: Caller) -> Asked:
+    """A payment that is refused: whether the bent bodies bring one depends on who comes first."""
+    ready = await caller.ready("tea-peppermint")
+    body = msgspec.json.encode(payment("fail_token", MOCK))
+    return "POST", f"{BASE}/checkout-sessions/{ready['id']}/complete", body, JSON
+
+
 # --- asking ---
 
 
@@ -295,8 +302,9 @@ async def test_nothing_that_is_asked_is_answered_with_a_500(
     shop: Server, caller: Caller, routes: dict[str, list[Route]]
 ) -> None:
     ids = await known_ids(caller)
+    counted = await statuses(caller.client, [await declined(caller)])
     # What ends a checkout or an order comes last.
-    counted = await statuses(caller.client, list(bent_bodies(whole_bodies(ids))))
+    counted += await statuses(caller.client, list(bent_bodies(whole_bodies(ids))))
     counted += await statuses(caller.client, [*odd(routes["public"], ids), *plain(routes["public"], ids)])
     assert counted.keys() >= {200, 201, 400, 402, 404, 405, 409, 415, 422}, counted
     async with httpx2.AsyncClient(base_url=shop.admin, timeout=30) as client:
