@@ -12,7 +12,7 @@ from typing import Literal, Protocol
 import msgspec
 
 from ucp_server.domain.attribution import Offer, OfferQuery
-from ucp_server.domain.catalog import Item
+from ucp_server.domain.catalog import Item, Market, Named, Product, Search
 from ucp_server.domain.checkout import Instrument
 from ucp_server.domain.discounts import DiscountRule
 from ucp_server.domain.fulfillment import Address, Destination, Option
@@ -35,6 +35,27 @@ class Clock(Protocol):
 class Catalog(Protocol):
     async def items(self, merchant_id: str, item_ids: Sequence[str]) -> Mapping[str, Item]:
         """The items that exist, by id; one that is missing is not for sale."""
+        ...
+
+    async def search(self, merchant_id: str, search: Search, limit: int) -> Sequence[str]:
+        """Ids of products that fit, best first, each once, at most ``limit``.
+
+        Prices and stock are looked at as they are at this moment. Delivery (``methods``,
+        ``fulfills_to``) is not the catalog's matter: those filters are applied by the caller.
+        """
+        ...
+
+    async def resolve(self, merchant_id: str, ids: Sequence[str]) -> Mapping[str, Sequence[Named]]:
+        """What ids of products or variants, SKUs, barcodes and handles stand for.
+
+        An unknown one is missing; one of several products or variants has them all.
+        """
+        ...
+
+    async def products(
+        self, merchant_id: str, product_ids: Sequence[str], market: Market
+    ) -> Mapping[str, Product]:
+        """The products that exist, whole and with today's prices, by id."""
         ...
 
 
