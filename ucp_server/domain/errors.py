@@ -13,6 +13,9 @@ Refusal
  ├─ RevisionConflict                   others changed it each time we tried: try again shortly
  ├─ AdjustmentRefused                  an order cannot be shipped, returned or refunded like that
  ├─ HandlerUnavailable                 a plug-in that is needed does not answer
+ ├─ ProductNotFound                    no such product, or nothing of it fits
+ ├─ CursorUnknown                      a list that is over, somebody else's, or never was
+ ├─ RequestTooLarge                    more is asked at once than is answered
  ├─ OfferNotFound                      no such offer was made to this platform and customer
  ├─ OfferExpired                       its time is over, or its prices no longer hold
  ├─ OfferNotPurchasable                shown, not made; or what it offers cannot be had at the moment
@@ -165,6 +168,24 @@ class StoreUnavailable(Refusal):
 
     def __init__(self) -> None:
         super().__init__("The shop cannot be reached at the moment; nothing was changed.")
+
+
+class ProductNotFound(Refusal):
+    code = "not_found"
+
+    def __init__(self) -> None:
+        super().__init__("This product was not found.")
+
+
+class CursorUnknown(Refusal):
+    code = "invalid_cursor"
+
+    def __init__(self) -> None:
+        super().__init__("This cursor leads nowhere, or no longer: please search again.")
+
+
+class RequestTooLarge(Refusal):
+    code = "request_too_large"
 
 
 class OfferNotFound(Refusal):

@@ -191,3 +191,14 @@ def price_changed() -> Problem:
         "totals_changed",
         "The price changed since this checkout was last shown; please look at the new total.",
     )
+
+
+# --- looking for goods ---
+
+
+def product_unknown(asked: str) -> Problem:
+    return info("not_found", f"Nothing is known here as {asked[:100]}.")
+
+
+def price_filter_ignored(asked: str, ours: str) -> Problem:
+    return info("price_filter_ignored", f"Prices are in {ours}; those of a filter in {asked} were ignored.")
