@@ -108,20 +108,14 @@ def _fulfillable(
 ) -> tuple[Choice, ...]:
     """As many of ``wanted`` as one variant has together, spelt as the variant does."""
     ranks = {_same(name): rank for rank, name in reversed(list(enumerate(preferences)))}
-    kept = list(wanted)
-    # What counts least is dropped first: the unnamed from their end, then the named from theirs.
-    order = sorted(
-        range(len(wanted)),
-        key=lambda place: (ranks.get(_same(wanted[place].name), len(preferences)), place),
-        reverse=True,
-    )
-    for place in order:
-        if any(_has_all(variant, kept) for variant in variants):
-            break
-        kept.remove(wanted[place])
+    # Taken up one by one, what counts most first: then nothing is given up for what counts less.
+    kept: list[Choice] = []
+    for choice in sorted(wanted, key=lambda choice: ranks.get(_same(choice.name), len(preferences))):
+        if any(_has_all(variant, [*kept, choice]) for variant in variants):
+            kept.append(choice)
     example = next((one for one in variants if _has_all(one, kept)), None)
     spelt = _by_name(example.choices) if example else {}
-    return tuple(spelt.get(_same(choice.name), choice) for choice in kept)
+    return tuple(spelt[_same(choice.name)] for choice in wanted if choice in kept)
 
 
 def _signals(product: Product, choices: Sequence[Choice]) -> tuple[OptionShown, ...]:
