@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ucp_server.domain.catalog import Availability, Category, Choice, Filters, Option, Product, Variant
+from ucp_server.domain.catalog import Availability, Category, Choice, Filters, Product, ProductOption, Variant
 from ucp_server.domain.money import Money
 from ucp_server.domain.selection import featured_first, in_categories, passes, select
 
@@ -33,7 +33,7 @@ def shirt(*variants: Variant, categories: tuple[str, ...] = ()) -> Product:
         title="Shirt",
         description="",
         variants=variants,
-        options=(Option("Size", SIZES), Option("Colour", COLOURS)),
+        options=(ProductOption("Size", SIZES), ProductOption("Colour", COLOURS)),
         categories=tuple(Category(one) for one in categories),
     )
 

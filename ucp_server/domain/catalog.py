@@ -1,6 +1,5 @@
 """What a shop sells: as much as a checkout needs to know, and all that a buyer may want to see."""
 
-from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
@@ -124,7 +123,7 @@ class Variant(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     item: Item | None = None
 
 
-class Option(msgspec.Struct, frozen=True):
+class ProductOption(msgspec.Struct, frozen=True):
     """A way in which variants differ, and the labels that it can have, in the shop's order."""
 
     name: str
@@ -142,17 +141,13 @@ class Product(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     title: str
     description: str
     variants: tuple[Variant, ...]
-    options: tuple[Option, ...] = ()
+    options: tuple[ProductOption, ...] = ()
     handle: str | None = None
     url: str | None = None
     categories: tuple[Category, ...] = ()
     media: tuple[Media, ...] = ()
     rating: Rating | None = None
     tags: tuple[str, ...] = ()
-
-    def with_variants(self, variants: Sequence[Variant]) -> "Product":
-        """The product as if it had but these."""
-        return msgspec.structs.replace(self, variants=tuple(variants))
 
 
 # --- what is asked of a catalog ---

@@ -83,10 +83,17 @@ class Way(msgspec.Struct, frozen=True, kw_only=True):
 Ways = Mapping[str, tuple[Way, ...]]  # by variant; what needs no delivery is not in it
 
 
+class Listed(msgspec.Struct, frozen=True):
+    """A product, and those of its ``variants`` that are shown: at least one, the featured one first."""
+
+    product: Product
+    variants: tuple[Variant, ...]
+
+
 class Page(msgspec.Struct, frozen=True, kw_only=True):
     """``cursor`` leads to the next page, if there is one; ``total`` is None where it is not known."""
 
-    products: tuple[Product, ...]
+    products: tuple[Listed, ...]
     ways: Ways
     cursor: str | None = None
     total: int | None = None
@@ -103,7 +110,7 @@ class Match(msgspec.Struct, frozen=True):
 class Looked(msgspec.Struct, frozen=True, kw_only=True):
     """Each product once, with the variants that ``matches`` (by variant) tell of and no others."""
 
-    products: tuple[Product, ...]
+    products: tuple[Listed, ...]
     matches: Mapping[str, tuple[Match, ...]]
     ways: Ways
     problems: tuple[Problem, ...] = ()
@@ -120,6 +127,7 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     """A product with the variants that fit ``choices``, the featured one first."""
 
     product: Product
+    variants: tuple[Variant, ...]
     choices: tuple[Choice, ...]
     options: tuple[OptionShown, ...]
     ways: Ways
@@ -197,7 +205,7 @@ class Browsing:
                 product = products.get(named.product_id)
                 if product is None:
                     continue
-                fitting, theirs = await self._narrow(product, narrowing)
+                fitting, theirs = await self._narrow(product, product.variants, narrowing)
                 variant = _meant_variant(fitting, named)
                 if variant is None:
                     continue
@@ -234,11 +242,12 @@ class Browsing:
                 raise ProductNotFound
             product = products[named.product_id]
             chosen = select(product, wish.choices, wish.preferences, named.variant_id)
-            fitting, ways = await self._narrow(product.with_variants(chosen.variants), narrowing)
+            fitting, ways = await self._narrow(product, chosen.variants, narrowing)
         if not fitting:
             raise ProductNotFound
         return Shown(
-            product=product.with_variants(fitting),
+            product=product,
+            variants=tuple(fitting),
             choices=chosen.choices,
             options=chosen.options,
             ways=ways,
@@ -275,13 +284,13 @@ class Browsing:
 
     async def _fill(
         self, ids: Sequence[str], position: int, limit: int, narrowing: _Narrowing
-    ) -> tuple[list[Product], Ways, int]:
+    ) -> tuple[list[Listed], Ways, int]:
         """At most ``limit`` products from ``position`` on, and the position after the last of them.
 
         What is gone or no longer fits is passed over; every round goes on behind the one before.
         """
         step = LOOKED_THROUGH_AT_ONCE if narrowing.by_delivery else limit
-        shown: list[Product] = []
+        shown: list[Listed] = []
         ways: dict[str, tuple[Way, ...]] = {}
         while position < len(ids) and len(shown) < limit:
             some = ids[position : position + step]
@@ -293,10 +302,10 @@ class Browsing:
                 product = products.get(id_)
                 if product is None:
                     continue
-                fitting, theirs = await self._narrow(product, narrowing)
+                fitting, theirs = await self._narrow(product, product.variants, narrowing)
                 if fitting:
                     told = featured_first(fitting)[:VARIANTS_IN_LIST_MAX]
-                    shown.append(product.with_variants(told))
+                    shown.append(Listed(product, told))
                     ways |= {one.id: theirs[one.id] for one in told if one.id in theirs}
         return shown, ways, position
 
@@ -321,14 +330,16 @@ class Browsing:
             told = (problems.price_filter_ignored(market.currency, merchant.currency),)
         return _Narrowing(merchant=merchant, filters=filters, market=market, problems=told)
 
-    async def _narrow(self, product: Product, narrowing: _Narrowing) -> tuple[list[Variant], Ways]:
-        """The variants that may be shown, and how each of them is delivered."""
+    async def _narrow(
+        self, product: Product, variants: Iterable[Variant], narrowing: _Narrowing
+    ) -> tuple[list[Variant], Ways]:
+        """Those of ``variants`` that may be shown, and how each of them is delivered."""
         filters = narrowing.filters
         if not in_categories(product, filters.categories):
             return [], {}
         fitting, ways = [], {}
         known: dict[tuple[bool, int, str | None], tuple[Way, ...]] = {}
-        for variant in product.variants:
+        for variant in variants:
             if not passes(variant, filters):
                 continue
             item = variant.item
