@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ucp_server.domain.catalog import Availability, Category, Choice, Filters, Product, ProductOption, Variant
+from ucp_server.domain.catalog import (
+    Availability,
+    Category,
+    Choice,
+    Filters,
+    Product,
+    ProductOption,
+    Variant,
+)
 from ucp_server.domain.money import Money
 from ucp_server.domain.selection import featured_first, in_categories, passes, select
 
