@@ -60,13 +60,13 @@ def test_a_weight_is_in_whole_grams_and_never_too_light(text: str, grams: int) -
 
 def test_a_unit_price_compares_in_one_unit() -> None:
     assert unit_price(MEASURES, "750 ml", "1 l") == UnitPrice(
-        measure=Measure(75, "LTR", 2, "750 ml"), reference=Measure(1, "LTR", 0, "1 l")
+        measure=Measure(750, "LTR", 3, "l"), reference=Measure(1, "LTR", 0, "l")
     )
-    assert unit_price(MEASURES, "80 g", "100g") == UnitPrice(
-        measure=Measure(8, "KGM", 2, "80 g"), reference=Measure(1, "KGM", 1, "100g")
+    assert unit_price(MEASURES, "1.50 kg", "100g") == UnitPrice(
+        measure=Measure(1500, "GRM", 0, "g"), reference=Measure(100, "GRM", 0, "g")
     )
     assert unit_price(MEASURES, "12 ct", None) == UnitPrice(
-        measure=Measure(12, "C62", 0, "12 ct"), reference=Measure(1, "C62")
+        measure=Measure(12, "C62", 0, "ct"), reference=Measure(1, "C62", 0, "ct")
     )
     assert unit_price(MEASURES, None, None) is None
 
@@ -77,6 +77,7 @@ def test_a_unit_price_compares_in_one_unit() -> None:
         ("750 ml", "1 kg", "of another kind"),
         (None, "1 l", "is there without unit_pricing_measure"),
         ("0 g", None, "is nothing"),
+        ("1.5 ct", None, "no whole piece"),
         ("many", None, "is not a measure"),
         ("3 stones", None, "is in none of"),
     ],

@@ -4,7 +4,7 @@ Every function takes the name of the member for what it says to the merchant, an
 """
 
 import re
-from typing import Final
+from typing import Final, NamedTuple
 
 from ucp_server.domain.catalog import Barcode, Measure, Rating, UnitPrice
 from ucp_server.domain.money import AMOUNT_MAX, exponent
@@ -19,16 +19,28 @@ _RATING: Final = re.compile(r"(\d{1,2})(?:[.,](\d{1,4}))?", re.ASCII)
 _HANDLE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,254}", re.ASCII)
 _LANGUAGE: Final = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,3}", re.ASCII)
 
-# A unit as people write it: its code (UN/CEFACT Rec 20) and how many places below the largest of its
-# kind it stands, where there is such a kind.
+
+class _Unit(NamedTuple):
+    """``code`` is of UN/CEFACT Rec 20; it is 10^-``places`` of the measure that all of its kind share."""
+
+    label: str
+    code: str
+    kind: str
+    places: int = 0
+
+
 _UNITS: Final = {
-    "mg": ("KGM", 6), "g": ("KGM", 3), "kg": ("KGM", 0),
-    "ml": ("LTR", 3), "cl": ("LTR", 2), "l": ("LTR", 0), "cbm": ("MTQ", 0),
-    "mm": ("MTR", 3), "cm": ("MTR", 2), "m": ("MTR", 0), "sqm": ("MTK", 0), "sqft": ("FTK", 0),
-    "in": ("INH", 0), "ft": ("FOT", 0), "yd": ("YRD", 0),
-    "oz": ("ONZ", 0), "lb": ("LBR", 0), "fl oz": ("OZA", 0), "floz": ("OZA", 0),
-    "pt": ("PTL", 0), "qt": ("QTL", 0), "gal": ("GLL", 0),
-    "ct": ("C62", 0), "each": ("C62", 0),
+    unit.label: unit
+    for unit in (
+        _Unit("mg", "MGM", "mass", 6), _Unit("g", "GRM", "mass", 3), _Unit("kg", "KGM", "mass"),
+        _Unit("ml", "MLT", "volume", 3), _Unit("cl", "CLT", "volume", 2), _Unit("l", "LTR", "volume"),
+        _Unit("mm", "MMT", "length", 3), _Unit("cm", "CMT", "length", 2), _Unit("m", "MTR", "length"),
+        _Unit("cbm", "MTQ", "cbm"), _Unit("sqm", "MTK", "sqm"), _Unit("sqft", "FTK", "sqft"),
+        _Unit("in", "INH", "in"), _Unit("ft", "FOT", "ft"), _Unit("yd", "YRD", "yd"),
+        _Unit("oz", "ONZ", "oz"), _Unit("lb", "LBR", "lb"), _Unit("fl oz", "OZA", "fl oz"),
+        _Unit("pt", "PTL", "pt"), _Unit("qt", "QTL", "qt"), _Unit("gal", "GLL", "gal"),
+        _Unit("ct", "C62", "piece"),
+    )
 }  # fmt: skip
 # Micrograms of one unit; what is not whole grams is a gram more, so that no parcel is too heavy.
 _UG_PER_G: Final = 1_000_000
@@ -70,32 +82,39 @@ def weight_g(name: str, text: str) -> int:
 def unit_price(names: tuple[str, str], measure: str | None, reference: str | None) -> UnitPrice | None:
     """What the whole contains (``750 ml``) and what is compared (``1 l``; one unit, if not told).
 
-    Both come out in the same unit; between units of one kind it is a shift of the decimal point.
+    Both come out in the unit that is compared; in metric kinds the point is shifted for that.
     """
     if measure is None:
         if reference is not None:
             raise CellError(f"{names[1]} is there without {names[0]}")
         return None
-    whole = _measure(names[0], measure)
+    value, scale, unit = _measure(names[0], measure)
     if reference is None:
-        return UnitPrice(measure=whole, reference=Measure(1, whole.unit))
-    compared = _measure(names[1], reference)
-    if compared.unit != whole.unit:
+        return UnitPrice(
+            measure=Measure(value, unit.code, scale, unit.label),
+            reference=Measure(1, unit.code, 0, unit.label),
+        )
+    compared, compared_scale, told = _measure(names[1], reference)
+    if told.kind != unit.kind:
         raise CellError(f"{names[1]} is of another kind than {names[0]}: {reference[:40]}")
-    return UnitPrice(measure=whole, reference=compared)
+    shift = scale + unit.places - told.places
+    grown: int = value * 10 ** max(-shift, 0)
+    return UnitPrice(
+        measure=Measure(grown, told.code, max(shift, 0), told.label),
+        reference=Measure(compared, told.code, compared_scale, told.label),
+    )
 
 
-def _measure(name: str, text: str) -> Measure:
-    value, scale, unit = _measured(name, text)
-    if unit not in _UNITS:
+def _measure(name: str, text: str) -> tuple[int, int, _Unit]:
+    value, scale, label = _measured(name, text)
+    unit = _UNITS.get(label)
+    if unit is None:
         raise CellError(f"{name} is in none of {', '.join(_UNITS)}: {text[:40]}")
-    if not value:
-        raise CellError(f"{name} is nothing: {text[:40]}")
-    code, places = _UNITS[unit]
-    scale += places
     while scale and value % 10 == 0:
         value, scale = value // 10, scale - 1
-    return Measure(value, code, scale, " ".join(text.split()))
+    if not value or (scale and unit.kind == "piece"):
+        raise CellError(f"{name} is nothing, or no whole piece: {text[:40]}")
+    return value, scale, unit
 
 
 def _measured(name: str, text: str) -> tuple[int, int, str]:
