@@ -1,0 +1,340 @@
+"""Finding products: by their words in stages, each taken only where the one before finds nothing.
+
+First what has all the words; then what has them with the last one only begun; then with the words
+that nobody uses taken for misspelt ones; then what has any of them, rare words first.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from itertools import pairwise
+from typing import Final
+
+import msgspec
+
+from ucp_server.domain.catalog import Filters, Search, StockStatus
+from ucp_server.store.database import Read
+from ucp_server.store.search_stems import Stems, dictionary_of
+from ucp_server.store.search_text import (
+    Word,
+    can_be_misspelt,
+    halves,
+    is_piece,
+    nearest,
+    typos_in,
+    words_of,
+)
+from ucp_server.store.search_words import (
+    QUERY_WORDS_MAX,
+    WEIGHTS,
+    AskedWord,
+    all_of,
+    any_of,
+    asked_words,
+    can_be_begun,
+    categories_query,
+    choices_query,
+    rarity,
+    tag_of,
+    trigram_keys,
+)
+
+# What is for sale in no way, however many there are.
+UNSOLD: Final[tuple[StockStatus, ...]] = ("out_of_stock", "discontinued")
+
+# How many products are ranked: of a word that is in more of them than a list holds, those that have
+# it in their titles come first, and beyond that the shop's own order decides about as well.
+RANKED_MAX: Final = 1_500
+# Browsing by a price: up to as many items are looked at from the price's side, else from the shop's.
+BY_PRICE_MAX: Final = 5_000
+# Known words that are looked at for each misspelt one, and those that it is taken for.
+CANDIDATES_MAX: Final = 64
+CORRECTIONS_MAX: Final = 3
+# Misspelt words of one query that are corrected.
+MISSPELT_MAX: Final = 4
+# A new language of a shop is searched after at most this long.
+LANGUAGES_TTL_S: Final = 5.0
+# Shops whose languages are remembered.
+SHOPS_REMEMBERED_MAX: Final = 1_000
+
+
+class Stage(StrEnum):
+    """What found something in the end; NOTHING when nothing did."""
+
+    BROWSE = "browse"
+    ALL = "all"
+    BEGUN = "begun"
+    CORRECTED = "corrected"
+    ANY = "any"
+    NOTHING = "nothing"
+    # Counted beside them: how often words were looked up by their trigrams.
+    TRIGRAMS = "trigrams"
+
+
+# Parameters that all searches share; None is no condition. Conditions on items hold for one of them.
+_FITS: Final = f"""
+($2::bigint is null and $3::bigint is null and $4::boolean is null and $5::tsquery is null or exists (
+    select from items i
+    left join inventory v on v.merchant_id = i.merchant_id and v.item_id = i.id
+    where i.merchant_id = w.merchant_id and i.product_id = w.product_id
+      and ($2::bigint is null or i.price_minor >= $2)
+      and ($3::bigint is null or i.price_minor <= $3)
+      and ($5::tsquery is null or i.choices @@ $5)
+      and ($4::boolean is null or $4 = (coalesce(v.on_hand - v.reserved, 1) > 0
+           and coalesce(i.detail ->> 'status', '') not in ({", ".join(f"'{one}'" for one in UNSOLD)})))
+))
+"""
+# The concatenation keeps Postgres from going through all products of the merchant: one plan serves all
+# searches, and only the index of words is right for all of them.
+_OWN: Final = "w.merchant_id || '' = $1"
+
+
+def _ranked(wanted: str, rank: str) -> str:
+    return f"""
+select w.product_id, w.position, w.title_length, {rank} as rank
+from product_words w
+where w.words @@ {wanted} and {_OWN} and {_FITS}
+limit {RANKED_MAX}
+"""
+
+
+_BEST: Final = "order by rank desc, title_length, position limit $6"
+
+# $7 has all words in the title, $8 anywhere; $9 weighs.
+_BY_TITLE_OR_ANYWHERE: Final = f"""
+with titled as materialized ({_ranked("$7::tsquery", f"ts_rank('{WEIGHTS}', w.words, $9::tsquery)")}),
+anywhere as materialized ({_ranked("$8::tsquery", f"ts_rank('{WEIGHTS}', w.words, $9::tsquery)")})
+"""
+FIND_ALL: Final = f"""
+{_BY_TITLE_OR_ANYWHERE}
+select product_id from (select * from titled union select * from anywhere) as found {_BEST}
+"""
+
+_SUM_OF_RANKS: Final = f"""
+(select sum(each.weight * ts_rank('{WEIGHTS}', w.words, each.word::tsquery))
+ from unnest($8::text[], $9::float4[]) as each (word, weight))
+"""
+FIND_ANY: Final = f"""
+select product_id from ({_ranked("$7::tsquery", _SUM_OF_RANKS)}) as found {_BEST}
+"""
+
+FIND_IN_CATEGORIES: Final = f"""
+select product_id from product_words w
+where w.words @@ $7::tsquery and {_OWN} and {_FITS}
+order by w.position limit $6
+"""
+
+# Whichever side is the shorter way: the few items at a price, or the shop's order up to the limit.
+BROWSE: Final = f"""
+with priced as materialized (
+    select product_id from items
+    where merchant_id = $1 and ($2::bigint is not null or $3::bigint is not null)
+      and price_minor between coalesce($2, 0) and coalesce($3, 9007199254740991)
+    limit {BY_PRICE_MAX + 1}
+), narrow as materialized (
+    select ($2::bigint is not null or $3::bigint is not null)
+           and (select count(*) from priced) <= {BY_PRICE_MAX} as is_it
+), by_price as (
+    select w.product_id, w.position
+    from (select distinct product_id from priced where (select is_it from narrow)) one
+    join product_words w on w.merchant_id = $1 and w.product_id = one.product_id
+    where {_FITS}
+    order by w.position limit $6
+), in_order as (
+    select w.product_id, w.position from product_words w
+    where w.merchant_id = $1 and not (select is_it from narrow) and {_FITS}
+    order by w.position limit $6
+)
+select product_id from (select * from by_price union all select * from in_order) as found
+order by position limit $6
+"""
+
+LOAD_SHOP_LANGUAGES: Final = "select language from product_languages where merchant_id = $1"
+COUNT_WORDS: Final = (
+    "select word, products from vocabulary where merchant_id = $1 and word = any($2::text[])"
+)
+# The concatenation as above: only the index of trigrams.
+FIND_ALIKE: Final = f"""
+select v.word from vocabulary v
+where v.trigrams && $2::integer[] and v.merchant_id || '' = $1
+  and length(v.word) between $3 and $4
+order by (select count(*) from unnest(v.trigrams) as one (trigram) where one.trigram = any($2)) desc,
+         v.products desc, v.word
+limit {CANDIDATES_MAX}
+"""
+
+
+class _Asked(msgspec.Struct, frozen=True):
+    """One search while it goes through its stages. ``shared`` are the parameters $1 to $6."""
+
+    merchant_id: str
+    tag: str
+    words: Sequence[AskedWord]
+    dictionaries: Sequence[str]
+    categories: str | None
+    shared: tuple[object, ...]
+
+
+class Finder:
+    """Searches one after the other, with what it remembers of stems and of shops."""
+
+    def __init__(self) -> None:
+        self.stages: Counter[Stage] = Counter()
+        self._stems = Stems()
+        self._languages: dict[str, tuple[float, tuple[str, ...]]] = {}
+
+    async def find(self, db: Read, merchant_id: str, search: Search, limit: int) -> list[str]:
+        """Ids of products, best first; those of browsing are in the shop's order."""
+        query = (search.query or "").replace("\0", " ").strip()
+        words = list(dict.fromkeys(words_of(query)))[:QUERY_WORDS_MAX]
+        tag = tag_of(merchant_id)
+        shared = (merchant_id, *_conditions(tag, search.filters), limit)
+        categories = categories_query(tag, search.filters.categories)
+        if not query:
+            stage, found = Stage.BROWSE, await self._browse(db, shared, categories)
+        elif not words:
+            stage, found = Stage.NOTHING, []
+        else:
+            dictionaries = await self._dictionaries(db, merchant_id, search.market.language)
+            await self._stems.learn(db, dictionaries, words)
+            asked = asked_words(words, dictionaries, self._stems)
+            stage, found = await self._in_stages(
+                db, _Asked(merchant_id, tag, asked, dictionaries, categories, shared)
+            )
+        self.stages[stage if found else Stage.NOTHING] += 1
+        return found
+
+    async def _browse(self, db: Read, shared: tuple[object, ...], categories: str | None) -> list[str]:
+        if categories is None:
+            return _ids(await db.fetch(BROWSE, *shared))
+        return _ids(await db.fetch(FIND_IN_CATEGORIES, *shared, categories))
+
+    async def _in_stages(self, db: Read, asked: _Asked) -> tuple[Stage, list[str]]:
+        found = await self._all(db, asked)
+        if found:
+            return Stage.ALL, found
+        is_begun = can_be_begun(asked.words)
+        if is_begun and (found := await self._all(db, asked, is_begun=True)):
+            return Stage.BEGUN, found
+        known = await self._known(db, asked)
+        corrected = await self._corrected(db, asked, known)
+        if corrected is not asked and (found := await self._all(db, corrected)):
+            return Stage.CORRECTED, found
+        if len(corrected.words) > 1 or corrected is not asked:
+            return Stage.ANY, await self._any(db, corrected, known)
+        return Stage.NOTHING, []
+
+    async def _all(self, db: Read, asked: _Asked, *, is_begun: bool = False) -> list[str]:
+        words, tag = asked.words, asked.tag
+        in_title = _within(all_of(tag, words, "^", is_begun=is_begun), asked.categories)
+        anywhere = _within(all_of(tag, words, is_begun=is_begun), asked.categories)
+        weighing = any_of(tag, words, is_begun=is_begun)
+        return _ids(await db.fetch(FIND_ALL, *asked.shared, in_title, anywhere, weighing))
+
+    async def _any(self, db: Read, asked: _Asked, known: Mapping[str, int]) -> list[str]:
+        """Rare words choose the products, and common ones only how they are ranked."""
+        total = max(known.values(), default=1)
+        rarest = sorted(asked.words, key=lambda one: known.get(one.word.plain, 0))
+        choosing: list[AskedWord] = []
+        products = 0
+        for one in rarest:
+            if choosing and products >= RANKED_MAX:
+                break
+            choosing.append(one)
+            products += known.get(one.word.plain, 0)
+        wanted = _within(any_of(asked.tag, choosing), asked.categories)
+        each = [all_of(asked.tag, [one]) for one in asked.words]
+        weights = [rarity(known.get(one.word.plain, 0), total) for one in asked.words]
+        return _ids(await db.fetch(FIND_ANY, *asked.shared, wanted, each, weights))
+
+    # --- words that nobody uses ---
+
+    async def _known(self, db: Read, asked: _Asked) -> dict[str, int]:
+        """How many products have a word: of the query, of its halves, of two of its words in one."""
+        plain = [one.word.plain for one in asked.words]
+        joined = [left + right for left, right in pairwise(plain)]
+        parts = {part for word in plain for pair in halves(word) for part in pair}
+        rows = await db.fetch(COUNT_WORDS, asked.merchant_id, sorted({*plain, *joined, *parts}))
+        return {row["word"]: row["products"] for row in rows}
+
+    async def _corrected(self, db: Read, asked: _Asked, known: Mapping[str, int]) -> _Asked:
+        """``asked`` itself where there is nothing to correct."""
+        words: list[AskedWord] = []
+        left = MISSPELT_MAX
+        for one in _joined(asked.words, known):
+            plain = one.word.plain
+            if plain in known or is_piece(plain) or left == 0:
+                words.append(one)
+                continue
+            left -= 1
+            words += await self._meant(db, asked, one, known)
+        if words == list(asked.words):
+            return asked
+        await self._stems.learn(db, asked.dictionaries, [one.word for one in words])
+        return msgspec.structs.replace(asked, words=[self._stemmed(one, asked) for one in words])
+
+    def _stemmed(self, asked: AskedWord, search: _Asked) -> AskedWord:
+        stems = [self._stems.of(dictionary, asked.word) for dictionary in search.dictionaries]
+        return msgspec.structs.replace(asked, stems=tuple(dict.fromkeys(filter(None, stems))))
+
+    async def _meant(
+        self, db: Read, asked: _Asked, one: AskedWord, known: Mapping[str, int]
+    ) -> list[AskedWord]:
+        plain = one.word.plain
+        split = tuple(pair for pair in halves(plain) if pair[0] in known and pair[1] in known)
+        if split or not can_be_misspelt(plain):
+            return [msgspec.structs.replace(one, parts=one.parts + split)]
+        self.stages[Stage.TRIGRAMS] += 1
+        typos = typos_in(plain)
+        rows = await db.fetch(
+            FIND_ALIKE,
+            asked.merchant_id,
+            trigram_keys(asked.merchant_id, plain),
+            len(plain) - typos,
+            len(plain) + typos,
+        )
+        forms = tuple(nearest(plain, [row["word"] for row in rows], CORRECTIONS_MAX))
+        return [AskedWord(Word(forms[0], forms))] if forms else [one]
+
+    # --- languages ---
+
+    async def _dictionaries(self, db: Read, merchant_id: str, asked: str | None) -> list[str]:
+        """Those of the shop's languages, and that of the buyer."""
+        kept = self._languages.get(merchant_id)
+        if kept is None or time.monotonic() - kept[0] > LANGUAGES_TTL_S:
+            rows = await db.fetch(LOAD_SHOP_LANGUAGES, merchant_id)
+            if len(self._languages) >= SHOPS_REMEMBERED_MAX:
+                self._languages.clear()
+            kept = (time.monotonic(), tuple(row["language"] for row in rows))
+            self._languages[merchant_id] = kept
+        languages = [*kept[1], *([asked] if asked else [])]
+        return list(dict.fromkeys(name for one in languages if (name := dictionary_of(one)) is not None))
+
+
+def _conditions(tag: str, filters: Filters) -> tuple[object, ...]:
+    """The parameters $2 to $5."""
+    choices = choices_query(tag, filters.choices)
+    return filters.price_min_minor, filters.price_max_minor, filters.available, choices
+
+
+def _within(words: str, categories: str | None) -> str:
+    return words if categories is None else f"({words}) & ({categories})"
+
+
+def _ids(rows: Sequence[Mapping[str, str]]) -> list[str]:
+    return [row["product_id"] for row in rows]
+
+
+def _joined(words: Sequence[AskedWord], known: Mapping[str, int]) -> list[AskedWord]:
+    """Neighbours that the shop writes as one (``tea pot``), where it does not know both of them."""
+    joined: list[AskedWord] = []
+    for one in words:
+        both = joined[-1].word.plain + one.word.plain if joined else ""
+        if both in known:
+            left = joined.pop()
+            parts = ((left.word.plain, one.word.plain),)
+            joined.append(AskedWord(Word(both, (both,)), parts=parts))
+        else:
+            joined.append(one)
+    return joined
