@@ -138,6 +138,10 @@ class Merchant(Table, frozen=True):
     checkout_ttl_s: Annotated[
         int, Meta(ge=60, le=30 * 86400, description="How many seconds a checkout stays open.")
     ] = 6 * 3600
+    cart_ttl_s: Annotated[
+        int,
+        Meta(ge=60, le=90 * 86400, description="How many seconds a cart is kept after its last change."),
+    ] = 7 * 86400
     idempotency_key_required: Annotated[
         bool, Meta(description="Whether a write without Idempotency-Key is refused.")
     ] = False
@@ -170,6 +174,7 @@ class Merchant(Table, frozen=True):
             mail_sender=self.mail.sender if self.mail else "",
             tax_included=self.tax == "included",
             ttl_s=self.checkout_ttl_s,
+            cart_ttl_s=self.cart_ttl_s,
             escalate_above_minor=self.escalate_above_minor,
             required_buyer_fields=self.required_buyer_fields,
             own_stock=self.stock == "own",

@@ -122,6 +122,8 @@ class Checkout(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     # The recommendation that it comes from: written at its creation, by us alone, and never again.
     # What a caller says of the sort lies in the basket.
     attribution: Attribution | None = None
+    # The cart that it was made of.
+    cart_id: str | None = None
 
     @property
     def problems(self) -> tuple[Problem, ...]:

@@ -1,7 +1,7 @@
 """Refusals: the command did not run. Each has a stable code and facts, never a status.
 
 Refusal
- ├─ CheckoutNotFound, OrderNotFound    unknown, or somebody else's: nobody can tell which
+ ├─ CheckoutNotFound, CartNotFound, OrderNotFound   unknown, or somebody else's: nobody can tell which
  ├─ WrongState                         the checkout is past what was asked
  ├─ NotReady                           problems are open that a complete needs closed
  ├─ ProblemRefused                     a problem that the caller's release counts as a refusal
@@ -61,6 +61,16 @@ class CheckoutNotFound(Refusal):
     def __init__(self, checkout_id: str) -> None:
         super().__init__("This checkout was not found.")
         self.checkout_id = checkout_id
+
+
+class CartNotFound(Refusal):
+    """Also for one that was canceled, is over its time, or has become an order."""
+
+    code = "not_found"
+
+    def __init__(self, cart_id: str) -> None:
+        super().__init__("This cart was not found.")
+        self.cart_id = cart_id
 
 
 class OrderNotFound(Refusal):
@@ -125,11 +135,13 @@ class KeyInFlight(Refusal):
 
 
 class ReplyExpired(Refusal):
+    """``checkout_id`` is that of the checkout, or of the cart, that the key was used for."""
+
     code = "reply_expired"
 
     def __init__(self, checkout_id: str) -> None:
         super().__init__(
-            f"The reply to this idempotency key is no longer kept; see checkout {checkout_id}."
+            f"The reply to this idempotency key is no longer kept; see what became of {checkout_id}."
         )
         self.checkout_id = checkout_id
 
@@ -147,7 +159,7 @@ class RevisionConflict(Refusal):
     retry_after_s = 1
 
     def __init__(self) -> None:
-        super().__init__("The checkout changed at the same moment; please try again.")
+        super().__init__("Others changed this at the same moment; please try again.")
 
 
 class AdjustmentRefused(Refusal):

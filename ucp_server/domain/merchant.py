@@ -4,6 +4,9 @@ import msgspec
 
 # UCP 2026-01-11, "expires_at": six hours where the merchant says nothing else.
 TTL_DEFAULT_S = 6 * 60 * 60
+# Long enough to sleep on it, to ask the family and to come back after the week-end; short enough that
+# what a buyer told is not kept for somebody who went elsewhere.
+CART_TTL_DEFAULT_S = 7 * 24 * 60 * 60
 
 
 class Merchant(msgspec.Struct, frozen=True, kw_only=True):
@@ -13,6 +16,9 @@ class Merchant(msgspec.Struct, frozen=True, kw_only=True):
     ``required_buyer_fields`` name members of `Buyer` that a complete needs; orders above
     ``escalate_above_minor`` are confirmed by the buyer in person. With ``own_stock`` the pieces are
     counted in our tables, otherwise by a plug-in.
+
+    A checkout is open for ``ttl_s`` from its creation, a cart is kept for ``cart_ttl_s`` from its last
+    change.
 
     With ``remembers_addresses`` whoever names a buyer's e-mail address is shown the addresses that
     this buyer used before: convenient, and the merchant's to decide. ``complete_addresses`` demands
@@ -26,6 +32,7 @@ class Merchant(msgspec.Struct, frozen=True, kw_only=True):
     mail_sender: str
     tax_included: bool = False
     ttl_s: int = TTL_DEFAULT_S
+    cart_ttl_s: int = CART_TTL_DEFAULT_S
     escalate_above_minor: int | None = None
     required_buyer_fields: tuple[str, ...] = ()
     own_stock: bool = True

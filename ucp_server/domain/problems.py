@@ -25,13 +25,17 @@ class Severity(StrEnum):
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """``code`` is a stable snake-case name, ``text`` a sentence for people, ``severity`` of errors only."""
+    """``code`` is a stable snake-case name, ``text`` a sentence for people, ``severity`` of errors only.
+
+    ``left`` is how many pieces could be had, where fewer are left than wanted.
+    """
 
     kind: Kind
     code: str
     text: str
     where: str | None = None
     severity: Severity | None = None
+    left: int | None = None
 
 
 def error(
@@ -53,7 +57,8 @@ def info(code: str, text: str, *, where: str | None = None) -> Problem:
 
 def out_of_stock(title: str, available: int, where: str) -> Problem:
     left = "none is left" if available <= 0 else f"{available} left"
-    return error("out_of_stock", f"Insufficient stock for {title}: {left}.", where=where)
+    found = error("out_of_stock", f"Insufficient stock for {title}: {left}.", where=where)
+    return msgspec.structs.replace(found, left=max(0, available))
 
 
 def stock_unknown() -> Problem:

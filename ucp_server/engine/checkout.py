@@ -1,7 +1,7 @@
 """Create, update, cancel: priced with nothing open, then written with their reply in one statement."""
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from msgspec.structs import replace
@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from ucp_server.domain.checkout import Basket, Checkout
 from ucp_server.domain.errors import AttemptInFlight, ProblemRefused, RevisionConflict, WrongState
 from ucp_server.domain.lifecycle import State, advance
+from ucp_server.domain.merchant import Merchant
 from ucp_server.domain.problems import Kind, Problem
 from ucp_server.domain.quote import Quote
 from ucp_server.engine.commands import (
@@ -16,6 +17,7 @@ from ucp_server.engine.commands import (
     Call,
     CancelCheckout,
     CreateCheckout,
+    Scope,
     UpdateCheckout,
 )
 from ucp_server.engine.commits import commit
@@ -47,10 +49,28 @@ async def create(setup: Setup, call: Call, command: CreateCheckout) -> Answer:
     )
     await fault_point("create.quoted")
     refuse(quote.problems, call)
-    checkout = Checkout(
+    checkout = new_checkout(call.scope, merchant, command, basket, quote, at=at)
+    write = write_of(call, checkout, quote)
+    await fault_point("create.before_commit")
+    await _commit_new(setup, write)
+    await fault_point("create.committed")
+    return Answer(reply=write.reply, checkout_id=checkout.id)
+
+
+def new_checkout(
+    scope: Scope,
+    merchant: Merchant,
+    command: CreateCheckout,
+    basket: Basket,
+    quote: Quote,
+    *,
+    at: datetime,
+) -> Checkout:
+    """As it is first written."""
+    return Checkout(
         id=new_id(),
         merchant_id=merchant.id,
-        platform_id=call.scope.platform_id,
+        platform_id=scope.platform_id,
         revision=1,
         state=State.OPEN,
         currency=quote.currency,
@@ -62,12 +82,8 @@ async def create(setup: Setup, call: Call, command: CreateCheckout) -> Answer:
         expires_at=at + timedelta(seconds=command.ttl_s or merchant.ttl_s),
         subscriber=command.subscriber,
         attribution=command.attribution,
+        cart_id=command.cart_id,
     )
-    write = _write(call, checkout, quote)
-    await fault_point("create.before_commit")
-    await _commit_new(setup, write)
-    await fault_point("create.committed")
-    return Answer(reply=write.reply, checkout_id=checkout.id)
 
 
 async def update(setup: Setup, call: Call, command: UpdateCheckout) -> Answer:
@@ -92,7 +108,7 @@ async def update(setup: Setup, call: Call, command: UpdateCheckout) -> Answer:
             challenge_url=None,
             updated_at=at,
         )
-        write = _write(call, checkout, quote)
+        write = write_of(call, checkout, quote)
         await fault_point("update.before_commit")
         if await commit_change(setup, write):
             await fault_point("update.committed")
@@ -112,7 +128,7 @@ async def cancel(setup: Setup, call: Call, command: CancelCheckout) -> Answer:
             challenge_url=None,
             updated_at=setup.clock.now(),
         )
-        write = _write(call, checkout)
+        write = write_of(call, checkout)
         await fault_point("cancel.before_commit")
         if await commit_change(setup, write):
             await fault_point("cancel.committed")
@@ -122,7 +138,7 @@ async def cancel(setup: Setup, call: Call, command: CancelCheckout) -> Answer:
 
 async def show_change(setup: Setup, call: Call, checkout: Checkout) -> Answer | None:
     """Write ``checkout`` and answer with it instead of what was asked; None when others were faster."""
-    write = _write(call, checkout)
+    write = write_of(call, checkout)
     if not await commit_change(setup, write):
         return None
     return Answer(reply=write.reply, checkout_id=checkout.id)
@@ -145,7 +161,8 @@ def refuse(found: Iterable[Problem], call: Call) -> None:
             raise ProblemRefused(problem)
 
 
-def _write(call: Call, checkout: Checkout, quote: Quote | None = None) -> Write:
+def write_of(call: Call, checkout: Checkout, quote: Quote | None = None) -> Write:
+    """``checkout`` with its reply, rendered, and what the shop may remember of ``quote``."""
     return Write(
         checkout,
         call.render(checkout),
@@ -169,7 +186,7 @@ async def _commit_new(setup: Setup, write: Write) -> None:
         return True
 
     async def was_written(db: Read) -> bool | None:
-        return await _was_written(db, write)
+        return await find_written(db, write)
 
     await commit(setup.pool, insert, was_written, certain_within_s=setup.timings.certainty_within_s)
 
@@ -181,12 +198,12 @@ async def commit_change(setup: Setup, write: Write) -> bool:
         return await update_checkout(tx, write)
 
     async def was_written(db: Read) -> bool | None:
-        return await _was_written(db, write)
+        return await find_written(db, write)
 
     return await commit(setup.pool, change, was_written, certain_within_s=setup.timings.certainty_within_s)
 
 
-async def _was_written(db: Read, write: Write) -> bool | None:
+async def find_written(db: Read, write: Write) -> bool | None:
     """Whether this very write is in the store; None when there is no trace of it."""
     if write.claim is not None:
         found = await load_claim(db, write.claim)

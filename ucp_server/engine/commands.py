@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import msgspec
 
 from ucp_server.domain.attribution import Attribution
+from ucp_server.domain.cart import PricedCart
 from ucp_server.domain.checkout import Buyer, Checkout, Instrument, Subscriber
 from ucp_server.domain.errors import Refusal
 from ucp_server.domain.fulfillment import Address, WantedMethod
@@ -41,13 +42,16 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 class CreateCheckout(msgspec.Struct, frozen=True, kw_only=True):
     """``ttl_s``: how many seconds it stays open, where the protocol says so instead of the merchant.
 
-    ``attribution`` is for `engine/attribution.py` alone: never what a caller said.
+    ``attribution`` is for `engine/attribution.py` alone: never what a caller said. With ``cart_id`` the
+    cart's lines, buyer, context and discount codes hold instead of those that are ``wanted``, and the
+    answer is the checkout that was made of the cart before, as long as that one is not over.
     """
 
     wanted: Wanted
     subscriber: Subscriber | None = None
     ttl_s: int | None = None
     attribution: Attribution | None = None
+    cart_id: str | None = None
 
 
 class UpdateCheckout(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,6 +78,29 @@ class CompleteCheckout(msgspec.Struct, frozen=True, kw_only=True):
     by_buyer: bool = False
     expected_total_minor: int | None = None
 
+
+class CreateCart(msgspec.Struct, frozen=True, kw_only=True):
+    """Of ``wanted`` methods and instruments do not count.
+
+    Its ``ship_to`` is where the goods may go, as far as it is known (a country may be all): taxes are
+    estimated for there, and nothing is delivered.
+    """
+
+    wanted: Wanted
+
+
+class UpdateCart(msgspec.Struct, frozen=True, kw_only=True):
+    """Replaces all of the cart, but what ``wanted.keep`` names."""
+
+    cart_id: str
+    wanted: Wanted
+
+
+class CancelCart(msgspec.Struct, frozen=True, kw_only=True):
+    cart_id: str
+
+
+CartCommand = CreateCart | UpdateCart | CancelCart
 
 Command = CreateCheckout | UpdateCheckout | CancelCheckout | CompleteCheckout
 
@@ -129,8 +156,19 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     arrived_s: float | None = None
 
 
+class CartCall(msgspec.Struct, frozen=True, kw_only=True):
+    """One request around a cart's command; ``render`` as in `Call`."""
+
+    scope: Scope
+    render: Callable[[PricedCart], bytes]
+    key: Key | None = None
+
+
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """The reply's bytes; ``replayed`` when they were kept from an earlier request."""
+    """The reply's bytes; ``replayed`` when they were kept from an earlier request.
+
+    ``checkout_id`` is the cart's id where a cart was asked for.
+    """
 
     reply: bytes
     replayed: bool = False

@@ -40,7 +40,7 @@ async def read_checkout_of_any(setup: Setup, merchant_id: str, checkout_id: str)
 async def read_checkout_by_link(setup: Setup, merchant_id: str, checkout_id: str, token: str) -> Checkout:
     """For whoever holds the hand-off link; a wrong token looks like an unknown checkout."""
     checkout = await read_checkout_of_any(setup, merchant_id, checkout_id)
-    if not _is_same(checkout.link_token, token):
+    if not is_same(checkout.link_token, token):
         raise CheckoutNotFound(checkout_id)
     return checkout
 
@@ -78,7 +78,7 @@ async def read_order_of_any(setup: Setup, merchant_id: str, order_id: str) -> Or
 async def read_order_by_permalink(setup: Setup, merchant_id: str, order_id: str, token: str) -> Order:
     """For whoever holds the permalink; a wrong token looks like an unknown order."""
     order = await read_order_of_any(setup, merchant_id, order_id)
-    if not _is_same(order.permalink_token, token):
+    if not is_same(order.permalink_token, token):
         raise OrderNotFound(order_id)
     return order
 
@@ -93,5 +93,6 @@ async def _order(setup: Setup, merchant_id: str, order_id: str, platform_id: str
     return order
 
 
-def _is_same(ours: str, given: str) -> bool:
+def is_same(ours: str, given: str) -> bool:
+    """Whether the token that was given is ours, in a time that tells nothing of it."""
     return hmac.compare_digest(ours.encode(), given.encode(errors="replace"))

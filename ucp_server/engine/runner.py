@@ -1,28 +1,37 @@
-"""The engine's front: every command comes in here, and every look at a checkout or an order."""
+"""The engine's front: every command comes in here, and every look at a cart, a checkout or an order."""
 
 import asyncio
 import logging
+from collections.abc import Awaitable
 
+from ucp_server.domain.cart import PricedCart
 from ucp_server.domain.checkout import Checkout
 from ucp_server.domain.errors import (
     AttemptInFlight,
+    CartNotFound,
     KeyInFlight,
     Refusal,
     RevisionConflict,
     WrongState,
 )
 from ucp_server.domain.order import Order
+from ucp_server.engine import cart as carts
 from ucp_server.engine import checkout as checkouts
-from ucp_server.engine import reading
+from ucp_server.engine import conversion, reading
 from ucp_server.engine.commands import (
     Answer,
     Call,
+    CancelCart,
     CancelCheckout,
+    CartCall,
+    CartCommand,
     Command,
     CompleteCheckout,
+    CreateCart,
     CreateCheckout,
     Key,
     Scope,
+    UpdateCart,
     UpdateCheckout,
 )
 from ucp_server.engine.completion import Completion
@@ -53,26 +62,40 @@ class Engine:
     async def run(self, call: Call, command: Command) -> Answer:
         """Carry out ``command`` once and answer in the call's own bytes.
 
-        Raises a Refusal when nothing was done: CheckoutNotFound, WrongState, NotReady,
+        Raises a Refusal when nothing was done: CheckoutNotFound, CartNotFound, WrongState, NotReady,
         ProblemRefused, InvalidRequest, KeyReused, KeyInFlight, ReplyExpired, AttemptInFlight,
         RevisionConflict, HandlerUnavailable, StoreUnavailable.
         """
+        return await self._once(call.scope, call.key, self._dispatch(call, command))
+
+    async def run_cart(self, call: CartCall, command: CartCommand) -> Answer:
+        """As `run`, for carts.
+
+        Raises CartNotFound, ProblemRefused (a new cart of which nothing can be had), InvalidRequest,
+        KeyReused, KeyInFlight, ReplyExpired, RevisionConflict, HandlerUnavailable, StoreUnavailable.
+        """
+        return await self._once(call.scope, call.key, self._dispatch_cart(call, command))
+
+    async def _once(self, scope: Scope, key: Key | None, work: Awaitable[Answer]) -> Answer:
+        """The answer of ``work``, or of the twin that was faster."""
         try:
-            return await self._dispatch(call, command)
+            return await work
         except KeyTaken:
-            answer = await self._reply_of_twin(call)
+            answer = await self._reply_of_twin(scope, key)
             if answer is None:
                 raise KeyInFlight from None
             return answer
-        except (WrongState, AttemptInFlight, RevisionConflict):
+        except (CartNotFound, WrongState, AttemptInFlight, RevisionConflict):
             # A twin may have been what stood in the way: a replay comes before every state check.
-            answer = await self._reply_of_twin(call)
+            answer = await self._reply_of_twin(scope, key)
             if answer is None:
                 raise
             return answer
 
     async def _dispatch(self, call: Call, command: Command) -> Answer:
         match command:
+            case CreateCheckout(cart_id=str() as cart_id):
+                return await conversion.convert(self.setup, call, command, cart_id)
             case CreateCheckout():
                 return await checkouts.create(self.setup, call, command)
             case UpdateCheckout():
@@ -82,8 +105,17 @@ class Engine:
             case CompleteCheckout():
                 return await self._complete(call, command)
 
-    async def _reply_of_twin(self, call: Call) -> Answer | None:
-        return None if call.key is None else await self.replay(call.scope, call.key)
+    async def _dispatch_cart(self, call: CartCall, command: CartCommand) -> Answer:
+        match command:
+            case CreateCart():
+                return await carts.create(self.setup, call, command)
+            case UpdateCart():
+                return await carts.update(self.setup, call, command)
+            case CancelCart():
+                return await carts.cancel(self.setup, call, command)
+
+    async def _reply_of_twin(self, scope: Scope, key: Key | None) -> Answer | None:
+        return None if key is None else await self.replay(scope, key)
 
     async def _complete(self, call: Call, command: CompleteCheckout) -> Answer:
         """The payment is a task of its own: it goes on when the caller has gone or was answered."""
@@ -118,6 +150,14 @@ class Engine:
     async def read_by_link(self, merchant_id: str, checkout_id: str, token: str) -> Checkout:
         """For whoever holds its hand-off link. Raises CheckoutNotFound."""
         return await reading.read_checkout_by_link(self.setup, merchant_id, checkout_id, token)
+
+    async def read_cart(self, scope: Scope, cart_id: str) -> PricedCart:
+        """The cart at today's prices. Raises CartNotFound, HandlerUnavailable, StoreUnavailable."""
+        return await carts.read_cart(self.setup, scope, cart_id)
+
+    async def read_cart_by_link(self, merchant_id: str, cart_id: str, token: str) -> PricedCart:
+        """For whoever holds its link. Raises as `read_cart`."""
+        return await carts.read_cart_by_link(self.setup, merchant_id, cart_id, token)
 
     async def read_order(self, scope: Scope, order_id: str) -> Order:
         """Raises OrderNotFound."""

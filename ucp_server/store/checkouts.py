@@ -9,7 +9,8 @@ import msgspec
 from ucp_server.domain.addresses import content_hash
 from ucp_server.domain.checkout import Checkout
 from ucp_server.domain.fulfillment import Address, NewAddress
-from ucp_server.store.claims import Claim
+from ucp_server.store.carts import reflecting
+from ucp_server.store.claims import Claim, claim_parameters, claiming
 from ucp_server.store.database import Read, Tx
 from ucp_server.store.documents import decode_checkout, encode
 from ucp_server.store.violations import violations
@@ -34,6 +35,15 @@ class Write:
     reply: bytes
     claim: Claim | None = None
     new_addresses: Sequence[NewAddress] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The cart of a new checkout, as it was read; ``checkout_id`` is that of its last one, now over."""
+
+    cart_id: str
+    revision: int
+    checkout_id: str | None
 
 
 class _Remembered(msgspec.Struct):
@@ -70,17 +80,9 @@ async def load_checkout_of_any(db: Read, merchant_id: str, checkout_id: str) -> 
     return None if row is None else StoredCheckout(decode_checkout(row[0]), row[1])
 
 
-# A reply is kept only with its claim, and a claim made only with its checkout: each part selects
-# from what the part before it returned. Only the key's conflict undoes everything.
-_FOLLOWING = """
-claimed as (
-    insert into claims (merchant_id, platform_id, operation, key, fingerprint, checkout_id, replied_at)
-    select merchant_id, platform_id, $8, $9, $10, id, now() from written where $9::text is not null
-    returning merchant_id, platform_id, operation, key, replied_at
-), replied as (
-    insert into replies (merchant_id, platform_id, operation, key, replied_at, reply)
-    select merchant_id, platform_id, operation, key, replied_at, $11 from claimed
-), remembered as (
+# Each part selects from what the part before it returned. Only the key's conflict undoes everything.
+_FOLLOWING = f"""
+{claiming(8)}, remembered as (
     insert into addresses (merchant_id, customer_id, id, content_hash, address)
     select w.merchant_id, a.owner, a.id, decode(a.hash, 'hex'), a.address
     from written w cross join jsonb_to_recordset($12::jsonb)
@@ -99,15 +101,42 @@ select count(*) from written
 """
 
 
+# A cart is made into one checkout at a time: whoever names the checkout that stood there when the cart
+# was read, in the revision that was read, makes the next one.
+INSERT_CHECKOUT_OF_CART: Final = f"""
+with linked as (
+    update carts set checkout_id = $2
+    where merchant_id = $1 and id = $13 and platform_id = $3 and revision = $14
+      and checkout_id is not distinct from $15 and expires_at > now()
+    returning id
+), written as (
+    insert into checkouts (merchant_id, id, platform_id, revision, state, expires_at, document)
+    select $1, $2, $3, $4, $5, $6, $7 from linked
+    returning merchant_id, id, platform_id
+), {_FOLLOWING}
+select count(*) from written
+"""
+
+
 async def insert_checkout(tx: Tx, write: Write) -> None:
     """Raises KeyTaken, and RowExists when this very checkout is there already."""
     with violations():
         await tx.fetchval(INSERT_CHECKOUT, *_parameters(write))
 
 
+async def insert_checkout_of_cart(tx: Tx, write: Write, source: Source) -> bool:
+    """Write the cart's next checkout and link them; False when others changed or converted the cart.
+
+    Raises as `insert_checkout`.
+    """
+    linking = (source.cart_id, source.revision, source.checkout_id)
+    with violations():
+        return await tx.fetchval(INSERT_CHECKOUT_OF_CART, *_parameters(write), *linking) == 1
+
+
 # A challenge that the buyer was sent to is about the basket as it was: let resume void it.
-UPDATE_CHECKOUT: Final = f"""
-with written as (
+_UPDATING = """
+written as (
     update checkouts set revision = $4, state = $5, expires_at = $6, document = $7
     where merchant_id = $1 and id = $2 and platform_id = $3
       and revision = $4 - 1 and state = 'open' and expires_at > now()
@@ -115,7 +144,18 @@ with written as (
 ), superseded as (
     update attempts a set lease_until = now() from written w
     where a.merchant_id = w.merchant_id and a.checkout_id = w.id and a.state = 'action_needed'
-), {_FOLLOWING}
+)
+"""
+
+UPDATE_CHECKOUT: Final = f"""
+with {_UPDATING}, {_FOLLOWING}
+select count(*) from written
+"""
+
+# The buyer who goes back to the shop finds in the cart what is in the checkout now (UCP, cart,
+# "Cart-to-Checkout Conversion").
+UPDATE_CHECKOUT_OF_CART: Final = f"""
+with {_UPDATING}, {_FOLLOWING}, {reflecting(once="written", cart="$13", lines="$14")}
 select count(*) from written
 """
 
@@ -125,12 +165,17 @@ async def update_checkout(tx: Tx, write: Write) -> bool:
 
     Raises KeyTaken.
     """
+    checkout = write.checkout
     with violations():
-        return await tx.fetchval(UPDATE_CHECKOUT, *_parameters(write)) == 1
+        if checkout.cart_id is None:
+            return await tx.fetchval(UPDATE_CHECKOUT, *_parameters(write)) == 1
+        lines = encode({"lines": checkout.basket.lines, "lines_made": checkout.basket.lines_made})
+        reflected = (*_parameters(write), checkout.cart_id, lines)
+        return await tx.fetchval(UPDATE_CHECKOUT_OF_CART, *reflected) == 1
 
 
 def _parameters(write: Write) -> tuple[object, ...]:
-    checkout, claim = write.checkout, write.claim
+    checkout = write.checkout
     return (
         checkout.merchant_id,
         checkout.id,
@@ -139,8 +184,7 @@ def _parameters(write: Write) -> tuple[object, ...]:
         checkout.state,
         checkout.expires_at,
         encode(checkout),
-        *((claim.operation, claim.key, claim.fingerprint) if claim else (None, None, None)),
-        write.reply,
+        *claim_parameters(write.claim, write.reply),
         encode(
             [
                 _Remembered(a.owner, a.id, content_hash(a.address).hex(), a.address)

@@ -1,13 +1,15 @@
 """Claims bind an idempotency key to one execution; replies keep its bytes for 48 hours.
 
-The statements that make a claim stand beside what they claim (`checkouts`, `completion`), each
-without ON CONFLICT: a taken key undoes everything and raises `KeyTaken`.
+The statements that make a claim stand beside what they claim (`checkouts`, `carts`, `completion`),
+each without ON CONFLICT: a taken key undoes everything and raises `KeyTaken`. The column checkout_id
+holds the id of what the key was used for, a checkout's or a cart's.
 """
 
 from dataclasses import dataclass
 from typing import Final
 
 from ucp_server.store.database import Read, Tx
+from ucp_server.store.violations import violations
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +21,31 @@ class Claim:
     operation: str
     key: str
     fingerprint: bytes
+
+
+def claiming(first: int) -> str:
+    """Parts that claim a key for the row (merchant_id, platform_id, id) of the part ``written``.
+
+    Parameters ``first`` to ``first + 3`` are operation, key, fingerprint and reply. A reply is kept
+    only with its claim, and a claim made only where something was written; without a key neither.
+    """
+    return f"""
+claimed as (
+    insert into claims (merchant_id, platform_id, operation, key, fingerprint, checkout_id, replied_at)
+    select merchant_id, platform_id, ${first}, ${first + 1}, ${first + 2}, id, now() from written
+    where ${first + 1}::text is not null
+    returning merchant_id, platform_id, operation, key, replied_at
+), replied as (
+    insert into replies (merchant_id, platform_id, operation, key, replied_at, reply)
+    select merchant_id, platform_id, operation, key, replied_at, ${first + 3} from claimed
+)
+"""
+
+
+def claim_parameters(claim: Claim | None, reply: bytes) -> tuple[object, ...]:
+    """The four of `claiming`."""
+    named = (claim.operation, claim.key, claim.fingerprint) if claim else (None, None, None)
+    return (*named, reply)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +128,26 @@ async def keep_reply(tx: Tx, claim: Claim, reply: bytes) -> bool:
         KEEP_REPLY, claim.merchant_id, claim.platform_id, claim.operation, claim.key, reply
     )
     return kept == 1
+
+
+CLAIM_ANSWER: Final = f"""
+with written as (
+    select $1::text as merchant_id, $2::text as platform_id, $3::uuid as id
+), {claiming(4)}
+select count(*) from written
+"""
+
+
+async def claim_answer(tx: Tx, claim: Claim, checkout_id: str, reply: bytes) -> None:
+    """Bind the key to a request that changed nothing and was answered. Raises KeyTaken."""
+    with violations():
+        await tx.fetchval(
+            CLAIM_ANSWER,
+            claim.merchant_id,
+            claim.platform_id,
+            checkout_id,
+            *claim_parameters(claim, reply),
+        )
 
 
 FORGET_REPLIES: Final = """

@@ -5,6 +5,7 @@ from typing import Final
 import msgspec
 
 from ucp_server.domain.attribution import Recommendation, SearchSession
+from ucp_server.domain.cart import Cart
 from ucp_server.domain.checkout import Checkout, Subscriber
 from ucp_server.domain.events import MoneyMove, Sale, StockMove, ToolWork
 from ucp_server.domain.ledger import LedgerEntry
@@ -12,6 +13,7 @@ from ucp_server.domain.order import Order
 
 encode: Final = msgspec.json.Encoder().encode
 decode_checkout: Final = msgspec.json.Decoder(Checkout).decode
+decode_cart: Final = msgspec.json.Decoder(Cart).decode
 decode_order: Final = msgspec.json.Decoder(Order).decode
 decode_subscriber: Final = msgspec.json.Decoder(Subscriber).decode
 decode_money_move: Final = msgspec.json.Decoder(MoneyMove).decode

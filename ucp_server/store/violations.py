@@ -52,7 +52,9 @@ class HandleTaken(Violation):
 _BY_NAME: Final = (
     (re.compile(r"claims(_\d+)?_pkey"), KeyTaken),
     (
-        re.compile(r"(checkouts|orders)(_\w+)?_pkey|(attempts|outbox|submissions)_pkey|attempts_psp_key"),
+        re.compile(
+            r"(checkouts|orders)(_\w+)?_pkey|(attempts|carts|outbox|submissions)_pkey|attempts_psp_key"
+        ),
         RowExists,
     ),
     (re.compile(r"submissions_correlation"), CorrelationTaken),

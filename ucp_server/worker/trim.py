@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Final
 
 from ucp_server.ports import Clock
+from ucp_server.store.carts import delete_expired_carts
 from ucp_server.store.database import Pool, statement
 from ucp_server.store.offers_made import delete_expired_offers
 from ucp_server.store.outbox import pause_behind
@@ -41,5 +42,7 @@ async def run_once(pool: Pool, clock: Clock, limit: int = BATCH_MAX) -> int:
         changed += await delete_unused_sessions(tx, now - SEARCHES_KEPT, limit)
     async with statement(pool) as tx:
         changed += await delete_expired_offers(tx, now - OFFERS_KEPT, limit)
+    async with statement(pool) as tx:
+        changed += await delete_expired_carts(tx, now, limit)
     async with statement(pool) as tx:
         return changed + await pause_behind(tx)
