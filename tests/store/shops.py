@@ -1,10 +1,14 @@
 """Shops written for one test: each file is a text, columns and rows with commas."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
+from ucp_server.store.catalog import ItemRow
 from ucp_server.store.database import Pool, Tx, statement
 from ucp_server.store.importing import Imported, import_shop
+from ucp_server.store.shop_tables import Reading, read_shop
 
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 PRODUCTS = "id,title,price\ntea,Tea,500\npen,Pen,250\n"
 
 
@@ -15,6 +19,15 @@ def written(folder: Path, **files: str | bytes) -> Path:
         raw = content if isinstance(content, bytes) else content.encode()
         (folder / f"{name}.csv").write_bytes(raw)
     return folder
+
+
+def reading(folder: Path, now: datetime = NOW) -> Reading:
+    return read_shop(folder, "EUR", now)
+
+
+def items_of(folder: Path) -> dict[str, ItemRow]:
+    """What can be put on a line, by its id."""
+    return {item.id: item for product in reading(folder).tables.products for item in product.items}
 
 
 async def imported(pool: Pool, folder: Path, merchant_id: str = "shop", **files: str | bytes) -> Imported:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.store.shops import imported, written
+from tests.store.shops import imported, reading, written
 from ucp_server.domain.attribution import Commission, CommissionType, OfferQuery
 from ucp_server.store.apps import find_app, list_products, load_tool
 from ucp_server.store.bundles import load_bundles
@@ -14,7 +14,6 @@ from ucp_server.store.database import Pool, read
 from ucp_server.store.handles import HandleKind, merchant_of
 from ucp_server.store.importing import BadShop
 from ucp_server.store.offers import PostgresOffers
-from ucp_server.store.shop_tables import read_shop
 
 REPOSITORY = Path(__file__).parents[2]
 APP = "dda5ce6d-85a7-47e8-93ee-e9436715ee5e"
@@ -103,7 +102,7 @@ async def test_bundles_keep_the_order_of_the_file(pool: Pool, tmp_path: Path) ->
 
 
 def test_the_demo_shop_has_something_for_every_protocol() -> None:
-    channels = read_shop(REPOSITORY / "examples" / "demo_shop").tables.channels
+    channels = reading(REPOSITORY / "examples" / "demo_shop").tables.channels
     assert {row.fulfillment for row in channels.app_products} == {"automatic", "manual"}
     assert {row.commission.type for row in channels.offers} == set(CommissionType)
     assert any(bundle.parent for bundle in channels.bundles)
@@ -212,6 +211,6 @@ BAD = [
 @pytest.mark.parametrize(("file", "content", "line", "reason"), BAD)
 def test_a_bad_row_is_named(tmp_path: Path, file: str, content: str, line: int, reason: str) -> None:
     good = {"apps": APPS, "tools": TOOLS}
-    reading = read_shop(written(tmp_path, **{**good, file: content}))
-    assert [(row.file, row.line) for row in reading.bad] == [(f"{file}.csv", line)]
-    assert reason in reading.bad[0].reason
+    read = reading(written(tmp_path, **{**good, file: content}))
+    assert [(row.file, row.line) for row in read.bad] == [(f"{file}.csv", line)]
+    assert reason in read.bad[0].reason

@@ -29,6 +29,14 @@ _YES_NO: Final = {"yes": True, "true": True, "1": True, "no": False, "false": Fa
 
 T = TypeVar("T")
 
+# What is being read or written, how far it is, and how far it goes (in lines, rows or bytes).
+Progress = Callable[[str, int, int], None]
+
+
+def unwatched(what: str, done: int, whole: int) -> None:
+    """The progress that nobody looks at."""
+    del what, done, whole
+
 
 class BadRow(msgspec.Struct, frozen=True):
     """A row that cannot be loaded. ``line`` counts from 1 at the head of the file."""
@@ -41,18 +49,33 @@ class BadRow(msgspec.Struct, frozen=True):
         return f"{self.file}, line {self.line}: {self.reason}"
 
 
+class CutText(msgspec.Struct, frozen=True):
+    """A text that was longer than is kept; the row is loaded. ``line`` as in `BadRow`."""
+
+    file: str
+    line: int
+    column: str
+
+    def __str__(self) -> str:
+        return f"{self.file}, line {self.line}: {self.column} was too long and is cut"
+
+
 class CellError(ValueError):
     """Why a row is bad; the message is for the merchant."""
 
 
 class Cells:
-    """One row by column. A missing column reads as an empty cell."""
+    """One row by column. A missing column reads as an empty cell.
 
-    __slots__ = ("_cells", "columns", "line")
+    ``cut`` takes the columns of which whoever reads the row leaves something out.
+    """
+
+    __slots__ = ("_cells", "columns", "cut", "line")
 
     def __init__(self, cells: dict[str, str], line: int) -> None:
         self._cells = cells
         self.columns = tuple(cells)
+        self.cut: list[str] = []
         self.line = line
 
     def text(self, column: str, *, most: int = CELL_CHARS_MAX) -> str | None:
@@ -148,18 +171,25 @@ class Cells:
 class CsvFolder:
     """A folder of CSV files. Bad rows are collected, not raised, so that all can be told at once."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, progress: Progress = unwatched) -> None:
         self.folder = folder
+        self.progress = progress
         self.bad: list[BadRow] = []
         self.ignored: list[str] = []
+        self.cut: list[CutText] = []
 
     def rows(
-        self, file: str, columns: tuple[str, ...], read: Callable[[Cells], T], *, prefix: str | None = None
+        self,
+        file: str,
+        columns: tuple[str, ...],
+        read: Callable[[Cells], T],
+        *,
+        prefix: str | tuple[str, ...] = (),
     ) -> list[T]:
         """What ``read`` makes of each row; none where there is no such file.
 
         ``read`` raises `CellError` for a bad row. Columns other than ``columns`` (and those that
-        start with ``prefix``) are noted as ignored.
+        start with a ``prefix``) are noted as ignored.
         """
         values = []
         for cells in self._cells(file, columns, prefix):
@@ -167,14 +197,15 @@ class CsvFolder:
                 values.append(read(cells))
             except CellError as error:
                 self.bad.append(BadRow(file, cells.line, str(error)))
+            self.cut += [CutText(file, cells.line, column) for column in cells.cut]
         return values
 
-    def _cells(self, file: str, columns: tuple[str, ...], prefix: str | None) -> Iterator[Cells]:
+    def _cells(self, file: str, columns: tuple[str, ...], prefix: str | tuple[str, ...]) -> Iterator[Cells]:
         text = self._text(file)
         if text is None:
             return
         reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-        line = 1
+        line, lines = 1, text.count("\n") + 1
         try:
             head = [name.strip() for name in next(reader, [])]
             self._check_head(file, head, columns, prefix)
@@ -187,6 +218,7 @@ class CsvFolder:
                         reason = f"{len(record)} cells where the head has {len(head)}"
                         self.bad.append(BadRow(file, line, reason))
                 line = reader.line_num + 1
+                self.progress(file, line - 1, lines)
         except csv.Error as error:
             self.bad.append(BadRow(file, line, f"not CSV: {error}"))
 
@@ -205,14 +237,14 @@ class CsvFolder:
             self.bad.append(BadRow(file, line, "not UTF-8"))
             return None
 
-    def _check_head(self, file: str, head: list[str], columns: tuple[str, ...], prefix: str | None) -> None:
+    def _check_head(
+        self, file: str, head: list[str], columns: tuple[str, ...], prefix: str | tuple[str, ...]
+    ) -> None:
         twice = sorted({name for name in head if head.count(name) > 1})
         if twice:
             self.bad.append(BadRow(file, 1, f"the column {twice[0]} is there twice"))
         self.ignored += [
-            f"{file}: {name}"
-            for name in head
-            if name not in columns and not (prefix is not None and name.startswith(prefix))
+            f"{file}: {name}" for name in head if name not in columns and not name.startswith(prefix)
         ]
 
 
@@ -220,11 +252,17 @@ class CsvFolder:
 
 
 def by_id(
-    files: CsvFolder, file: str, columns: tuple[str, ...], read: Callable[[Cells], T], *, key: str = "id"
+    files: CsvFolder,
+    file: str,
+    columns: tuple[str, ...],
+    read: Callable[[Cells], T],
+    *,
+    key: str = "id",
+    prefix: str | tuple[str, ...] = (),
 ) -> dict[str, T]:
     """The rows by their ``key`` column, which no two may share."""
     keyed = once(key, lambda cells: (cells.required(key), read(cells)))
-    return dict(files.rows(file, columns, keyed))
+    return dict(files.rows(file, columns, keyed, prefix=prefix))
 
 
 def once(column: str, read: Callable[[Cells], T], *, any_case: bool = False) -> Callable[[Cells], T]:

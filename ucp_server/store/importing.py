@@ -1,10 +1,12 @@
-"""A shop from CSV files into our tables: all of it, or nothing.
+"""A shop from files into our tables: all of it, or nothing.
 
 The merchant's own rows are replaced; what happened since stays: pieces reserved and sold, and the
 addresses that buyers told us. A quote sees either the old shop or the new one.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -13,18 +15,25 @@ import msgspec
 from ucp_server.domain.addresses import content_hash
 from ucp_server.store.bulk import insert_rows
 from ucp_server.store.channels import replace_channels
-from ucp_server.store.csv_rows import BadRow
-from ucp_server.store.database import Pool, Tx, retrying, statement, transaction
+from ucp_server.store.csv_rows import BadRow, CsvFolder, CutText, Progress, unwatched
+from ucp_server.store.database import Pool, Tx, read, retrying, statement, transaction
+from ucp_server.store.feed import read_feed
+from ucp_server.store.picture_files import PictureFile, PictureFiles
+from ucp_server.store.product_cells import ProductReader
+from ucp_server.store.product_tables import limits
+from ucp_server.store.products import replace_products
+from ucp_server.store.rules import Category
 from ucp_server.store.shop_tables import ShopTables, read_shop
 
 BAD_ROWS_TOLD_MAX: Final = 20
 
 
 class Imported(msgspec.Struct, frozen=True, kw_only=True):
-    """``counts`` by table; ``ignored`` names columns that mean nothing to us."""
+    """``counts`` by table; ``ignored`` names columns that mean nothing to us, ``cut`` shortened texts."""
 
     counts: Mapping[str, int]
     ignored: tuple[str, ...]
+    cut: tuple[CutText, ...] = ()
 
 
 class BadShop(Exception):
@@ -37,33 +46,85 @@ class BadShop(Exception):
         super().__init__("\n".join([*told, *([f"and {more} more"] if more else [])]))
 
 
-async def import_shop(pool: Pool, merchant_id: str, currency: str, folder: Path) -> Imported:
+async def import_shop(
+    pool: Pool, merchant_id: str, currency: str, folder: Path, *, progress: Progress = unwatched
+) -> Imported:
     """Replace the merchant's shop by the files in ``folder``; prices are in ``currency``.
 
     Raises `BadShop`, and `StoreUnavailable` where Postgres does not take it; both change nothing.
     """
-    reading = read_shop(folder)
+    reading = read_shop(folder, currency, datetime.now(UTC), progress)
     if reading.bad:
         raise BadShop(reading.bad)
     tables = reading.tables
 
-    async def write() -> None:
-        async with transaction(pool) as tx:
-            await _write(tx, merchant_id, currency, tables)
-            taken = await replace_channels(tx, merchant_id, tables.channels)
-            if taken:
-                raise BadShop(taken)
+    async def write(tx: Tx) -> None:
+        await replace_products(tx, merchant_id, currency, tables.products)
+        await _stock(tx, merchant_id, tables.stock, frozenset())
+        await _write(tx, merchant_id, tables)
+        taken = await replace_channels(tx, merchant_id, tables.channels)
+        if taken:
+            raise BadShop(taken)
 
-    await retrying(write)
-    async with statement(pool) as tx:
-        await tx.execute(ANALYZE)
-    return Imported(counts=_counts(tables), ignored=reading.ignored)
+    await _written(pool, write)
+    return Imported(counts=_counts(tables), ignored=reading.ignored, cut=reading.cut)
+
+
+async def import_feed(
+    pool: Pool, merchant_id: str, currency: str, file: Path, *, progress: Progress = unwatched
+) -> Imported:
+    """Replace the merchant's products by the lines of ``file``; all else of the shop stays.
+
+    So do the pieces of items of which the feed counts none. Pictures that it names by a path stand
+    beside it. Raises as `import_shop` does.
+    """
+    files, pictures = CsvFolder(file.parent, progress), PictureFiles(file.parent)
+    categories = await _load_categories(pool, merchant_id)
+    reader = ProductReader(categories, pictures, currency=currency, now=datetime.now(UTC))
+    goods = read_feed(files, file, reader)
+    if files.bad:
+        raise BadShop(files.bad)
+    items = goods.items
+    stock = limits(goods.quantities, items)
+    uncounted = items.keys() - goods.quantities.keys()
+
+    async def write(tx: Tx) -> None:
+        await replace_products(tx, merchant_id, currency, goods.products)
+        await _stock(tx, merchant_id, stock, uncounted)
+        await _pictures(tx, merchant_id, tuple(pictures.found.values()))
+
+    await _written(pool, write)
+    counts = {
+        "products": len(goods.products),
+        "items": len(items),
+        "inventory": len(stock),
+        "pictures": len(pictures.found),
+    }
+    return Imported(counts=counts, ignored=tuple(files.ignored), cut=tuple(files.cut))
+
+
+async def _written(pool: Pool, write: Callable[[Tx], Awaitable[None]]) -> None:
+    async def whole() -> None:
+        async with transaction(pool) as tx:
+            await write(tx)
+
+    await retrying(whole)
+    for sql in ANALYZE:
+        async with statement(pool) as tx:
+            await tx.execute(sql)
+
+
+async def _load_categories(pool: Pool, merchant_id: str) -> dict[str, Category]:
+    async with read(pool) as db:
+        rows = await db.fetch(LOAD_CATEGORIES, merchant_id)
+    return {row["id"]: msgspec.json.decode(row["rule"], type=Category) for row in rows}
 
 
 def _counts(tables: ShopTables) -> dict[str, int]:
     channels = tables.channels
     return {
-        "items": len(tables.items),
+        "products": len(tables.products),
+        "items": sum(len(product.items) for product in tables.products),
         "inventory": len(tables.stock),
         "customers": len(tables.customers),
         "addresses": len(tables.addresses),
@@ -75,17 +136,12 @@ def _counts(tables: ShopTables) -> dict[str, int]:
 
 # Plans are made once and kept: they shall not be made as for empty tables in the minute before
 # Postgres looks by itself.
-ANALYZE: Final = "analyze items, inventory, addresses, offers"
+ANALYZE: Final = tuple(
+    f"analyze {table}"
+    for table in ("items", "inventory", "addresses", "offers", "products", "product_words", "vocabulary")
+)
 
-UPSERT_ITEMS: Final = """
-insert into items (merchant_id, id, title, price_minor, currency, detail)
-select $1, new.id, new.title, new.price_minor, $2, new.detail
-from unnest($3::text[], $4::text[], $5::bigint[], $6::jsonb[]) as new (id, title, price_minor, detail)
-on conflict (merchant_id, id) do update set
-    title = excluded.title, price_minor = excluded.price_minor, currency = excluded.currency,
-    detail = excluded.detail
-"""
-DELETE_OTHER_ITEMS: Final = "delete from items where merchant_id = $1 and id <> all($2::text[])"
+LOAD_CATEGORIES: Final = "select id, rule from shop_rules where merchant_id = $1 and kind = 'category'"
 
 # Pieces that attempts hold at this moment are part of what is on hand, whatever the file says.
 UPSERT_INVENTORY: Final = """
@@ -99,9 +155,8 @@ cross join lateral (
 order by new.item_id
 on conflict (merchant_id, item_id) do update set on_hand = greatest(excluded.on_hand, inventory.reserved)
 """
-DELETE_OTHER_INVENTORY: Final = (
-    "delete from inventory where merchant_id = $1 and item_id <> all($2::text[])"
-)
+LOAD_COUNTED: Final = "select item_id from inventory where merchant_id = $1"
+DELETE_INVENTORY: Final = "delete from inventory where merchant_id = $1 and item_id = any($2::text[])"
 
 DELETE_CUSTOMERS: Final = "delete from customers where merchant_id = $1"
 INSERT_CUSTOMERS: Final = """
@@ -135,8 +190,7 @@ from unnest($2::text[], $3::text[], $4::bytea[]) as new (path, media_type, conte
 """
 
 
-async def _write(tx: Tx, merchant_id: str, currency: str, tables: ShopTables) -> None:
-    await _items(tx, merchant_id, currency, tables)
+async def _write(tx: Tx, merchant_id: str, tables: ShopTables) -> None:
     await tx.execute(DELETE_CUSTOMERS, merchant_id)
     customers = ((one.id, one.name, one.email) for one in tables.customers)
     await insert_rows(tx, INSERT_CUSTOMERS, merchant_id, rows=customers)
@@ -153,18 +207,21 @@ async def _write(tx: Tx, merchant_id: str, currency: str, tables: ShopTables) ->
         for id_, rule in by_id.items()
     )
     await insert_rows(tx, INSERT_RULES, merchant_id, rows=rules)
+    await _pictures(tx, merchant_id, tables.pictures)
+
+
+async def _pictures(tx: Tx, merchant_id: str, pictures: Sequence[PictureFile]) -> None:
     await tx.execute(DELETE_PICTURES, merchant_id)
-    pictures = ((one.path, one.media_type, one.content) for one in tables.pictures)
-    await insert_rows(tx, INSERT_PICTURES, merchant_id, rows=pictures)
+    rows = ((one.path, one.media_type, one.content) for one in pictures)
+    await insert_rows(tx, INSERT_PICTURES, merchant_id, rows=rows)
 
 
-async def _items(tx: Tx, merchant_id: str, currency: str, tables: ShopTables) -> None:
-    items = (
-        (item.id, item.title, item.price_minor, msgspec.json.encode(item.detail)) for item in tables.items
-    )
-    await insert_rows(tx, UPSERT_ITEMS, merchant_id, currency, rows=items)
-    await tx.execute(DELETE_OTHER_ITEMS, merchant_id, [item.id for item in tables.items])
-    # Rows are locked in the order in which attempts lock them.
-    stock = sorted(tables.stock.items())
-    await insert_rows(tx, UPSERT_INVENTORY, merchant_id, rows=stock)
-    await tx.execute(DELETE_OTHER_INVENTORY, merchant_id, list(tables.stock))
+async def _stock(tx: Tx, merchant_id: str, stock: Mapping[str, int], uncounted: AbstractSet[str]) -> None:
+    """Set the pieces that ``stock`` names, keep those of ``uncounted``; nothing else is limited then.
+
+    Rows are locked in the order in which attempts lock them.
+    """
+    counted = {row["item_id"] for row in await tx.fetch(LOAD_COUNTED, merchant_id)}
+    gone = ((item_id,) for item_id in sorted(counted - stock.keys() - uncounted))
+    await insert_rows(tx, DELETE_INVENTORY, merchant_id, rows=gone)
+    await insert_rows(tx, UPSERT_INVENTORY, merchant_id, rows=sorted(stock.items()))

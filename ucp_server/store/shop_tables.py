@@ -1,59 +1,51 @@
 """A merchant's CSV files as values: which columns there are, and what they mean.
 
-Money is in minor units of the merchant's currency. Only ``products.csv`` has to be there.
+Money is in minor units of the merchant's currency. Only ``products.csv``, or a feed in its place,
+has to be there.
 """
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from ucp_server.domain.addresses import id_of
-from ucp_server.domain.catalog import is_absolute
 from ucp_server.domain.discounts import DiscountRule
 from ucp_server.domain.fulfillment import Address
 from ucp_server.domain.taxes import TaxRule
-from ucp_server.store.catalog import ItemDetail
+from ucp_server.store.catalog import ItemRow, ProductRow
 from ucp_server.store.channel_tables import ChannelTables, Item, read_channels
-from ucp_server.store.csv_rows import PPM_PER_PERCENT, BadRow, CellError, Cells, CsvFolder, by_id, once
-from ucp_server.store.pictures import PICTURE_PATH
+from ucp_server.store.csv_rows import (
+    PPM_PER_PERCENT,
+    BadRow,
+    CellError,
+    Cells,
+    CsvFolder,
+    CutText,
+    Progress,
+    by_id,
+    once,
+    unwatched,
+)
+from ucp_server.store.feed import FEED_FILE, read_feed
+from ucp_server.store.picture_files import PictureFile, PictureFiles
+from ucp_server.store.product_cells import ProductReader
+from ucp_server.store.product_tables import Goods, limits, read_goods
 from ucp_server.store.rules import Category, PickupLocation, ShippingRate
 
 # A basis point is a hundred millionths.
 _PPM_PER_BASIS_POINT: Final = 100
 
-# As the pages can show them; a picture is one small file, not a photo archive.
-PICTURE_TYPES: Final = {
-    ".svg": "image/svg+xml",
-    ".png": "image/png",
-    ".jpg": "image/jpeg",
-    ".jpeg": "image/jpeg",
-    ".webp": "image/webp",
-    ".avif": "image/avif",
-}
-PICTURE_BYTES_MAX: Final = 1024 * 1024
-
-_OPTION: Final = "option:"
 _ADDRESS = (
     "full_name", "first_name", "last_name", "street_address", "extended_address", "city", "state",
     "postal_code", "country", "phone_number",
-)  # fmt: skip
-_ITEM = (
-    "id", "title", "price", "image_url", "description", "category", "tax_category", "ships",
-    "needs_review", "quantity_max", "weight_g",
 )  # fmt: skip
 _DISCOUNT = (
     "type", "value", "description", "min_subtotal", "eligible_item_ids", "eligible_categories",
     "starts_at", "ends_at", "combinable", "priority", "customers_only",
 )  # fmt: skip
-
-
-class ItemRow(msgspec.Struct, frozen=True, kw_only=True):
-    id: str
-    title: str
-    price_minor: int
-    detail: ItemDetail
 
 
 class CustomerRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,46 +60,47 @@ class AddressRow(msgspec.Struct, frozen=True, kw_only=True):
     address: Address
 
 
-class Picture(msgspec.Struct, frozen=True, kw_only=True):
-    path: str
-    media_type: str
-    content: bytes
-
-
 class ShopTables(msgspec.Struct, frozen=True, kw_only=True):
     """A shop, read and checked. ``rules`` are by kind, then id; ``stock`` is by item."""
 
-    items: tuple[ItemRow, ...]
+    products: tuple[ProductRow, ...]
     stock: Mapping[str, int]
     customers: tuple[CustomerRow, ...]
     addresses: tuple[AddressRow, ...]
     rules: Mapping[str, Mapping[str, msgspec.Struct]]
-    pictures: tuple[Picture, ...]
+    pictures: tuple[PictureFile, ...]
     channels: ChannelTables
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
-    """``tables`` count only when there is no ``bad`` row. ``ignored`` names columns we do not know."""
+    """``tables`` count only when there is no ``bad`` row.
+
+    ``ignored`` names columns we do not know, ``cut`` texts of which only the beginning is kept.
+    """
 
     tables: ShopTables
     bad: tuple[BadRow, ...]
     ignored: tuple[str, ...]
+    cut: tuple[CutText, ...]
 
 
-def read_shop(folder: Path) -> Reading:
-    """Read the files of ``folder``. Nothing is raised for what stands in them."""
-    files = CsvFolder(folder)
-    if not (folder / "products.csv").is_file():
-        files.bad.append(BadRow("products.csv", 1, f"there is no such file in {folder}"))
+def read_shop(folder: Path, currency: str, now: datetime, progress: Progress = unwatched) -> Reading:
+    """Read the files of ``folder``, with prices of ``currency`` and the sales that last at ``now``.
+
+    Nothing is raised for what stands in them.
+    """
+    files = CsvFolder(folder, progress)
     categories = by_id(files, "categories.csv", ("id", "title", "tax_category", "ships"), _category)
-    pictures = _Pictures(folder)
-    items = _items(files, categories, pictures)
+    pictures = PictureFiles(folder)
+    reader = ProductReader(categories, pictures, currency=currency, now=now)
+    goods = _goods(files, reader)
+    items = goods.items
     customers = by_id(
         files, "customers.csv", ("id", "name", "email"), once("email", _customer, any_case=True)
     )
     tables = ShopTables(
-        items=tuple(items.values()),
-        stock=_stock(files, items),
+        products=goods.products,
+        stock=limits({**goods.quantities, **_inventory(files, items)}, items),
         customers=tuple(customers.values()),
         addresses=tuple(
             files.rows("addresses.csv", ("id", "customer_id", *_ADDRESS), _address_reader(customers))
@@ -116,110 +109,29 @@ def read_shop(folder: Path) -> Reading:
         pictures=tuple(pictures.found.values()),
         channels=read_channels(files, _described(items)),
     )
-    return Reading(tables=tables, bad=tuple(files.bad), ignored=tuple(files.ignored))
+    return Reading(tables=tables, bad=tuple(files.bad), ignored=tuple(files.ignored), cut=tuple(files.cut))
 
 
-# --- products, variants, pictures ---
+# --- what is sold ---
 
 
-class _Pictures:
-    """The pictures that rows name by a path inside the folder, each read once."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder.resolve()
-        self.found: dict[str, Picture] = {}
-
-    def named(self, image_url: str | None) -> str | None:
-        if image_url is None or is_absolute(image_url) or image_url in self.found:
-            return image_url
-        if not PICTURE_PATH.fullmatch(image_url):
-            raise CellError(f"image_url is neither a URL nor a plain path under pictures/: {image_url}")
-        path = (self._folder / image_url).resolve()
-        media_type = PICTURE_TYPES.get(path.suffix.lower())
-        if media_type is None:
-            raise CellError(f"image_url is none of {', '.join(PICTURE_TYPES)}: {image_url}")
-        if not path.is_relative_to(self._folder) or not path.is_file():
-            raise CellError(f"image_url names no file in the folder: {image_url}")
-        if path.stat().st_size > PICTURE_BYTES_MAX:
-            raise CellError(f"image_url is larger than {PICTURE_BYTES_MAX} bytes: {image_url}")
-        self.found[image_url] = Picture(path=image_url, media_type=media_type, content=path.read_bytes())
-        return image_url
-
-
-def _items(files: CsvFolder, categories: Mapping[str, Category], pictures: _Pictures) -> dict[str, ItemRow]:
-    """What can be put on a line: products, and instead of those that have variants their variants."""
-    products = by_id(files, "products.csv", _ITEM, lambda cells: _product(cells, categories, pictures))
-    variants = files.rows(
-        "variants.csv",
-        ("product_id", *_ITEM),
-        once("id", lambda cells: _variant(cells, products, pictures)),
-        prefix=_OPTION,
-    )
-    with_variants = {variant.detail.product_id for variant in variants}
-    sold = {id_: product for id_, product in products.items() if id_ not in with_variants}
-    return sold | {variant.id: variant for variant in variants}
+def _goods(files: CsvFolder, reader: ProductReader) -> Goods:
+    """From a feed where the folder has one, otherwise from the two files with columns."""
+    tables, feed = files.folder / "products.csv", files.folder / FEED_FILE
+    if tables.is_file() and feed.is_file():
+        files.bad.append(BadRow(FEED_FILE, 1, "there is a products.csv too"))
+    if feed.is_file():
+        return read_feed(files, feed, reader)
+    if not tables.is_file():
+        files.bad.append(BadRow("products.csv", 1, f"there is no such file in {files.folder}"))
+    return read_goods(files, reader)
 
 
 def _described(items: Mapping[str, ItemRow]) -> dict[str, Item]:
     return {id_: Item(item.title, item.detail.description or "") for id_, item in items.items()}
 
 
-def _product(cells: Cells, categories: Mapping[str, Category], pictures: _Pictures) -> ItemRow:
-    category_id = cells.text("category")
-    category = categories.get(category_id) if category_id else None
-    if category_id and categories and category is None:
-        raise CellError(f"category {category_id} is not in categories.csv")
-    ships = cells.flag("ships")
-    detail = ItemDetail(
-        image_url=pictures.named(cells.text("image_url", most=2_000)),
-        category=category_id,
-        tax_category=cells.text("tax_category") or (category.tax_category if category else None),
-        ships=ships if ships is not None else category is None or category.ships,
-        needs_review=cells.flag("needs_review") or False,
-        quantity_max=cells.integer("quantity_max", least=1),
-        weight_g=cells.integer("weight_g") or 0,
-        description=cells.text("description"),
-    )
-    return ItemRow(
-        id=cells.required("id"),
-        title=cells.required("title"),
-        price_minor=cells.required_integer("price"),
-        detail=detail,
-    )
-
-
-def _variant(cells: Cells, products: Mapping[str, ItemRow], pictures: _Pictures) -> ItemRow:
-    """A variant has its product's members where its own row says nothing."""
-    product = products.get(cells.required("product_id"))
-    if product is None:
-        raise CellError(f"product_id {cells.text('product_id')} is not in products.csv")
-    if cells.required("id") in products and cells.text("id") != product.id:
-        raise CellError(f"id {cells.text('id')} is a product in products.csv")
-    chosen = {
-        column.removeprefix(_OPTION): text
-        for column in cells.columns
-        if column.startswith(_OPTION) and (text := cells.text(column)) is not None
-    }
-    own = {
-        "image_url": pictures.named(cells.text("image_url", most=2_000)),
-        "tax_category": cells.text("tax_category"),
-        "ships": cells.flag("ships"),
-        "needs_review": cells.flag("needs_review"),
-        "quantity_max": cells.integer("quantity_max", least=1),
-        "weight_g": cells.integer("weight_g"),
-        "description": cells.text("description"),
-    }
-    told = {name: value for name, value in own.items() if value is not None}
-    price_minor = cells.integer("price")
-    return ItemRow(
-        id=cells.required("id"),
-        title=cells.text("title") or ", ".join([product.title, *chosen.values()]),
-        price_minor=product.price_minor if price_minor is None else price_minor,
-        detail=msgspec.structs.replace(product.detail, product_id=product.id, options=chosen, **told),
-    )
-
-
-def _stock(files: CsvFolder, items: Mapping[str, ItemRow]) -> dict[str, int]:
+def _inventory(files: CsvFolder, items: Mapping[str, ItemRow]) -> dict[str, int]:
     def read(cells: Cells) -> int:
         item_id = cells.required("product_id")
         if item_id not in items:
