@@ -217,9 +217,7 @@ class Browsing:
             one for one in wanted if not any(n.product_id in products for n in meanings.get(one, ()))
         ]
         return Looked(
-            products=tuple(
-                products[id_].with_variants(list(these.values())) for id_, these in shown.items()
-            ),
+            products=tuple(Listed(products[id_], tuple(these.values())) for id_, these in shown.items()),
             matches={variant_id: tuple(these) for variant_id, these in matches.items()},
             ways=ways,
             problems=(*narrowing.problems, *(problems.product_unknown(one) for one in unknown)),
@@ -258,8 +256,8 @@ class Browsing:
 
     async def _begin(self, scope: Scope, search: Search) -> KeptList:
         narrowing = self._narrowing(scope, search.filters, search.market)
-        search = msgspec.structs.replace(search, filters=narrowing.filters)
-        found = await self.catalog.search(scope.merchant_id, search, LIST_MAX)
+        understood = msgspec.structs.replace(search, filters=narrowing.filters)
+        found = await self.catalog.search(scope.merchant_id, understood, LIST_MAX)
         return KeptList(
             token=new_token(),
             merchant_id=scope.merchant_id,
