@@ -143,6 +143,8 @@ class _Feed:
 def _decoded(raw: bytes) -> dict[str, object]:
     try:
         return _decode(raw)
+    except UnicodeDecodeError as error:
+        raise CellError("not UTF-8") from error
     except (msgspec.DecodeError, RecursionError) as error:
         raise CellError("not a JSON object") from error
 
