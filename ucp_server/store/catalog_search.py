@@ -17,12 +17,12 @@ from ucp_server.domain.catalog import Filters, Search, StockStatus
 from ucp_server.store.database import Read
 from ucp_server.store.search_stems import Stems, dictionary_of
 from ucp_server.store.search_text import (
-    Word,
     can_be_misspelt,
     halves,
     is_piece,
     nearest,
     typos_in,
+    word_of,
     words_of,
 )
 from ucp_server.store.search_words import (
@@ -295,7 +295,7 @@ class Finder:
             len(plain) + typos,
         )
         forms = tuple(nearest(plain, [row["word"] for row in rows], CORRECTIONS_MAX))
-        return [AskedWord(Word(forms[0], forms))] if forms else [one]
+        return [AskedWord(word_of(*forms))] if forms else [one]
 
     # --- languages ---
 
@@ -334,7 +334,7 @@ def _joined(words: Sequence[AskedWord], known: Mapping[str, int]) -> list[AskedW
         if both in known:
             left = joined.pop()
             parts = ((left.word.plain, one.word.plain),)
-            joined.append(AskedWord(Word(both, (both,)), parts=parts))
+            joined.append(AskedWord(word_of(both), parts=parts))
         else:
             joined.append(one)
     return joined

@@ -4,6 +4,7 @@ What stays as it was is not written again: an import of the same shop changes no
 words do not swell.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Final
@@ -14,18 +15,18 @@ from ucp_server.store.catalog import ItemRow, ProductRow, Translation
 from ucp_server.store.database import Tx
 from ucp_server.store.documents import encode
 from ucp_server.store.search_stems import Stems, dictionary_of
-from ucp_server.store.search_text import Word, words_of
+from ucp_server.store.search_text import Word, is_piece, words_of
 from ucp_server.store.search_words import (
     Text,
+    Weight,
     choices_vector,
-    counted,
     tag_of,
     trigram_keys,
     vector_of,
 )
 
-# Products whose words are in memory at once.
-PRODUCTS_AT_ONCE: Final = 1_000
+# Between two statements pass some 50 ms; Postgres gives up on a transaction that says nothing for 5 s.
+PRODUCTS_AT_ONCE: Final = 250
 
 UPSERT_ITEMS: Final = """
 insert into items (merchant_id, id, title, price_minor, currency, detail, position, choices)
@@ -117,7 +118,7 @@ class _Writer:
         self._currency = currency
         self._tag = tag_of(merchant_id)
         self._stems = Stems()
-        self._counts: dict[str, int] = {}
+        self._counts: Counter[str] = Counter()
         self._languages: set[str] = set()
         self._names: set[tuple[str, str, str]] = set()
 
@@ -159,13 +160,13 @@ class _Writer:
     async def _learn(self, texts: Sequence[Sequence[Text]]) -> None:
         by_dictionary: dict[str, dict[str, Word]] = {}
         for theirs in texts:
-            words = [(text.dictionary, word) for text in theirs for word in words_of(text.text)]
-            counted((word for _, word in words), self._counts)
-            for dictionary, word in words:
-                if dictionary is not None:
-                    by_dictionary.setdefault(dictionary, {})[word.surface] = word
-        for dictionary, known in by_dictionary.items():
-            await self._stems.learn(self._tx, [dictionary], known.values())
+            self._counts.update({word.plain for text in theirs for word in text.words})
+            for text in theirs:
+                if text.dictionary is not None:
+                    known = by_dictionary.setdefault(text.dictionary, {})
+                    known.update((word.surface, word) for word in text.words)
+        for dictionary, asked in by_dictionary.items():
+            await self._stems.learn(self._tx, [dictionary], asked.values())
 
     def _vector(self, row: ProductRow, texts: Sequence[Text]) -> str:
         choices = [choice for item in row.items for choice in _choices(item)]
@@ -173,12 +174,13 @@ class _Writer:
 
     async def _write_vocabulary(self) -> None:
         tx, merchant_id = self._tx, self._merchant_id
+        counts = {word: count for word, count in self._counts.items() if not is_piece(word)}
         known = {row["word"]: row["products"] for row in await tx.fetch(LOAD_VOCABULARY, merchant_id)}
-        gone = ((word,) for word in known.keys() - self._counts.keys())
+        gone = ((word,) for word in known.keys() - counts.keys())
         await insert_rows(tx, DELETE_VOCABULARY, merchant_id, rows=gone)
         changed = (
             (word, count, _array(trigram_keys(merchant_id, word)))
-            for word, count in sorted(self._counts.items())
+            for word, count in sorted(counts.items())
             if known.get(word) != count
         )
         await insert_rows(tx, UPSERT_VOCABULARY, merchant_id, rows=changed)
@@ -207,22 +209,30 @@ def _array(numbers: Iterable[int]) -> str:
 
 
 def texts_of(row: ProductRow) -> Iterator[Text]:
-    """What is searched of a product, what matters most first."""
-    detail, own = row.detail, dictionary_of(row.detail.language)
-    translated = {language: dictionary_of(language) for language in _languages_of(row)}
-    yield Text(row.title, "A", own)
+    """What is searched of a product, what matters most first; no text twice."""
+    said: set[str] = set()
+    for text, weight, language in _told(row):
+        if text and text not in said:
+            said.add(text)
+            yield Text(tuple(dict.fromkeys(words_of(text))), weight, dictionary_of(language))
+
+
+def _told(row: ProductRow) -> Iterator[tuple[str | None, Weight, str]]:
+    detail, own = row.detail, row.detail.language
+    yield row.title, "A", own
     for language, each in detail.translations.items():
-        yield Text(each.title or "", "A", translated[language])
-    facts = (detail.brand or "", *_categories_of(row), *detail.tags, *_option_texts(row))
-    yield from (Text(fact, "B", own) for fact in dict.fromkeys(facts))
+        yield each.title, "A", language
+    for fact in (detail.brand, *_categories_of(row), *detail.tags, *_option_texts(row)):
+        yield fact, "B", own
     for item in row.items:
-        yield from (Text(fact, "B", own) for fact in (item.title, *item.detail.tags))
+        for fact in (item.title, *item.detail.tags):
+            yield fact, "B", own
         for language, each in item.detail.translations.items():
-            yield Text(each.title or "", "B", translated[language])
-    described = (detail.description, *(item.detail.description or "" for item in row.items))
-    yield from (Text(text, "D", own) for text in dict.fromkeys(described))
+            yield each.title, "B", language
+    for text in (detail.description, *(item.detail.description for item in row.items)):
+        yield text, "D", own
     for language, each in _translations_of(row):
-        yield Text(each.description or "", "D", translated[language])
+        yield each.description, "D", language
 
 
 def names_of(row: ProductRow) -> Iterator[tuple[str, str, str]]:

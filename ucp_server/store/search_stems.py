@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from ucp_server.store.database import Read
-from ucp_server.store.search_text import Word, fold, is_piece
+from ucp_server.store.search_text import Word, amount_of, fold, is_piece
 
 # By the first subtag of BCP 47. A server that lacks one of them (an older Postgres) finds the words as
 # they are written.
@@ -42,11 +42,13 @@ class Stems:
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, str], str | None] = {}
+        self._forms: dict[tuple[str, str], tuple[str, ...]] = {}
 
     async def learn(self, db: Read, dictionaries: Iterable[str], words: Iterable[Word]) -> None:
         """Ask for those that are not known yet; `of` then tells them, until others are learned."""
         if len(self._known) > REMEMBERED_MAX:
             self._known = {}
+            self._forms = {}
         wanted = [word for word in {word.surface: word for word in words}.values() if _has_stem(word)]
         missing = [
             (dictionary, word.surface, word.plain)
@@ -67,6 +69,16 @@ class Stems:
     def of(self, dictionary: str, word: Word) -> str | None:
         """None for a word that says nothing by itself, such as an article."""
         return self._known.get((dictionary, word.surface), word.plain)
+
+    def forms_of(self, dictionary: str, word: Word) -> tuple[str, ...]:
+        """All that a word of a text is found by; nothing for one that says nothing by itself."""
+        key = dictionary, word.surface
+        forms = self._forms.get(key)
+        if forms is None:
+            stem = self.of(dictionary, word)
+            found = () if stem is None else (*word.forms, stem, *(amount_of(word.plain) or ()))
+            forms = self._forms[key] = tuple(dict.fromkeys(found))
+        return forms
 
 
 def _has_stem(word: Word) -> bool:

@@ -7,12 +7,15 @@ characters. Nothing here knows a language: stems come from Postgres (``search_st
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Final
 
 import msgspec
 
 # Longer ones are codes, and their beginning is enough to tell them apart.
 WORD_LENGTH_MAX: Final = 40
+# Some 10 MB: loading a shop is mostly the same words again.
+WORDS_REMEMBERED_MAX: Final = 32_768
 # As long as an id may be.
 CODE_LENGTH_MAX: Final = 255
 # A word of three letters or less with a typo could be any other.
@@ -46,35 +49,46 @@ _TRANSCRIBED: Final = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ø": "
 class Word(msgspec.Struct, frozen=True):
     """``surface`` is as it was written but for case and width; ``forms`` are what is compared.
 
-    There are two forms where a letter is also transcribed: ``grün`` is ``grun`` and ``gruen``.
+    ``plain`` is the first of them; there is another where a letter is also transcribed: ``grün`` is
+    ``grun`` and ``gruen``.
     """
 
     surface: str
+    plain: str
     forms: tuple[str, ...]
-
-    @property
-    def plain(self) -> str:
-        return self.forms[0]
 
 
 def words_of(text: str) -> Iterator[Word]:
     """The words of ``text`` in its order, with the pieces of those that have no blanks between them."""
     for match in _WORD.finditer(unicodedata.normalize("NFKC", text).casefold()):
-        end = 0
-        for unspaced in _UNSPACED.finditer(match[0]):
-            yield from _spaced(match[0][end : unspaced.start()])
-            yield from (Word(piece, (piece,)) for piece in pieces_of(unspaced[0]))
-            end = unspaced.end()
-        yield from _spaced(match[0][end:])
+        yield from _taken_apart(match[0])
 
 
-def _spaced(surface: str) -> Iterator[Word]:
-    if surface:
-        surface = surface[:WORD_LENGTH_MAX]
-        plain = fold(surface)
-        transcribed = fold(surface.translate(_TRANSCRIBED))
-        if plain:
-            yield Word(surface, (plain,) if plain == transcribed else (plain, transcribed))
+@lru_cache(WORDS_REMEMBERED_MAX)
+def _taken_apart(run: str) -> tuple[Word, ...]:
+    """What lies between two blanks: one word, or pieces and what stands between them."""
+    if run.isascii():
+        return (word_of(run[:WORD_LENGTH_MAX]),)
+    found: list[Word] = []
+    end = 0
+    for unspaced in _UNSPACED.finditer(run):
+        found += _spaced(run[end : unspaced.start()])
+        found += (word_of(piece) for piece in pieces_of(unspaced[0]))
+        end = unspaced.end()
+    return (*found, *_spaced(run[end:]))
+
+
+def _spaced(surface: str) -> list[Word]:
+    surface = surface[:WORD_LENGTH_MAX]
+    plain, transcribed = fold(surface), fold(surface.translate(_TRANSCRIBED))
+    if not plain:
+        return []
+    return [Word(surface, plain, (plain,) if plain == transcribed else (plain, transcribed))]
+
+
+def word_of(plain: str, *others: str) -> Word:
+    """A word that is written as it is compared."""
+    return Word(plain, plain, (plain, *others))
 
 
 def fold(text: str) -> str:

@@ -9,13 +9,14 @@ import hashlib
 import zlib
 from base64 import b32encode
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import Final, Literal
 
 import msgspec
 
 from ucp_server.domain.catalog import Choice
 from ucp_server.store.search_stems import Stems
-from ucp_server.store.search_text import Word, amount_of, is_piece, trigrams, words_of
+from ucp_server.store.search_text import Word, amount_of, is_piece, trigrams
 
 # Of a title; of brand, categories, options, tags and codes; of a description.
 Weight = Literal["A", "B", "D"]
@@ -33,7 +34,7 @@ PREFIX_LENGTH_MIN: Final = 3
 class Text(msgspec.Struct, frozen=True):
     """``dictionary`` is that of its language, None where there is none."""
 
-    text: str
+    words: tuple[Word, ...]
     weight: Weight
     dictionary: str | None = None
 
@@ -61,24 +62,19 @@ def vector_of(
     found: dict[str, Weight] = {}
     titled: dict[str, None] = {}
     for text in texts:
-        for word in words_of(text.text):
-            if len(found) >= LEXEMES_MAX:
-                break
-            for form in _forms_said(word, text, stems):
+        is_title = text.weight == "A"
+        for word in text.words:
+            # Only a title may be nothing but words that say nothing ("The Who").
+            forms = stems.forms_of(text.dictionary or "", word) or (word.forms if is_title else ())
+            for form in forms:
                 found.setdefault(form, text.weight)
-                if text.weight == "A":
+                if is_title:
                     titled[f"^{form}"] = None
-    lexemes = [f"'{tag}{form}':1{weight}" for form, weight in found.items()]
+        if len(found) >= LEXEMES_MAX:
+            break
+    lexemes = [f"'{tag}{form}':1{weight}" for form, weight in islice(found.items(), LEXEMES_MAX)]
     others = [*titled, *category_keys(categories), *(_choice_key(choice) for choice in choices)]
     return " ".join([*lexemes, *(f"'{tag}{key}'" for key in dict.fromkeys(others))])
-
-
-def _forms_said(word: Word, text: Text, stems: Stems) -> list[str]:
-    stem = stems.of(text.dictionary, word) if text.dictionary else word.plain
-    if stem is None:
-        # Only a title may be nothing but such words ("The Who").
-        return list(word.forms) if text.weight == "A" else []
-    return list(dict.fromkeys((*word.forms, stem, *(amount_of(word.plain) or ()))))
 
 
 def category_keys(categories: Iterable[str]) -> list[str]:
@@ -178,12 +174,6 @@ def choices_query(tag: str, choices: Iterable[Choice]) -> str | None:
 def trigram_keys(merchant_id: str, word: str) -> list[int]:
     """Trigrams as numbers of 31 bits that differ between merchants: one index for each of them."""
     return sorted({zlib.crc32(f"{merchant_id}\0{one}".encode()) >> 1 for one in trigrams(word)})
-
-
-def counted(words: Iterable[Word], counts: dict[str, int]) -> None:
-    """Count the words of one product into those of the shop."""
-    for plain in {word.plain for word in words if len(word.plain) > 1 and not is_piece(word.plain)}:
-        counts[plain] = counts.get(plain, 0) + 1
 
 
 def rarity(products: int, total: int) -> float:
