@@ -80,7 +80,10 @@ class Cells:
 
     def text(self, column: str, *, most: int = CELL_CHARS_MAX) -> str | None:
         """The trimmed text, None when it is empty."""
-        text = self._cells.get(column, "").strip()
+        cell = self._cells.get(column)
+        if not cell:
+            return None  # as most cells are: a row has dozens of columns that few goods need
+        text = cell.strip()
         if len(text) > most:
             raise CellError(f"{column} is longer than {most} characters")
         if _UNPRINTABLE.search(text):
@@ -144,7 +147,9 @@ class Cells:
 
     def names(self, column: str) -> tuple[str, ...]:
         """A JSON list of texts, or texts with | between them."""
-        text = self.text(column) or ""
+        text = self.text(column)
+        if text is None:
+            return ()
         if text.startswith("["):
             try:
                 found = msgspec.json.decode(text, type=list[str])

@@ -6,9 +6,7 @@ product feeds share (``brand``, ``gtin``, ``unit_pricing_measure``).
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from pathlib import PurePosixPath
 from typing import Final, NamedTuple
-from urllib.parse import urlsplit
 
 import msgspec
 
@@ -397,4 +395,5 @@ def _paths(cells: Cells, column: str) -> tuple[str, ...]:
 
 
 def _media_type(url: str) -> str:
-    return _MEDIA_TYPES.get(PurePosixPath(urlsplit(url).path).suffix.lower(), "image")
+    path = url.partition("?")[0].partition("#")[0]
+    return _MEDIA_TYPES.get("." + path.rpartition(".")[2].lower(), "image")
