@@ -223,7 +223,7 @@ class CsvFolder:
                         reason = f"{len(record)} cells where the head has {len(head)}"
                         self.bad.append(BadRow(file, line, reason))
                 line = reader.line_num + 1
-                self.progress(file, line - 1, lines)
+                self.progress(f"reading {file}", line - 1, lines)
         except csv.Error as error:
             self.bad.append(BadRow(file, line, f"not CSV: {error}"))
 

@@ -51,7 +51,7 @@ def _lines(files: CsvFolder, path: Path) -> Iterator[tuple[int, bytes]]:
                 files.bad.append(BadRow(path.name, line, reason))
                 return
             done += len(raw)
-            files.progress(path.name, done, size)
+            files.progress(f"reading {path.name}", done, size)
             yield line, raw.removeprefix(b"\xef\xbb\xbf") if line == 1 else raw
 
 

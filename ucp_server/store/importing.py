@@ -59,7 +59,7 @@ async def import_shop(
     tables = reading.tables
 
     async def write(tx: Tx) -> None:
-        await replace_products(tx, merchant_id, currency, tables.products)
+        await replace_products(tx, merchant_id, currency, tables.products, progress)
         await _stock(tx, merchant_id, tables.stock, frozenset())
         await _write(tx, merchant_id, tables)
         taken = await replace_channels(tx, merchant_id, tables.channels)
@@ -89,7 +89,7 @@ async def import_feed(
     uncounted = items.keys() - goods.quantities.keys()
 
     async def write(tx: Tx) -> None:
-        await replace_products(tx, merchant_id, currency, goods.products)
+        await replace_products(tx, merchant_id, currency, goods.products, progress)
         await _stock(tx, merchant_id, stock, uncounted)
         await _pictures(tx, merchant_id, tuple(pictures.found.values()))
 

@@ -12,6 +12,7 @@ from typing import Final
 from ucp_server.domain.catalog import Choice
 from ucp_server.store.bulk import insert_rows
 from ucp_server.store.catalog import ItemRow, ProductRow, Translation
+from ucp_server.store.csv_rows import Progress, unwatched
 from ucp_server.store.database import Tx
 from ucp_server.store.documents import encode
 from ucp_server.store.search_stems import Stems, dictionary_of
@@ -98,14 +99,22 @@ DELETE_LANGUAGES: Final = (
 CLEAN_INDEX: Final = "select gin_clean_pending_list('product_words_words')"
 
 
-async def replace_products(tx: Tx, merchant_id: str, currency: str, rows: Sequence[ProductRow]) -> None:
+async def replace_products(
+    tx: Tx,
+    merchant_id: str,
+    currency: str,
+    rows: Sequence[ProductRow],
+    progress: Progress = unwatched,
+) -> None:
     """Make ``rows``, in their order, all that the merchant sells; prices are in ``currency``.
 
     Writes items, products and what they are found by. Ids of products, and of items, differ.
     """
     writer = _Writer(tx, merchant_id, currency)
     for start in range(0, len(rows), PRODUCTS_AT_ONCE):
+        progress("writing products", start, len(rows))
         await writer.write(rows[start : start + PRODUCTS_AT_ONCE], start)
+    progress("writing products", len(rows), len(rows))
     await writer.finish(rows)
 
 
