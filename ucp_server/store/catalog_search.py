@@ -20,7 +20,9 @@ from ucp_server.store.search_text import (
     can_be_misspelt,
     halves,
     is_piece,
+    left_by_a_typo,
     nearest,
+    trigrams,
     typos_in,
     word_of,
     words_of,
@@ -31,6 +33,7 @@ from ucp_server.store.search_words import (
     AskedWord,
     all_of,
     any_of,
+    array_of,
     asked_words,
     can_be_begun,
     categories_query,
@@ -49,7 +52,8 @@ RANKED_MAX: Final = 1_500
 # Browsing by a price: up to as many items are looked at from the price's side, else from the shop's.
 BY_PRICE_MAX: Final = 5_000
 # Known words that are looked at for each misspelt one, and those that it is taken for.
-CANDIDATES_MAX: Final = 64
+ALIKE_MAX: Final = 256
+LESS_ALIKE_MAX: Final = 64
 CORRECTIONS_MAX: Final = 3
 # Misspelt words of one query that are corrected.
 MISSPELT_MAX: Final = 4
@@ -155,13 +159,23 @@ COUNT_WORDS: Final = (
     "select word, products from vocabulary where merchant_id = $1 and word = any($2::text[])"
 )
 # The concatenation as above: only the index of trigrams.
+_ALIKE: Final = "v.merchant_id || '' = $1 and length(v.word) between $3 and $4"
+# A typo leaves most trigrams together as they are; few words have so many in common.
 FIND_ALIKE: Final = f"""
+select distinct v.products, v.word
+from unnest($2::text[]) as left_over (trigrams)
+join vocabulary v on v.trigrams @> left_over.trigrams::integer[]
+where {_ALIKE}
+order by v.products desc, v.word
+limit {ALIKE_MAX}
+"""
+# Two typos may leave but one or two of them: these are many words.
+FIND_LESS_ALIKE: Final = f"""
 select v.word from vocabulary v
-where v.trigrams && $2::integer[] and v.merchant_id || '' = $1
-  and length(v.word) between $3 and $4
+where v.trigrams && $2::integer[] and {_ALIKE}
 order by (select count(*) from unnest(v.trigrams) as one (trigram) where one.trigram = any($2)) desc,
          v.products desc, v.word
-limit {CANDIDATES_MAX}
+limit {LESS_ALIKE_MAX}
 """
 
 
@@ -286,16 +300,20 @@ class Finder:
         if split or not can_be_misspelt(plain):
             return [msgspec.structs.replace(one, parts=one.parts + split)]
         self.stages[Stage.TRIGRAMS] += 1
-        typos = typos_in(plain)
-        rows = await db.fetch(
-            FIND_ALIKE,
-            asked.merchant_id,
-            trigram_keys(asked.merchant_id, plain),
-            len(plain) - typos,
-            len(plain) + typos,
-        )
-        forms = tuple(nearest(plain, [row["word"] for row in rows], CORRECTIONS_MAX))
+        forms = await self._alike(db, asked.merchant_id, plain)
         return [AskedWord(word_of(*forms))] if forms else [one]
+
+    async def _alike(self, db: Read, merchant_id: str, word: str) -> list[str]:
+        """The words of the shop that ``word`` may be a misspelt form of, the commonest first."""
+        left = [array_of(trigram_keys(merchant_id, each)) for each in left_by_a_typo(word)]
+        rows = await db.fetch(FIND_ALIKE, merchant_id, left, len(word) - 1, len(word) + 1)
+        found = nearest(word, [row["word"] for row in rows], 1, CORRECTIONS_MAX)
+        typos = typos_in(word)
+        if found or typos == 1:
+            return found
+        keys = trigram_keys(merchant_id, trigrams(word))
+        rows = await db.fetch(FIND_LESS_ALIKE, merchant_id, keys, len(word) - typos, len(word) + typos)
+        return nearest(word, [row["word"] for row in rows], typos, CORRECTIONS_MAX)
 
     # --- languages ---
 

@@ -5,7 +5,7 @@ words do not swell.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Final
 
@@ -16,10 +16,11 @@ from ucp_server.store.csv_rows import Progress, unwatched
 from ucp_server.store.database import Tx
 from ucp_server.store.documents import encode
 from ucp_server.store.search_stems import Stems, dictionary_of
-from ucp_server.store.search_text import Word, is_piece, words_of
+from ucp_server.store.search_text import Word, is_piece, trigrams, words_of
 from ucp_server.store.search_words import (
     Text,
     Weight,
+    array_of,
     choices_vector,
     tag_of,
     trigram_keys,
@@ -188,7 +189,7 @@ class _Writer:
         gone = ((word,) for word in known.keys() - counts.keys())
         await insert_rows(tx, DELETE_VOCABULARY, merchant_id, rows=gone)
         changed = (
-            (word, count, _array(trigram_keys(merchant_id, word)))
+            (word, count, array_of(trigram_keys(merchant_id, trigrams(word))))
             for word, count in sorted(counts.items())
             if known.get(word) != count
         )
@@ -207,11 +208,6 @@ async def _remove(
     for delete in deletes:
         await insert_rows(tx, delete, merchant_id, rows=iter(found - kept))
     return found
-
-
-def _array(numbers: Iterable[int]) -> str:
-    """An array as text: Postgres has no arrays of arrays of different lengths."""
-    return f"{{{','.join(map(str, numbers))}}}"
 
 
 # --- what a product is found by ---
@@ -242,6 +238,9 @@ def _told(row: ProductRow) -> Iterator[tuple[str | None, Weight, str]]:
         yield text, "D", own
     for language, each in _translations_of(row):
         yield each.description, "D", language
+    # Ids that a person made up say what it is.
+    yield row.id, "D", own
+    yield detail.handle, "D", own
 
 
 def names_of(row: ProductRow) -> Iterator[tuple[str, str, str]]:

@@ -22,6 +22,8 @@ CODE_LENGTH_MAX: Final = 255
 CORRECTED_LENGTH_MIN: Final = 4
 # One typo in a short word, two in a longer one: more, and the buyer meant something else.
 _TWO_TYPOS_LENGTH_MIN: Final = 7
+# A letter is in three trigrams; two that changed places are in four.
+_SPOILT_BY_A_TYPO: Final = 4
 # A compound is taken apart into what are words themselves.
 _PART_LENGTH_MIN: Final = 3
 
@@ -138,10 +140,18 @@ def typos_in(word: str) -> int:
     return 2 if len(word) >= _TWO_TYPOS_LENGTH_MIN else 1
 
 
-def trigrams(word: str) -> set[str]:
+def trigrams(word: str) -> list[str]:
     """Three neighbours each, with the beginning counting more than the end: ``  t``, `` te``, ``ea ``."""
     padded = f"  {word} "
-    return {padded[at : at + 3] for at in range(len(padded) - 2)}
+    return [padded[at : at + 3] for at in range(len(padded) - 2)]
+
+
+def left_by_a_typo(word: str) -> list[list[str]]:
+    """Trigrams that are still there after one typo, for each place where it may have been."""
+    whole = trigrams(word)
+    places = range(max(1, len(whole) - _SPOILT_BY_A_TYPO + 1))
+    left = (whole[:place] + whole[place + _SPOILT_BY_A_TYPO :] for place in places)
+    return [each for each in left if each]
 
 
 def typos_between(one: str, other: str) -> int:
@@ -161,11 +171,11 @@ def typos_between(one: str, other: str) -> int:
     return row[-1]
 
 
-def nearest(word: str, known: Iterable[str], at_most: int) -> list[str]:
-    """The first ``at_most`` of ``known`` with as few typos as any of them, within `typos_in`."""
+def nearest(word: str, known: Iterable[str], typos_max: int, at_most: int) -> list[str]:
+    """The first ``at_most`` of ``known`` with as few typos as any of them, and not more than allowed."""
     apart = [(typos_between(word, other), other) for other in known]
     least = min((typos for typos, _ in apart), default=0)
-    return [] if least > typos_in(word) else [other for typos, other in apart if typos == least][:at_most]
+    return [] if least > typos_max else [other for typos, other in apart if typos == least][:at_most]
 
 
 def halves(word: str) -> list[tuple[str, str]]:

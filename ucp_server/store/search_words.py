@@ -16,7 +16,7 @@ import msgspec
 
 from ucp_server.domain.catalog import Choice
 from ucp_server.store.search_stems import Stems
-from ucp_server.store.search_text import Word, amount_of, is_piece, trigrams
+from ucp_server.store.search_text import Word, amount_of, is_piece
 
 # Of a title; of brand, categories, options, tags and codes; of a description.
 Weight = Literal["A", "B", "D"]
@@ -171,9 +171,14 @@ def choices_query(tag: str, choices: Iterable[Choice]) -> str | None:
 # --- misspelt words ---
 
 
-def trigram_keys(merchant_id: str, word: str) -> list[int]:
+def trigram_keys(merchant_id: str, trigrams: Iterable[str]) -> list[int]:
     """Trigrams as numbers of 31 bits that differ between merchants: one index for each of them."""
-    return sorted({zlib.crc32(f"{merchant_id}\0{one}".encode()) >> 1 for one in trigrams(word)})
+    return sorted({zlib.crc32(f"{merchant_id}\0{one}".encode()) >> 1 for one in trigrams})
+
+
+def array_of(numbers: Iterable[int]) -> str:
+    """An array as text: Postgres has no arrays of arrays of different lengths."""
+    return f"{{{','.join(map(str, numbers))}}}"
 
 
 def rarity(products: int, total: int) -> float:
