@@ -104,10 +104,9 @@ async def test_a_taken_key_undoes_the_write(pool: Pool) -> None:
     cart = await new_cart(pool)
     async with statement(pool) as tx:
         await claim_answer(tx, CLAIM, cart.id, b"first")
-    for write in (update_cart, delete_cart):
+    for write, revision in ((update_cart, 2), (delete_cart, 1)):
         with pytest.raises(KeyTaken):
             async with statement(pool) as tx:
-                revision = 2 if write is update_cart else 1
                 await write(tx, CartWrite(replace(cart, revision=revision), b"second", CLAIM))
     with pytest.raises(KeyTaken):
         async with statement(pool) as tx:
@@ -198,7 +197,9 @@ async def test_what_changes_in_the_checkout_changes_in_its_cart(pool: Pool) -> N
     checkout = await converted(pool, cart)
     basket = Basket(lines=(replace(ROSE, quantity=5), TULIP), lines_made=2)
     async with statement(pool) as tx:
-        assert await update_checkout(tx, Write(replace(checkout, revision=2, basket=basket), b""))
+        assert await update_checkout(
+            tx, Write(replace(checkout, revision=2, basket=basket), b"", lines_changed=True)
+        )
     reflected = replace(cart.basket, lines=basket.lines, lines_made=2)
     after = replace(cart, revision=2, basket=reflected)
     assert await stored(pool, cart) == StoredCart(after, checkout.id)
@@ -214,7 +215,7 @@ async def test_a_checkout_that_has_a_successor_no_longer_changes_the_cart(pool: 
     async with statement(pool) as tx:
         assert await insert_checkout_of_cart(tx, Write(second, b""), Source(cart.id, 1, first.id))
         late = replace(first, revision=2, basket=Basket(lines=(TULIP,), lines_made=2))
-        assert await update_checkout(tx, Write(late, b""))
+        assert await update_checkout(tx, Write(late, b"", lines_changed=True))
     assert await stored(pool, cart) == StoredCart(cart, second.id)
 
 

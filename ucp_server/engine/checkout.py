@@ -1,5 +1,6 @@
 """Create, update, cancel: priced with nothing open, then written with their reply in one statement."""
 
+import dataclasses
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final
@@ -49,7 +50,7 @@ async def create(setup: Setup, call: Call, command: CreateCheckout) -> Answer:
     )
     await fault_point("create.quoted")
     refuse(quote.problems, call)
-    checkout = new_checkout(call.scope, merchant, command, basket, quote, at=at)
+    checkout = new_checkout(call.scope, merchant, command, basket=basket, quote=quote, at=at)
     write = write_of(call, checkout, quote)
     await fault_point("create.before_commit")
     await _commit_new(setup, write)
@@ -61,9 +62,9 @@ def new_checkout(
     scope: Scope,
     merchant: Merchant,
     command: CreateCheckout,
+    *,
     basket: Basket,
     quote: Quote,
-    *,
     at: datetime,
 ) -> Checkout:
     """As it is first written."""
@@ -108,7 +109,9 @@ async def update(setup: Setup, call: Call, command: UpdateCheckout) -> Answer:
             challenge_url=None,
             updated_at=at,
         )
-        write = write_of(call, checkout, quote)
+        write = dataclasses.replace(
+            write_of(call, checkout, quote), lines_changed=basket.lines != before.basket.lines
+        )
         await fault_point("update.before_commit")
         if await commit_change(setup, write):
             await fault_point("update.committed")

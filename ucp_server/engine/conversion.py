@@ -61,7 +61,8 @@ async def _quoted(setup: Setup, call: Call, command: CreateCheckout, cart: Cart)
     )
     await fault_point("conversion.quoted")
     refuse(quote.problems, call)
-    return write_of(call, new_checkout(call.scope, merchant, command, basket, quote, at=at), quote)
+    checkout = new_checkout(call.scope, merchant, command, basket=basket, quote=quote, at=at)
+    return write_of(call, checkout, quote)
 
 
 def _wanted(asked: Wanted, basket: Basket) -> Wanted:

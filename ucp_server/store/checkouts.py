@@ -28,13 +28,15 @@ class StoredCheckout:
 class Write:
     """``checkout`` as it becomes, the claim and the bytes that answer it, addresses to remember.
 
-    Without a key there is no ``claim``, and the reply is not kept.
+    Without a key there is no ``claim``, and the reply is not kept. With ``lines_changed`` the cart that
+    the checkout was made of gets its lines.
     """
 
     checkout: Checkout
     reply: bytes
     claim: Claim | None = None
     new_addresses: Sequence[NewAddress] = ()
+    lines_changed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +169,7 @@ async def update_checkout(tx: Tx, write: Write) -> bool:
     """
     checkout = write.checkout
     with violations():
-        if checkout.cart_id is None:
+        if checkout.cart_id is None or not write.lines_changed:
             return await tx.fetchval(UPDATE_CHECKOUT, *_parameters(write)) == 1
         lines = encode({"lines": checkout.basket.lines, "lines_made": checkout.basket.lines_made})
         reflected = (*_parameters(write), checkout.cart_id, lines)
