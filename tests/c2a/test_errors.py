@@ -18,6 +18,7 @@ from ucp_server.domain.errors import Refusal
 ARGUMENTS: dict[str, Any] = {
     "text": "Why not.",
     "checkout_id": "x",
+    "cart_id": "x",
     "order_id": "x",
     "item_id": "x",
     "state": "completed",

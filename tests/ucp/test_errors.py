@@ -24,6 +24,7 @@ VIOLATIONS = (
 ARGUMENTS: dict[str, Any] = {
     "text": "Why not.",
     "checkout_id": "x",
+    "cart_id": "x",
     "order_id": "x",
     "item_id": "x",
     "state": "completed",

@@ -42,6 +42,7 @@ TABLE: Final[Mapping[type[Refusal], Row]] = MappingProxyType(
         domain.RulingRefused: Row(409),
         # Of checkouts: what stands in the way of the hand-off
         domain.CheckoutNotFound: Row(404, "Checkout not found"),
+        domain.CartNotFound: Row(404),
         domain.OrderNotFound: Row(404),
         domain.WrongState: Row(409),
         domain.NotReady: Row(502, _CHECKOUT_REFUSED),

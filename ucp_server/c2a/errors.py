@@ -38,6 +38,7 @@ TABLE: Final[Mapping[type[Refusal], Row]] = MappingProxyType(
     {
         Refusal: Row(400, "INVALID_REQUEST"),
         domain.CheckoutNotFound: Row(404, "TRACKING_NUMBER_NOT_FOUND", is_told=False),
+        domain.CartNotFound: Row(404, "ORDER_NOT_FOUND", is_told=False),
         domain.OrderNotFound: Row(404, "ORDER_NOT_FOUND", is_told=False),
         domain.WrongState: Row(409, "CHECK_OUT_CLOSED"),
         domain.NotReady: Row(409, "OFFER_NOT_PURCHASABLE"),

@@ -39,6 +39,7 @@ TABLE: Final[Mapping[type[Refusal], Row]] = MappingProxyType(
     {
         Refusal: Row(400, 400),
         domain.CheckoutNotFound: Row(404, 200),
+        domain.CartNotFound: Row(404, 200),
         domain.OrderNotFound: Row(404, 200),
         domain.WrongState: Row(409, 409),
         domain.NotReady: Row(400, 409),
