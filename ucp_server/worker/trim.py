@@ -16,6 +16,7 @@ from ucp_server.store.partitions import (
     drop_old_replies,
     make_partitions,
 )
+from ucp_server.store.search_lists import delete_expired_lists
 from ucp_server.store.search_sessions import delete_unused_sessions
 
 # A key is bound to its request this long, its reply kept 48 h of it (README, "Decisions").
@@ -44,5 +45,7 @@ async def run_once(pool: Pool, clock: Clock, limit: int = BATCH_MAX) -> int:
         changed += await delete_expired_offers(tx, now - OFFERS_KEPT, limit)
     async with statement(pool) as tx:
         changed += await delete_expired_carts(tx, now, limit)
+    async with statement(pool) as tx:
+        changed += await delete_expired_lists(tx, limit)
     async with statement(pool) as tx:
         return changed + await pause_behind(tx)
