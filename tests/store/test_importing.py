@@ -1,3 +1,5 @@
+import asyncio
+import json
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -9,8 +11,9 @@ from hypothesis import strategies as st
 
 from tests.store.shops import PRODUCTS, execute, imported, items_of, reading, written
 from ucp_server.store import bulk, importing
+from ucp_server.store.catalog import PostgresCatalog
 from ucp_server.store.database import Pool, read
-from ucp_server.store.importing import BadShop, import_shop
+from ucp_server.store.importing import BadShop, Imported, import_feed, import_shop
 from ucp_server.store.picture_files import PICTURE_BYTES_MAX
 from ucp_server.store.pictures import load_picture
 from ucp_server.store.stock import OwnStock
@@ -40,6 +43,12 @@ async def counts_of(pool: Pool, item_id: str) -> tuple[int, int, int] | None:
             "select on_hand, reserved, sold from inventory where item_id = $1", item_id
         )
     return tuple(row) if row else None
+
+
+async def fed(pool: Pool, folder: Path, *products: dict[str, object]) -> Imported:
+    feed = folder / "feed.jsonl"
+    feed.write_text("\n".join(map(json.dumps, products)))
+    return await import_feed(pool, "shop", "EUR", feed)
 
 
 # --- good shops ---
@@ -184,6 +193,98 @@ async def test_pieces_that_an_attempt_holds_are_found_again(pool: Pool, tmp_path
     assert await counts_of(pool, "tea") == (9, 2, 0)
     await stock.confirm("shop", attempt)
     assert await counts_of(pool, "tea") == (7, 0, 2)
+
+
+# --- a feed of its own ---
+
+
+async def test_a_feed_replaces_the_products_and_nothing_else(pool: Pool, tmp_path: Path) -> None:
+    await imported(
+        pool,
+        tmp_path,
+        categories="id,title,tax_category\nhot,Hot drinks,food\n",
+        inventory="product_id,quantity\ntea,5\npen,5\n",
+        customers="id,name,email\nann,Ann,ann@example.com\n",
+        discounts="code,type,value,description\nTEN,percentage,10,Ten\n",
+    )
+    before = await dump(pool)
+    done = await fed(
+        pool,
+        tmp_path,
+        {"id": "tea", "title": "Tea", "price": 600, "category": "hot"},
+        {"id": "cup", "title": "Cup", "price": 900, "quantity": 3},
+        {"id": "jug", "title": "Jug", "price": 900, "availability": "out_of_stock"},
+    )
+    assert done.counts == {"products": 3, "items": 3, "inventory": 2, "pictures": 0}
+    after = await dump(pool)
+    assert {row["id"]: row["price_minor"] for row in after["items"]} == {"cup": 900, "jug": 900, "tea": 600}
+    (tea,) = (row for row in after["items"] if row["id"] == "tea")
+    assert b'"tax_category": "food"' in tea["detail"]
+    for table in ("customers", "shop_rules"):
+        assert after[table] == before[table]
+    assert [await counts_of(pool, id_) for id_ in ("tea", "cup", "jug", "pen")] == [
+        (5, 0, 0), (3, 0, 0), (0, 0, 0), None,
+    ]  # fmt: skip
+
+
+async def test_a_feed_with_a_bad_line_changes_nothing(pool: Pool, tmp_path: Path) -> None:
+    await imported(pool, tmp_path)
+    before = await dump(pool)
+    with pytest.raises(BadShop, match=r"feed.jsonl, line 2: price is missing"):
+        await fed(pool, tmp_path, {"id": "tea", "title": "Tea", "price": 6}, {"id": "cup", "title": "Cup"})
+    await imported(pool, tmp_path, categories="id,title\ncold,Cold\n")
+    with pytest.raises(BadShop, match=r"category hot is not in categories.csv"):
+        await fed(pool, tmp_path, {"id": "tea", "title": "Tea", "price": 6, "category": "hot"})
+    assert (await dump(pool))["items"] == before["items"]
+
+
+async def test_what_is_ordered_before_it_is_there_is_not_limited(pool: Pool, tmp_path: Path) -> None:
+    await imported(
+        pool,
+        tmp_path,
+        products="id,title,price,availability\ntea,Tea,5,preorder\npen,Pen,5,discontinued\nink,Ink,5,\n",
+        inventory="product_id,quantity\ntea,0\npen,3\nink,0\n",
+    )
+    assert [await counts_of(pool, id_) for id_ in ("tea", "pen", "ink")] == [None, (0, 0, 0), (0, 0, 0)]
+
+
+async def test_a_folder_may_have_a_feed_for_its_products(pool: Pool, tmp_path: Path) -> None:
+    folder = written(tmp_path, inventory="product_id,quantity\ncup,4\n")
+    (folder / "products.jsonl").write_text('{"id": "cup", "title": "Cup", "price": 900}\n')
+    with pytest.raises(BadShop, match=r"products.jsonl, line 1: there is a products.csv too"):
+        await import_shop(pool, "shop", "EUR", folder)
+    (folder / "products.csv").unlink()
+    assert (await import_shop(pool, "shop", "EUR", folder)).counts["products"] == 1
+    assert await counts_of(pool, "cup") == (4, 0, 0)
+
+
+async def test_pictures_stand_beside_a_feed(pool: Pool, tmp_path: Path) -> None:
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "pictures" / "tea.svg").write_bytes(b"<svg/>")
+    await fed(pool, tmp_path, {"id": "t", "title": "T", "price": 6, "image_link": "pictures/tea.svg"})
+    async with read(pool) as db:
+        assert await load_picture(db, "shop", "pictures/tea.svg") is not None
+
+
+async def test_quotes_see_the_old_or_the_new_shop(pool: Pool, tmp_path: Path) -> None:
+    """Prices of one import differ from those of the next by as much for every item."""
+    ids = [f"item-{n}" for n in range(300)]
+    await fed(pool, tmp_path, *({"id": id_, "title": "T", "price": 100} for id_ in ids))
+    catalog, is_over = PostgresCatalog(pool), asyncio.Event()
+    seen: set[frozenset[int]] = set()
+
+    async def look() -> None:
+        while not is_over.is_set():
+            found = await catalog.items("shop", ids)
+            assert len(found) == len(ids)
+            seen.add(frozenset(item.price.minor for item in found.values()))
+
+    looking = asyncio.create_task(look())
+    for price in (200, 300):
+        await fed(pool, tmp_path, *({"id": id_, "title": "T", "price": price} for id_ in ids))
+    is_over.set()
+    await looking
+    assert seen <= {frozenset({100}), frozenset({200}), frozenset({300})}
 
 
 # --- pictures ---

@@ -41,7 +41,7 @@ def import_command(settings: Settings, source: Path, merchant_id: str | None) ->
     """
     if source.is_file() and source.suffix.lower() not in FEED_SUFFIXES:
         raise click.BadParameter(
-            f"a file ends in {' or '.join(FEED_SUFFIXES)}; CSV files are named by folder"
+            f"a file ends in {' or '.join(FEED_SUFFIXES)}; CSV files are named by their folder"
         )
     merchant = chosen(settings, merchant_id)
     load = import_feed if source.is_file() else import_shop
