@@ -15,6 +15,7 @@ from pathlib import Path
 
 import msgspec
 
+from tests.engine.carts import cart_call, convert, update_cart
 from tests.engine.world import (
     SCOPE,
     SECRET,
@@ -49,7 +50,7 @@ DRAINS_WITHIN_S = 10.0
 
 
 class Errand(msgspec.Struct, frozen=True, kw_only=True):
-    """``work`` in the shop of ``folder`` and ``database``, on one checkout, under one key."""
+    """``work`` in the shop of ``folder`` and ``database``, on one checkout or cart, under one key."""
 
     database: str
     folder: str
@@ -103,6 +104,11 @@ async def perform(errand: Errand, setup: Setup, delivery: Delivery) -> bytes | N
             return (await engine.run(named, update(id_, rose=2))).reply
         case "cancel":
             return (await engine.run(named, cancel(id_))).reply
+        case "change cart":
+            named_cart = cart_call(errand.key, operation=errand.work)
+            return (await engine.run_cart(named_cart, update_cart(id_, rose=2))).reply
+        case "convert":
+            return (await engine.run(named, convert(id_))).reply
         case "complete" | "foreign":
             return (await engine.run(named, complete(id_, errand.token))).reply
         case "early":

@@ -4,11 +4,15 @@ import asyncio
 import dataclasses
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from multiprocessing.context import ForkServerContext
+from pathlib import Path
 
 import msgspec
 import pytest
 
 from tests.engine.carts import OTHER, cancel_cart, cart_call, create_cart, update_cart
+from tests.engine.driver import Errand
+from tests.engine.dying import kill
 from tests.engine.quoted import AT, SHOPS, Customer, bill, codes, customer_of
 from tests.engine.rows import one
 from tests.engine.world import BUYER, SCOPE, SHOP, SetClock, prices_of, seen
@@ -240,6 +244,19 @@ async def test_whatever_dies_the_same_request_ends_it(
     left = {"create": 2, "update": 1, "cancel": 0}
     assert await one(setup.pool, "select count(*) from carts") == left[operation]
     assert await one(setup.pool, "select count(*) from replies") == 1
+
+
+@pytest.mark.parametrize("point", [point for point, operation in PASSES if operation == "update"])
+async def test_a_killed_change_is_ended_by_the_same_request(
+    engine: Engine, forks: ForkServerContext, database: str, tmp_path: Path, point: str
+) -> None:
+    cart_id = await new_cart(engine)
+    errand = Errand(
+        database=database, folder=str(tmp_path), work="change cart", checkout_id=cart_id, key="k1"
+    )
+    await kill(forks, errand, point)
+    again = await engine.run_cart(cart_call("k1", operation="change cart"), update_cart(cart_id, rose=2))
+    assert (again.replayed, seen(again.reply)["revision"]) == (point == "cart.committed", 2)
 
 
 # --- estimates, over a shop with taxes, rates and discounts ---

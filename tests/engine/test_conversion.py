@@ -3,12 +3,15 @@
 import asyncio
 import dataclasses
 from collections import Counter
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from multiprocessing.context import ForkServerContext
+from pathlib import Path
 
 import pytest
 
 from tests.engine.carts import OTHER, cancel_cart, cart_call, convert, create_cart, update_cart
+from tests.engine.driver import Errand, open_shop
+from tests.engine.dying import kill, strike
 from tests.engine.quoted import BERLIN, DEMO_SHOP, codes, customer_of, shipping
 from tests.engine.rows import one
 from tests.engine.world import (
@@ -29,13 +32,11 @@ from ucp_server.domain.errors import (
     CartNotFound,
     ProblemRefused,
     RevisionConflict,
-    StoreUnavailable,
 )
 from ucp_server.domain.fulfillment import Address
 from ucp_server.domain.lifecycle import State
 from ucp_server.domain.lines import WantedLine
 from ucp_server.engine.commands import CreateCart, CreateCheckout, Wanted
-from ucp_server.engine.faults import armed
 from ucp_server.engine.runner import Engine
 from ucp_server.engine.setup import Setup
 from ucp_server.store.database import Pool, open_pool, recorded_statements
@@ -301,19 +302,20 @@ NEW = ("conversion.loaded", "conversion.quoted", "conversion.before_commit", "co
 FOUND = ("conversion.before_answer", "conversion.answered")
 
 
-@pytest.mark.parametrize("action", ["raise", "cancel"])
+@pytest.mark.parametrize("action", ["kill", "raise", "cancel"])
 @pytest.mark.parametrize("point", [*NEW, *FOUND])
 async def test_whatever_dies_the_same_request_ends_it(
-    engine: Engine, setup: Setup, point: str, action: str
+    engine: Engine, forks: ForkServerContext, database: str, tmp_path: Path, point: str, action: str
 ) -> None:
+    setup, delivery = open_shop(engine.setup.pool, tmp_path, "convert")
     cart_id = await new_cart(engine)
     before = await converted(engine, cart_id) if point in FOUND else None
-    named = call("k1", operation="create")
-    with armed(f"{point}={action}") as struck:
-        with suppress(StoreUnavailable, asyncio.CancelledError):
-            await engine.run(named, convert(cart_id))
-        assert struck == [point]
-    again = await engine.run(named, convert(cart_id))
+    errand = Errand(database=database, folder=str(tmp_path), work="convert", checkout_id=cart_id, key="k1")
+    if action == "kill":
+        await kill(forks, errand, point)
+    else:
+        await strike(errand, setup, delivery, point, action)
+    again = await engine.run(call("k1", operation="convert"), convert(cart_id))
     assert again.replayed == (point in {"conversion.committed", "conversion.answered"})
     assert before in {None, again.checkout_id}
     assert await one(setup.pool, "select count(*) from checkouts") == 1
