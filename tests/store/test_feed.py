@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tests.store.shops import NOW
 from tests.store.test_importing import ANY
+from tests.style.sources import ROOT
 from ucp_server.domain.catalog import Barcode, Category, Media, ProductOption, Rating
 from ucp_server.store import feed
 from ucp_server.store.catalog import ProductRow, Translation
@@ -195,6 +196,13 @@ def test_what_can_be_bought_follows_from_what_is_said_and_counted(
     assert files.bad == []
     assert goods.items["tea"].detail.status == status
     assert limits(goods.quantities, goods.items).get("tea") == limit
+
+
+def test_the_lines_that_the_readme_shows_are_read(tmp_path: Path) -> None:
+    lines = [line for line in (ROOT / "README.md").read_text().splitlines() if line.startswith('{"id": ')]
+    cup, mug = good(feed_of(tmp_path, *(line.encode() for line in lines)))
+    assert (cup.id, cup.items[0].id, cup.items[0].price_minor) == ("cup", "cup-sea", 2200)
+    assert (mug.id, mug.items[0].id, mug.items[0].price_minor) == ("mug", "M-1", 750)
 
 
 # --- what is told of it ---

@@ -439,9 +439,13 @@ async def test_a_failure_half_way_leaves_the_old_shop(pool: Pool, tmp_path: Path
 
 # --- anything ---
 
+# fmt: off
 COLUMNS = {
-    "products": ["id", "title", "price", "category", "ships", "quantity_max", "image_url"],
-    "variants": ["id", "product_id", "title", "price", "option:Size"],
+    "products": [
+        "id", "title", "price", "category", "ships", "quantity_max", "image_url", "brand", "tags", "sku",
+        "rating", "availability", "language", "title:de", "description:fr", "gtin", "list_price", "media",
+    ],
+    "variants": ["id", "product_id", "title", "price", "option:Size", "sku", "tags", "availability"],
     "categories": ["id", "title", "tax_category", "ships"],
     "inventory": ["product_id", "quantity"],
     "customers": ["id", "name", "email"],
@@ -457,10 +461,17 @@ COLUMNS = {
     "tools": ["id", "url", "timeout_s"],
     "bundles": ["id", "group", "title", "item_id", "quantity", "parent", "interaction_types"],
 }
+# fmt: on
 # What a merchant writes there; all other columns take any text.
 USUAL = {
     "product_id": ["tea", "pen"],
-    "price": ["0", "500", "9007199254740991"],
+    "price": ["0", "500", "9007199254740991", "14.90 EUR"],
+    "list_price": ["", "9007199254740991"],
+    "rating": ["", "4.75", "5"],
+    "availability": ["", "in_stock", "preorder", "discontinued"],
+    "language": ["", "de", "pt-BR", "xx"],
+    "gtin": ["", "4006381333931"],
+    "media": ["", "https://example.com/a.png|https://example.com/b.mp4"],
     "quantity": ["0", "12"],
     "quantity_max": ["", "3"],
     "category": [""],

@@ -60,11 +60,11 @@ async def import_shop(
 
     async def write(tx: Tx) -> None:
         await replace_products(tx, merchant_id, currency, tables.products, progress)
-        await _stock(tx, merchant_id, tables.stock, frozenset())
         await _write(tx, merchant_id, tables)
         taken = await replace_channels(tx, merchant_id, tables.channels)
         if taken:
             raise BadShop(taken)
+        await _stock(tx, merchant_id, tables.stock, frozenset())
 
     await _written(pool, write)
     return Imported(counts=_counts(tables), ignored=reading.ignored, cut=reading.cut)
@@ -90,8 +90,8 @@ async def import_feed(
 
     async def write(tx: Tx) -> None:
         await replace_products(tx, merchant_id, currency, goods.products, progress)
-        await _stock(tx, merchant_id, stock, uncounted)
         await _pictures(tx, merchant_id, tuple(pictures.found.values()))
+        await _stock(tx, merchant_id, stock, uncounted)
 
     await _written(pool, write)
     counts = {
@@ -155,7 +155,7 @@ cross join lateral (
 order by new.item_id
 on conflict (merchant_id, item_id) do update set on_hand = greatest(excluded.on_hand, inventory.reserved)
 """
-LOAD_COUNTED: Final = "select item_id from inventory where merchant_id = $1"
+LOAD_COUNTED: Final = "select item_id, on_hand, reserved from inventory where merchant_id = $1"
 DELETE_INVENTORY: Final = "delete from inventory where merchant_id = $1 and item_id = any($2::text[])"
 
 DELETE_CUSTOMERS: Final = "delete from customers where merchant_id = $1"
@@ -219,9 +219,16 @@ async def _pictures(tx: Tx, merchant_id: str, pictures: Sequence[PictureFile]) -
 async def _stock(tx: Tx, merchant_id: str, stock: Mapping[str, int], uncounted: AbstractSet[str]) -> None:
     """Set the pieces that ``stock`` names, keep those of ``uncounted``; nothing else is limited then.
 
-    Rows are locked in the order in which attempts lock them.
+    Buyers wait for rows that are written here: it is the last that is done, it leaves alone what stays
+    as it was, and rows are locked in the order in which attempts lock them.
     """
-    counted = {row["item_id"] for row in await tx.fetch(LOAD_COUNTED, merchant_id)}
-    gone = ((item_id,) for item_id in sorted(counted - stock.keys() - uncounted))
+    rows = await tx.fetch(LOAD_COUNTED, merchant_id)
+    counted = {row["item_id"]: (row["on_hand"], row["reserved"]) for row in rows}
+    gone = ((item_id,) for item_id in sorted(counted.keys() - stock.keys() - uncounted))
+    changed = (
+        (item_id, quantity)
+        for item_id, quantity in sorted(stock.items())
+        if item_id not in counted or counted[item_id][0] != max(quantity, counted[item_id][1])
+    )
     await insert_rows(tx, DELETE_INVENTORY, merchant_id, rows=gone)
-    await insert_rows(tx, UPSERT_INVENTORY, merchant_id, rows=sorted(stock.items()))
+    await insert_rows(tx, UPSERT_INVENTORY, merchant_id, rows=changed)
