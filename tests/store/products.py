@@ -1,7 +1,7 @@
 """Products written for one test."""
 
 from ucp_server.domain.catalog import Category, ProductOption
-from ucp_server.store.catalog import ItemDetail, ItemRow, ProductDetail, ProductRow
+from ucp_server.store.catalog import ItemDetail, ItemRow, ProductDetail, ProductRow, Translation
 from ucp_server.store.database import Pool, transaction
 from ucp_server.store.products import replace_products
 
@@ -14,6 +14,7 @@ def product(
     description: str = "",
     category: str | None = None,
     language: str = "en",
+    translations: dict[str, Translation] | None = None,
     **item: object,
 ) -> ProductRow:
     """A product that is one item; its id is its title in small letters with hyphens."""
@@ -22,6 +23,7 @@ def product(
         description=description,
         language=language,
         categories=(Category(category),) if category else (),
+        translations=translations or {},
     )
     own = ItemDetail(description=description or None, **item)  # type: ignore[arg-type]  # as the test says
     return ProductRow(

@@ -7,6 +7,7 @@ import asyncpg
 import pytest
 
 import ucp_server.store
+from ucp_server.store import catalog_search
 from ucp_server.store.database import Pool
 from ucp_server.store.offers import SEARCH_OFFERS_BY_WORDS
 
@@ -51,6 +52,23 @@ async def test_every_search_has_an_index(pool: Pool) -> None:
 async def test_offers_are_found_by_words_in_the_index_of_words(pool: Pool) -> None:
     async with pool.connection() as connection:
         assert "offers_search" in await plan_of(connection, SEARCH_OFFERS_BY_WORDS)
+
+
+@pytest.mark.parametrize(
+    ("sql", "index"),
+    [
+        (catalog_search.FIND_ALL, "product_words_words"),
+        (catalog_search.FIND_ANY, "product_words_words"),
+        (catalog_search.FIND_IN_CATEGORIES, "product_words_words"),
+        (catalog_search.FIND_ALIKE, "vocabulary_trigrams"),
+        (catalog_search.FIND_LESS_ALIKE, "vocabulary_trigrams"),
+        (catalog_search.BROWSE, "product_words_in_order"),
+        (catalog_search.BROWSE, "items_by_price"),
+    ],
+)
+async def test_products_are_found_in_the_index_that_is_meant(pool: Pool, sql: str, index: str) -> None:
+    async with pool.connection() as connection:
+        assert index in await plan_of(connection, sql)
 
 
 async def test_a_typo_would_be_noticed(pool: Pool) -> None:

@@ -170,8 +170,7 @@ class PostgresCatalog:
     async def search(self, merchant_id: str, search: Search, limit: int) -> Sequence[str]:
         async with read(self._pool) as db:
             named = await self._named(db, merchant_id, search.query)
-            found = await self._finder.find(db, merchant_id, search, limit)
-        return list(dict.fromkeys([*named, *found]))[:limit]
+            return await self._finder.find(db, merchant_id, search, limit, named)
 
     async def _named(self, db: Read, merchant_id: str, query: str | None) -> list[str]:
         """Products that a query names by a number or a code; a mere word is no name."""

@@ -1,7 +1,8 @@
 """Finding products: by their words in stages, each taken only where the one before finds nothing.
 
-First what has all the words; then what has them with the last one only begun; then with the words
-that nobody uses taken for misspelt ones; then what has any of them, rare words first.
+What names a product is that product. Otherwise first what has all the words; then what has them with
+the last one only begun; then with the words that nobody uses taken for misspelt ones; then what has
+any of them, rare words first.
 """
 
 import time
@@ -67,6 +68,7 @@ class Stage(StrEnum):
     """What found something in the end; NOTHING when nothing did."""
 
     BROWSE = "browse"
+    NAMED = "named"
     ALL = "all"
     BEGUN = "begun"
     CORRECTED = "corrected"
@@ -126,6 +128,13 @@ select product_id from ({_ranked("$7::tsquery", _SUM_OF_RANKS)}) as found {_BEST
 FIND_IN_CATEGORIES: Final = f"""
 select product_id from product_words w
 where w.words @@ $7::tsquery and {_OWN} and {_FITS}
+order by w.position limit $6
+"""
+
+FIND_NAMED: Final = f"""
+select product_id from product_words w
+where w.merchant_id = $1 and w.product_id = any($7::text[])
+  and ($8::tsquery is null or w.words @@ $8) and {_FITS}
 order by w.position limit $6
 """
 
@@ -198,8 +207,13 @@ class Finder:
         self._stems = Stems()
         self._languages: dict[str, tuple[float, tuple[str, ...]]] = {}
 
-    async def find(self, db: Read, merchant_id: str, search: Search, limit: int) -> list[str]:
-        """Ids of products, best first; those of browsing are in the shop's order."""
+    async def find(
+        self, db: Read, merchant_id: str, search: Search, limit: int, named: Sequence[str]
+    ) -> list[str]:
+        """Ids of products, best first; those of browsing are in the shop's order.
+
+        ``named`` are those whose number or code the query is: then these are meant, and no others.
+        """
         query = (search.query or "").replace("\0", " ").strip()
         words = list(dict.fromkeys(words_of(query)))[:QUERY_WORDS_MAX]
         tag = tag_of(merchant_id)
@@ -207,6 +221,8 @@ class Finder:
         categories = categories_query(tag, search.filters.categories)
         if not query:
             stage, found = Stage.BROWSE, await self._browse(db, shared, categories)
+        elif named:
+            stage, found = Stage.NAMED, _ids(await db.fetch(FIND_NAMED, *shared, named, categories))
         elif not words:
             stage, found = Stage.NOTHING, []
         else:

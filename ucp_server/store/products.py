@@ -27,7 +27,7 @@ from ucp_server.store.search_words import (
     vector_of,
 )
 
-# Between two statements pass some 50 ms; Postgres gives up on a transaction that says nothing for 5 s.
+# A statement, sorting into the index included, stays far below its limit of 5 s.
 PRODUCTS_AT_ONCE: Final = 250
 
 UPSERT_ITEMS: Final = """
@@ -96,6 +96,9 @@ DELETE_LANGUAGES: Final = (
     "delete from product_languages where merchant_id = $1 and language = any($2::text[])"
 )
 
+# A large shop's values are many: when Python looks for garbage among them, it may take seconds.
+LONGER_SILENCE: Final = "set local idle_in_transaction_session_timeout = '60s'"
+
 # What waits to be sorted into the index of words is read by every search until then.
 CLEAN_INDEX: Final = "select gin_clean_pending_list('product_words_words')"
 
@@ -111,6 +114,7 @@ async def replace_products(
 
     Writes items, products and what they are found by. Ids of products, and of items, differ.
     """
+    await tx.execute(LONGER_SILENCE)
     writer = _Writer(tx, merchant_id, currency)
     for start in range(0, len(rows), PRODUCTS_AT_ONCE):
         progress("writing products", start, len(rows))

@@ -1,6 +1,6 @@
 """Stems of words, by the dictionaries that every Postgres has; remembered, since they never change."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from ucp_server.store.database import Read
@@ -75,10 +75,14 @@ class Stems:
         key = dictionary, word.surface
         forms = self._forms.get(key)
         if forms is None:
-            stem = self.of(dictionary, word)
-            found = () if stem is None else (*word.forms, stem, *(amount_of(word.plain) or ()))
-            forms = self._forms[key] = tuple(dict.fromkeys(found))
+            forms = self._forms[key] = tuple(dict.fromkeys(self._found_by(dictionary, word)))
         return forms
+
+    def _found_by(self, dictionary: str, word: Word) -> Sequence[str]:
+        if is_piece(word.plain):
+            return (word.plain, *word.plain)
+        stem = self.of(dictionary, word)
+        return () if stem is None else (*word.forms, stem, *(amount_of(word.plain) or ()))
 
 
 def _has_stem(word: Word) -> bool:

@@ -41,6 +41,9 @@ _UNSPACED: Final = re.compile(
 )
 _AMOUNT: Final = re.compile(r"(\d+)([^\W\d_]{1,3})")
 
+# It is written as part of its word, and the stems of a word with and without it differ.
+_ARABIC_ARTICLE: Final = "\u0627\u0644"
+_WITH_ARTICLE_LENGTH_MIN: Final = 5
 # Letters that are no accented ones, and yet are written with plain ones in a hurry.
 _PLAIN: Final = str.maketrans(
     {"ø": "o", "æ": "ae", "œ": "oe", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ı": "i"}
@@ -51,8 +54,8 @@ _TRANSCRIBED: Final = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ø": "
 class Word(msgspec.Struct, frozen=True):
     """``surface`` is as it was written but for case and width; ``forms`` are what is compared.
 
-    ``plain`` is the first of them; there is another where a letter is also transcribed: ``grün`` is
-    ``grun`` and ``gruen``.
+    ``plain`` is the first of them; there are others where a letter is also transcribed (``grün`` is
+    ``grun`` and ``gruen``), or an article clings to the word.
     """
 
     surface: str
@@ -85,7 +88,10 @@ def _spaced(surface: str) -> list[Word]:
     plain, transcribed = fold(surface), fold(surface.translate(_TRANSCRIBED))
     if not plain:
         return []
-    return [Word(surface, plain, (plain,) if plain == transcribed else (plain, transcribed))]
+    bare = (
+        plain[2:] if plain.startswith(_ARABIC_ARTICLE) and len(plain) >= _WITH_ARTICLE_LENGTH_MIN else plain
+    )
+    return [Word(surface, plain, tuple(dict.fromkeys((plain, transcribed, bare))))]
 
 
 def word_of(plain: str, *others: str) -> Word:

@@ -31,7 +31,8 @@ create table product_words (
     primary key (merchant_id, product_id)
 ) with (toast_tuple_target = 8160); -- kept in the row: whoever finds it reads it
 create index product_words_in_order on product_words (merchant_id, position) include (product_id);
-create index product_words_words on product_words using gin (words);
+-- what waits to be sorted in is read by every search, and sorted by whoever fills it: 1 MB is little
+create index product_words_words on product_words using gin (words) with (gin_pending_list_limit = 1024);
 
 -- SKUs, barcodes and handles, in lower case; item_id is empty for what names a product as a whole.
 create table product_names (
