@@ -43,6 +43,8 @@ JANUARY = frozenset({"2026-01-11", "2026-01-23"})
 # Shed work is repeated this often: ten seconds' worth.
 PATIENCE = 200
 BUSY = b"This server is busy"
+# Longer than a complete may take before it answers that it goes on.
+ORDER_WITHIN_S = 20
 SIMULATION_SECRET = "let the parcels leave"
 ALL = (CHECKOUT, ORDER, FULFILLMENT, DISCOUNT, BUYER_CONSENT)
 
@@ -152,9 +154,20 @@ class Agent:
         return await self.create(buyer=BUYER, fulfillment=shipping(release=self.release))
 
     async def bought(self) -> Wire:
-        reply = await self.complete(await self.ready())
-        assert reply.status_code == 200, reply.text
-        return reply.json()
+        return await self.paid(await self.ready())
+
+    async def paid(self, checkout: Wire) -> Wire:
+        """Complete it and wait for its order: a busy machine may answer before, or ask for patience."""
+        key = uuid.uuid4().hex
+        async with asyncio.timeout(ORDER_WITHIN_S):
+            while "retry-after" in (reply := await self.complete(checkout, key=key)).headers:
+                await asyncio.sleep(TICK_S)
+            assert reply.status_code == 200, reply.text
+            done: Wire = reply.json()
+            while done["status"] == "complete_in_progress":
+                await asyncio.sleep(TICK_S)
+                done = await self.get(checkout)
+        return done
 
 
 def _operation(method: str, path: str) -> str:
@@ -286,11 +299,14 @@ def pinned(
     *,
     capabilities: tuple[str, ...] = ALL,
     release: str = USUAL,
+    webhook_url: str | None = None,
+    version: str = "",
     **settings: Any,
 ) -> Platform:
-    """A platform of the configuration whose profile needs no fetching."""
+    """A platform of the configuration whose profile needs no fetching; ``version`` is what it claims."""
+    profile = forms.platform_profile(release, capabilities, webhook_url, version)
     file = path / f"{name}-{uuid.uuid4().hex}.json"
-    file.write_bytes(msgspec.json.encode(forms.platform_profile(release, capabilities)))
+    file.write_bytes(msgspec.json.encode(profile))
     return Platform(profile=profile_url(name), profile_file=file, **({"auth": "open"} | settings))
 
 

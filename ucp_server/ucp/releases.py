@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from ucp_server.domain.errors import AttemptInFlight, NotReady
-from ucp_server.domain.problems import DESTINATION_UNKNOWN, FULFILLMENT_MISSING
+from ucp_server.domain.problems import DESTINATION_UNKNOWN, FULFILLMENT_MISSING, ITEM_UNAVAILABLE
 from ucp_server.ucp.steps import Step, apply, to_2026_01_11, to_2026_01_23, to_2026_04_08
 
 Wire = dict[str, Any]
@@ -96,6 +96,7 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     serves_older_platforms: bool = False
     matches_capability_versions: bool = True
     pays_with_exactly_one: bool = True
+    refuses_empty: bool = True
     nulls_are_absent: bool = False
     errors: ErrorForm = "transport"
     events_name_themselves: bool = False
@@ -106,16 +107,19 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
         return capability.version or self.version
 
 
-def _capabilities(site: str) -> tuple[Capability, ...]:
-    """What we offer, under the addresses that releases publish their documents at."""
+def _capabilities(site: str, shelf: str = "") -> tuple[Capability, ...]:
+    """What we offer, under the addresses that releases publish their documents at.
+
+    ``shelf`` leads the pages of what is no extension.
+    """
 
     def offer(name: str, page: str, *extends: str) -> Capability:
         schema = f"{site}/schemas/shopping/{name.rpartition('.')[2]}.json"
         return Capability(name=name, spec=f"{site}/specification/{page}", schema=schema, extends=extends)
 
     return (
-        offer(CHECKOUT, "checkout"),
-        offer(ORDER, "order"),
+        offer(CHECKOUT, f"{shelf}checkout"),
+        offer(ORDER, f"{shelf}order"),
         offer(FULFILLMENT, "fulfillment", CHECKOUT),
         offer(DISCOUNT, "discount", CHECKOUT),
         offer(BUYER_CONSENT, "buyer-consent", CHECKOUT),
@@ -128,7 +132,7 @@ _MEMBERS_LATER: Final = frozenset({"line_items", "buyer", "payment", "context", 
 _PAYMENT: Final = frozenset({"payment"})
 
 # 01-xx answers these as errors (digest 6.6); later releases show them in the checkout.
-_UNSELLABLE: Final = frozenset({"out_of_stock", "item_unavailable"})
+_UNSELLABLE: Final = frozenset({"out_of_stock", ITEM_UNAVAILABLE})
 TOLD_BY_STATUS: Final = _UNSELLABLE | {FULFILLMENT_MISSING, "payment_failed"}
 _REFUSING_01: Final = MappingProxyType(
     {
@@ -171,6 +175,7 @@ R_2026_01_11: Final = Release(
     envelope_orders_maps=False,
     matches_capability_versions=False,
     pays_with_exactly_one=False,
+    refuses_empty=False,
     nulls_are_absent=True,
     errors="messages",
     events_name_themselves=True,
@@ -195,6 +200,7 @@ R_2026_01_23: Final = Release(
     envelope_orders_maps=False,
     matches_capability_versions=False,
     pays_with_exactly_one=False,
+    refuses_empty=False,
     nulls_are_absent=True,
     errors="messages",
     events_name_themselves=True,
@@ -218,7 +224,7 @@ R_2026_04_08: Final = Release(
 )
 R_2026_08_25: Final = Release(
     version="2026-08-25",
-    capabilities=_capabilities("https://ucp.dev/2026-08-25"),
+    capabilities=_capabilities("https://ucp.dev/2026-08-25", "shopping/"),
     service_spec="https://ucp.dev/2026-08-25/specification/overview",
     rest_schema="https://ucp.dev/2026-08-25/services/shopping/rest.openapi.json",
     request_members=_MEMBERS_LATER,
