@@ -21,6 +21,7 @@ from ucp_server.handlers.fetch_guarded import GuardedFetch
 from ucp_server.pages import links
 from ucp_server.pages import routes as pages
 from ucp_server.store.database import Pool, open_pool
+from ucp_server.store.eligibility import PostgresEligibility
 from ucp_server.ucp.incoming import Paths
 from ucp_server.ucp.releases import SERVED, WITH_SCHEMAS
 from ucp_server.ucp.replies import Replies
@@ -67,6 +68,7 @@ async def open_house(settings: Settings, name: str, lines_out: int) -> AsyncIter
         links={merchant: links_of(settings, merchant) for merchant in settings.merchant},
         paths=Paths(checkout=links.checkout_path, order=links.order_path),
         on_fault=tell_fault,
+        storefronts={name: table.storefront_url for name, table in settings.merchant.items()},
         detailed=settings.relaxed.older_error_details,
     )
     chipp = chipp_replies.Replies(
@@ -82,6 +84,7 @@ async def open_house(settings: Settings, name: str, lines_out: int) -> AsyncIter
                 payments=payments,
                 stocks=plugins.stocks(settings),
                 vaults=plugins.vaults(payments),
+                eligibility=PostgresEligibility(pool),
                 clock=clock,
                 renderers={
                     UCP: replies,

@@ -4,7 +4,7 @@ A plug-in never sees a database, a header or a protocol. It may be slow or wrong
 deadline, runs with nothing open, and its answer is checked by the caller.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Literal, Protocol
@@ -13,7 +13,7 @@ import msgspec
 
 from ucp_server.domain.attribution import Offer, OfferQuery
 from ucp_server.domain.catalog import Item
-from ucp_server.domain.checkout import Instrument
+from ucp_server.domain.checkout import Buyer, Instrument
 from ucp_server.domain.discounts import DiscountRule
 from ucp_server.domain.fulfillment import Address, Destination, Option
 from ucp_server.domain.money import Money
@@ -91,6 +91,19 @@ class Customer(msgspec.Struct, frozen=True, kw_only=True):
 class Customers(Protocol):
     async def find(self, merchant_id: str, email: str) -> Customer:
         """What is known of the owner of an e-mail address, in any letter case."""
+        ...
+
+
+class Eligibility(Protocol):
+    """Who is entitled to what the shop grants to members, students and the like."""
+
+    async def verified(
+        self, merchant_id: str, claims: Sequence[str], buyer: Buyer | None, instrument: Instrument
+    ) -> Collection[str]:
+        """Those of ``claims`` (reverse-domain names) that hold for who orders and how it is paid.
+
+        Asked when an order is to be placed, with claims alone that brought a benefit.
+        """
         ...
 
 

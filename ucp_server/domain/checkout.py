@@ -72,14 +72,16 @@ class Basket(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Everything that was asked for, free of prices. A PUT replaces it whole.
 
     ``lines_made`` counts the line ids ever given, so that none comes twice. ``methods`` hold the
-    destinations that the caller sent; a buyer's stored ones are added with each quote. ``ship_to`` is
-    for protocols that have an address and no methods: all goods go there, in the cheapest way.
+    destinations that the caller sent; a buyer's stored ones are added with each quote. ``claims`` are
+    what the buyer claims to be entitled to (reverse-domain names), each once. ``ship_to`` is for
+    protocols that have an address and no methods: all goods go there, in the cheapest way.
     """
 
     lines: tuple[Line, ...]
     buyer: Buyer | None = None
     methods: tuple[Method, ...] | None = None
     discount_codes: tuple[str, ...] | None = None
+    claims: tuple[str, ...] = ()
     instruments: tuple[Instrument, ...] = ()
     context: dict[str, Any] | None = None
     attribution: dict[str, str] | None = None

@@ -22,7 +22,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
     On an update ``keep`` names the members whose absence means "as before" (``"lines"``, ``"buyer"``,
     ``"methods"``, ``"discount_codes"``, ``"ship_to"``; with ``"buyer_members"`` so do the members of
-    a buyer that is given); for all others absence removes. ``ship_to`` is
+    a buyer that is given); for all others absence removes. ``claims`` as in `Basket`. ``ship_to`` is
     where everything goes in the cheapest way, where there are no ``methods``.
     """
 
@@ -31,6 +31,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     buyer: Buyer | None = None
     methods: tuple[WantedMethod, ...] | None = None
     discount_codes: tuple[str, ...] | None = None
+    claims: tuple[str, ...] = ()
     instruments: tuple[Instrument, ...] = ()
     context: dict[str, Any] | None = None
     attribution: dict[str, str] | None = None
@@ -116,7 +117,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
 
     ``render`` and ``render_refusal`` are pure and quick; they give the reply's bytes as they will
     be kept and replayed. ``refusing_problems`` are the problem codes that this caller's release
-    answers as a refusal. ``arrived_s`` is the event loop's time (``loop.time()``) at which the
+    answers as a refusal; of a create ``render`` may raise one itself, and nothing is written. ``arrived_s`` is the event loop's time (``loop.time()``) at which the
     request came in: a caller's patience counts from there. Without it, from the call of ``run``.
     """
 

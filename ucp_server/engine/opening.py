@@ -20,9 +20,10 @@ from ucp_server.engine.asking import look_up
 from ucp_server.engine.checkout import REVISIONS_TRIED_MAX, commit_change
 from ucp_server.engine.commands import Answer, Call, CompleteCheckout
 from ucp_server.engine.commits import commit
+from ucp_server.engine.eligibility import refusal_of, unverified_claims, verified
 from ucp_server.engine.faults import fault_point
 from ucp_server.engine.placing import pieces_of
-from ucp_server.engine.readiness import look_at, price_again
+from ucp_server.engine.readiness import look_at, price_again, price_without
 from ucp_server.engine.reading import read_checkout
 from ucp_server.engine.setup import Setup
 from ucp_server.engine.twins import Twins, claim_of
@@ -84,10 +85,11 @@ class Opener:
         quote = await price_again(self._setup, self._call, checkout, is_short=self._is_short)
         await fault_point("complete.quoted")
         shown = look_at(self._call, self._command, checkout, quote, at=self._setup.clock.now())
+        shown = shown or await self._verify_claims(checkout, quote)
         try:
             if shown is not None:
                 return await self._show(shown)
-            return await self._open(checkout, quote)
+            return await self._open(checkout, verified(quote))
         except StockShort:
             self._is_short = True
         except AttemptOpen:
@@ -95,6 +97,15 @@ class Opener:
         except KeyTaken:
             return await self._reply_of_twin()
         return None
+
+    async def _verify_claims(self, checkout: Checkout, quote: Quote) -> Checkout | None:
+        """None when ``quote`` holds, else the checkout to answer with. Raises NotReady."""
+        unverified = await unverified_claims(self._setup, checkout, quote, self._command.instrument)
+        if not unverified:
+            return None
+        if not self._command.by_buyer:
+            raise refusal_of(checkout, unverified)
+        return await price_without(self._setup, self._call, checkout, unverified)
 
     async def _open(self, checkout: Checkout, quote: Quote) -> Held | None:
         """None when others changed the checkout. Raises KeyTaken, StockShort, AttemptOpen."""

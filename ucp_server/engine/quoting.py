@@ -191,6 +191,7 @@ class Quoting:
             ),
             methods=methods or None,
             discounts=priced.discounted.applied,
+            open_claims=priced.discounted.claims,
             included_tax_minor=bill.included_tax_minor,
             new_addresses=_new_addresses(ask, priced.shelf, drafts),
         )
@@ -211,7 +212,7 @@ class Quoting:
         buyer = _acquaintance(email, shelf)
         return _Priced(
             lines=lines,
-            discounted=apply_discounts(lines, rules, codes, buyer=buyer, at=ask.at),
+            discounted=apply_discounts(lines, rules, codes, buyer=buyer, at=ask.at, claims=basket.claims),
             shelf=shelf,
         )
 
@@ -301,6 +302,7 @@ def _asked(merchant: Merchant, before: Basket, wanted: Wanted | None, at: dateti
         buyer=_buyer(wanted, before),
         methods=before.methods if keeps_methods else None,
         discount_codes=_kept(wanted, "discount_codes", wanted.discount_codes, before.discount_codes),
+        claims=wanted.claims,
         instruments=wanted.instruments,
         context=wanted.context,
         attribution=wanted.attribution,

@@ -1,15 +1,15 @@
 """What the engine works with: the pool, the merchants, their plug-ins, the hands that write answers."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from ucp_server.domain.checkout import Basket
+from ucp_server.domain.checkout import Basket, Buyer, Instrument
 from ucp_server.domain.merchant import Merchant
 from ucp_server.domain.quote import Quote
 from ucp_server.engine.commands import Renderer, Scope, Wanted
-from ucp_server.ports import Clock, Payment, Stock, Vault
+from ucp_server.ports import Clock, Eligibility, Payment, Stock, Vault
 from ucp_server.store.database import Pool
 
 
@@ -34,6 +34,8 @@ class Timings:
     renew_every_s: float = 2.0
     # Longer than any provider's own limit, shorter than the supervisor's patience at shutdown (35 s).
     authorise_within_s: float = 30.0
+    # As long as a quote may take: the payment still has to follow within the caller's patience.
+    verify_within_s: float = 3.0
     # For everything else that is asked of a plug-in.
     ask_within_s: float = 10.0
     # A twin that finds its first request running looks for the reply this often, and this long.
@@ -43,6 +45,16 @@ class Timings:
     served_within_s: float = 5.0
     # How long a write goes on asking whether it was committed after its connection broke.
     certainty_within_s: float = 5.0
+
+
+class NobodyIsEntitled:
+    """`Eligibility` where nothing is known of anybody: what was granted by a claim is never sold."""
+
+    async def verified(
+        self, merchant_id: str, claims: Sequence[str], buyer: Buyer | None, instrument: Instrument
+    ) -> Collection[str]:
+        del merchant_id, claims, buyer, instrument
+        return ()
 
 
 def _nobody_listens() -> None:
@@ -66,5 +78,6 @@ class Setup:
     renderers: Mapping[str, Renderer]
     stocks: Mapping[str, Stock] = field(default_factory=dict)
     vaults: Mapping[str, tuple[str, Vault]] = field(default_factory=dict)
+    eligibility: Eligibility = field(default_factory=NobodyIsEntitled)
     timings: Timings = field(default_factory=Timings)
     hint: Callable[[], None] = _nobody_listens

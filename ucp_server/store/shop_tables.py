@@ -17,6 +17,7 @@ from ucp_server.domain.taxes import TaxRule
 from ucp_server.store.catalog import ItemDetail
 from ucp_server.store.channel_tables import ChannelTables, Item, read_channels
 from ucp_server.store.csv_rows import PPM_PER_PERCENT, BadRow, CellError, Cells, CsvFolder, by_id, once
+from ucp_server.store.eligibility import ANY_CUSTOMER
 from ucp_server.store.pictures import PICTURE_PATH
 from ucp_server.store.rules import Category, PickupLocation, ShippingRate
 
@@ -46,6 +47,7 @@ _ITEM = (
 _DISCOUNT = (
     "type", "value", "description", "min_subtotal", "eligible_item_ids", "eligible_categories",
     "starts_at", "ends_at", "combinable", "priority", "customers_only",
+    "eligibility",
 )  # fmt: skip
 
 
@@ -68,6 +70,13 @@ class AddressRow(msgspec.Struct, frozen=True, kw_only=True):
     address: Address
 
 
+class EntitledRow(msgspec.Struct, frozen=True, kw_only=True):
+    """``holder``: an e-mail address, ``@`` and a domain, or `ANY_CUSTOMER`; in lower case."""
+
+    claim: str
+    holder: str
+
+
 class Picture(msgspec.Struct, frozen=True, kw_only=True):
     path: str
     media_type: str
@@ -81,6 +90,7 @@ class ShopTables(msgspec.Struct, frozen=True, kw_only=True):
     stock: Mapping[str, int]
     customers: tuple[CustomerRow, ...]
     addresses: tuple[AddressRow, ...]
+    entitled: tuple[EntitledRow, ...]
     rules: Mapping[str, Mapping[str, msgspec.Struct]]
     pictures: tuple[Picture, ...]
     channels: ChannelTables
@@ -112,6 +122,7 @@ def read_shop(folder: Path) -> Reading:
         addresses=tuple(
             files.rows("addresses.csv", ("id", "customer_id", *_ADDRESS), _address_reader(customers))
         ),
+        entitled=tuple(dict.fromkeys(files.rows("eligibility.csv", ("claim", "holder"), _entitled))),
         rules={"category": categories, **_rules(files, items)},
         pictures=tuple(pictures.found.values()),
         channels=read_channels(files, _described(items)),
@@ -270,6 +281,16 @@ def _address(cells: Cells) -> Address:
     )
 
 
+def _entitled(cells: Cells) -> EntitledRow:
+    holder = cells.required("holder", most=320).lower()
+    if holder != ANY_CUSTOMER and (holder.count("@") != 1 or holder.endswith("@")):
+        raise CellError(f"holder is no e-mail address, no @domain and not {ANY_CUSTOMER}: {holder}")
+    claim = cells.claim("claim")
+    if claim is None:
+        raise CellError("claim is missing")
+    return EntitledRow(claim=claim, holder=holder)
+
+
 # --- rules ---
 
 
@@ -304,6 +325,8 @@ def _coded(read: Callable[[Cells], DiscountRule]) -> Callable[[Cells], DiscountR
 
     def read_coded(cells: Cells) -> DiscountRule:
         code = cells.text("code", most=100)
+        if code and cells.text("eligibility"):
+            raise CellError("a discount has a code or an eligibility, not both")
         rule = (unlike_others if code else read)(cells)
         return msgspec.structs.replace(rule, code=code)
 
@@ -331,6 +354,7 @@ def _discount(cells: Cells, items: Mapping[str, ItemRow]) -> DiscountRule:
         combinable=True if combinable is None else combinable,
         priority=cells.integer("priority", most=1_000) or 1,
         buyers_only=cells.flag("customers_only") or False,
+        claim=cells.claim("eligibility"),
     )
 
 

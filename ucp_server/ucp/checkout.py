@@ -56,8 +56,8 @@ _STATUSES: Final = MappingProxyType(
     }
 )
 
-# One warning for each claim; who sends more than these is not read them all back.
-CLAIMS_TOLD_MAX: Final = 20
+# Each is answered by a message, and with so many no buyer is entitled to one more.
+CLAIMS_READ_MAX: Final = 20
 
 # UN/CEFACT Rec 20 "one", in whole steps: what a line is sold in that names no unit.
 _PIECE: Final = ("C62", 0)
@@ -158,6 +158,7 @@ def _decode_wanted(document: Wire, active: Active, *, creating: bool) -> Wanted:
         buyer=_decode_buyer(sent.buyer, active),
         methods=decode_fulfillment(methods, creating=creating),
         discount_codes=sent.discounts.codes if sent.discounts and DISCOUNT in active else None,
+        claims=_decode_claims(sent.context),
         instruments=decode_instruments(document.get("payment")),
         context=sent.context,
         currency=_preferred_currency(sent.context),
@@ -171,6 +172,12 @@ def _check_units(lines: Sequence[_LineSent]) -> None:
         told = line.item.quantity_unit
         if told is not None and (told.unit, told.scale) != _PIECE:
             raise ProblemRefused(problems.sold_by_the_piece(line.item.id, f"lines[{index}]"))
+
+
+def _decode_claims(context: Wire | None) -> tuple[str, ...]:
+    """What the buyer claims to be entitled to; claims that we do not know stop no sale."""
+    told = msgspec.convert((context or {}).get("eligibility", ()), tuple[str, ...])
+    return tuple(dict.fromkeys(told[:CLAIMS_READ_MAX]))
 
 
 def _preferred_currency(context: Wire | None) -> str | None:
@@ -214,11 +221,11 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
 
 def render(checkout: Checkout, active: Active, around: Surroundings, found: Sequence[Problem] = ()) -> Wire:
     """The checkout in the newest form, without ``ucp``; ``found`` is told beside its own problems."""
-    told = problems_for(checkout, active) + _claims_not_accepted(checkout)
+    told = problems_for(checkout, active)
     told += tuple(problem for problem in found if problem not in told)
     wire: Wire = {
         "id": render_checkout_id(checkout.id),
-        "status": _STATUSES[standing_of(checkout.state, told)],
+        "status": _STATUSES[standing_of(checkout.state, filter(_counts, told))],
         "currency": checkout.currency,
         "line_items": [render_line(line, around.site) for line in checkout.quote.lines],
         "totals": [render_total(row) for row in checkout.quote.totals],
@@ -260,15 +267,12 @@ def problems_for(checkout: Checkout, active: Active) -> tuple[Problem, ...]:
     )
 
 
-def _claims_not_accepted(checkout: Checkout) -> tuple[Problem, ...]:
-    """What the buyer claims to be entitled to changes no price here, and stops no sale either.
+def _counts(problem: Problem) -> bool:
+    """A claim that cannot be verified is told, and changes nothing else of the checkout.
 
-    So there is never a claim left to be verified when an order is placed (D/checkout, "Eligibility
-    Verification at Completion").
+    D/checkout, "Eligibility Verification at Completion".
     """
-    claims = (checkout.basket.context or {}).get("eligibility")
-    told = claims[:CLAIMS_TOLD_MAX] if isinstance(claims, list) else ()
-    return tuple(problems.eligibility_not_accepted(claim) for claim in told if isinstance(claim, str))
+    return problem.code != problems.ELIGIBILITY_INVALID
 
 
 def _out_of_sight(problem: Problem) -> Problem:
@@ -339,6 +343,10 @@ def _render_applied(discount: AppliedDiscount, checkout: Checkout) -> Wire:
         wire["code"] = discount.code
     if discount.automatic:
         wire["automatic"] = True
+    if discount.claim is not None:
+        wire["eligibility"] = discount.claim
+    if discount.provisional:
+        wire["provisional"] = True
     if discount.priority is not None:
         wire["priority"] = discount.priority
     if discount.method is not None:

@@ -16,6 +16,7 @@ _ROOTS: Final = MappingProxyType(
         "lines": "line_items",
         "buyer": "buyer",
         "discount_codes": "discounts.codes",
+        "claims": "context.eligibility",
         "methods": "fulfillment.methods",
         "instruments": "payment.instruments",
         "payment": "payment",
