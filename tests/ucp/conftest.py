@@ -13,6 +13,7 @@ import pytest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from conformance import forms
+from tests.simulators.running import until
 from ucp_server.app import build_public, prepare
 from ucp_server.asgi.overload import TICK_S
 from ucp_server.config import Link, Platform, Secret, Settings
@@ -159,14 +160,20 @@ class Agent:
     async def paid(self, checkout: Wire) -> Wire:
         """Complete it and wait for its order: a busy machine may answer before, or ask for patience."""
         key = uuid.uuid4().hex
-        async with asyncio.timeout(ORDER_WITHIN_S):
-            while "retry-after" in (reply := await self.complete(checkout, key=key)).headers:
-                await asyncio.sleep(TICK_S)
-            assert reply.status_code == 200, reply.text
-            done: Wire = reply.json()
-            while done["status"] == "complete_in_progress":
-                await asyncio.sleep(TICK_S)
-                done = await self.get(checkout)
+
+        async def answered() -> httpx2.Response | None:
+            reply = await self.complete(checkout, key=key)
+            return None if "retry-after" in reply.headers else reply
+
+        async def placed() -> Wire | None:
+            seen = await self.get(checkout)
+            return None if seen["status"] == "complete_in_progress" else seen
+
+        reply = await until(answered, wait_s=ORDER_WITHIN_S)
+        assert reply.status_code == 200, reply.text
+        done: Wire = reply.json()
+        if done["status"] == "complete_in_progress":
+            done = await until(placed, wait_s=ORDER_WITHIN_S)
         return done
 
 
