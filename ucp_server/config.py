@@ -27,6 +27,7 @@ CountryCode = Annotated[str, Meta(pattern=r"^[A-Z]{2}$")]
 CurrencyCode = Annotated[str, Meta(pattern=r"^[A-Z]{3}$")]
 # Written as we write it, so that two shops cannot have the same one in two spellings.
 Tenant = Annotated[str, Meta(pattern=r"^([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})?$")]
+PageUrl = Annotated[str, Meta(pattern=r"^(https://.+)?$")]
 HostName = Annotated[str, Meta(pattern=r"^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?)?$")]
 
 
@@ -104,6 +105,10 @@ class Merchant(Table, frozen=True):
     title: Annotated[str, Meta(description="The shop's name for people.")] = ""
     hosts: Annotated[tuple[str, ...], Meta(description="The host names that lead to this merchant.")] = ()
     public_url: Annotated[str, Meta(description="Scheme and authority that links and profiles carry.")] = ""
+    storefront_url: Annotated[
+        PageUrl,
+        Meta(description="Where a buyer can go whose platform cannot buy here; empty for nowhere."),
+    ] = ""
     currency: Annotated[CurrencyCode, Meta(description="What prices are in (ISO 4217).")] = "USD"
     tax: Annotated[Literal["excluded", "included"], Meta(description="Whether prices include the tax.")] = (
         "excluded"

@@ -117,8 +117,9 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
 
     ``render`` and ``render_refusal`` are pure and quick; they give the reply's bytes as they will
     be kept and replayed. ``refusing_problems`` are the problem codes that this caller's release
-    answers as a refusal; of a create ``render`` may raise one itself, and nothing is written. ``arrived_s`` is the event loop's time (``loop.time()``) at which the
-    request came in: a caller's patience counts from there. Without it, from the call of ``run``.
+    answers as a refusal; for a create ``render`` may raise one itself, then nothing is written.
+    ``arrived_s`` is the event loop's time (``loop.time()``) at which the request came in: a caller's
+    patience counts from there. Without it, from the call of ``run``.
     """
 
     scope: Scope

@@ -97,6 +97,11 @@ class Negotiated(msgspec.Struct, frozen=True, kw_only=True):
         refusing = self.release.refusing_problems.get(operation, frozenset())
         return refusing - TOLD_BY_STATUS if self.shows_problems else refusing
 
+    @property
+    def refuses_empty(self) -> bool:
+        """Whether no checkout is made of things of which none is sold."""
+        return self.release.refuses_empty and not self.shows_problems
+
     def refusals_shown(self, operation: str) -> frozenset[str]:
         """The codes of refusals that are answered with the checkout as it stands."""
         shown = self.release.refusals_shown.get(operation, frozenset())

@@ -11,7 +11,7 @@ import msgspec
 
 from ucp_server.asgi.documents import BadDocument, decode
 from ucp_server.asgi.reply import Reply
-from ucp_server.domain.checkout import Subscriber
+from ucp_server.domain.checkout import Checkout, Subscriber
 from ucp_server.domain.errors import (
     CheckoutNotFound,
     InvalidRequest,
@@ -40,8 +40,16 @@ from ucp_server.ucp.ids import decode_checkout_id, decode_order_id
 from ucp_server.ucp.incoming import Incoming
 from ucp_server.ucp.keys import body_to_compare, read_key
 from ucp_server.ucp.negotiation import Negotiated, Negotiation
-from ucp_server.ucp.refusals import BodyInvalid, BodyUnreadable
-from ucp_server.ucp.releases import BUYER_CONSENT, DISCOUNT, FULFILLMENT, ORDER, Release, upgrade_request
+from ucp_server.ucp.refusals import BodyInvalid, BodyUnreadable, NothingForSale
+from ucp_server.ucp.releases import (
+    BUYER_CONSENT,
+    DISCOUNT,
+    FULFILLMENT,
+    ITEM_UNAVAILABLE,
+    ORDER,
+    Release,
+    upgrade_request,
+)
 from ucp_server.ucp.replies import Replies
 from ucp_server.ucp.terms import EventTerms, Terms
 
@@ -76,7 +84,7 @@ class Operations:
             return await self._perform(incoming, negotiated)
         except Refusal as refusal:
             facts["release"], facts["outcome"] = release.version, refusal.code
-            return self.replies.refusal(release, refusal)
+            return self.replies.refusal(release, refusal, merchant_id=incoming.shop.merchant_id)
 
     async def admit(self, incoming: Incoming) -> Negotiated:
         """Let a caller in, or raise the `Refusal` that says why not."""
@@ -142,13 +150,19 @@ class Operations:
         release = negotiated.release
         return Call(
             scope=scope,
-            render=lambda checkout: self.replies.checkout(terms, checkout).pack(),
+            render=lambda checkout: self._render(terms, negotiated, checkout),
             render_refusal=lambda refusal: self.replies.refusal(release, refusal).pack(),
             rendering=terms.rendering(),
             key=key,
             refusing_problems=negotiated.refusing_problems(incoming.operation),
             arrived_s=incoming.arrived_s,
         )
+
+    def _render(self, terms: Terms, negotiated: Negotiated, checkout: Checkout) -> bytes:
+        """Raises `NothingForSale` for a new checkout that a release would rather not have made."""
+        if terms.operation == "create_checkout" and negotiated.refuses_empty and _is_empty(checkout):
+            raise NothingForSale
+        return self.replies.checkout(terms, checkout).pack()
 
     def _command(self, incoming: Incoming, negotiated: Negotiated, checkout_id: str) -> Command:
         """The request as a command: the last place where its JSON exists."""
@@ -203,6 +217,13 @@ class Operations:
         kept = _KEPT if self.relaxed.put_keeps_absent else frozenset[str]()
         updated = decode_update(document, active, checkout_id, kept)
         return msgspec.structs.replace(updated, subscriber=subscriber)
+
+
+def _is_empty(checkout: Checkout) -> bool:
+    """Whether not one of the things that were asked for is sold here."""
+    lines = checkout.quote.lines
+    missing = [problem for problem in checkout.quote.problems if problem.code == ITEM_UNAVAILABLE]
+    return 0 < len(lines) <= len(missing)
 
 
 def _members(release: Release, operation: str, active: frozenset[str]) -> frozenset[str]:

@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from ucp_server.domain.errors import AttemptInFlight, NotReady
-from ucp_server.domain.problems import DESTINATION_UNKNOWN, FULFILLMENT_MISSING, ITEM_UNAVAILABLE
+from ucp_server.domain.problems import DESTINATION_UNKNOWN, FULFILLMENT_MISSING
 from ucp_server.ucp.steps import Step, apply, to_2026_01_11, to_2026_01_23, to_2026_04_08
 
 Wire = dict[str, Any]
@@ -132,6 +132,7 @@ _MEMBERS_LATER: Final = frozenset({"line_items", "buyer", "payment", "context", 
 _PAYMENT: Final = frozenset({"payment"})
 
 # 01-xx answers these as errors (digest 6.6); later releases show them in the checkout.
+ITEM_UNAVAILABLE: Final = "item_unavailable"
 _UNSELLABLE: Final = frozenset({"out_of_stock", ITEM_UNAVAILABLE})
 TOLD_BY_STATUS: Final = _UNSELLABLE | {FULFILLMENT_MISSING, "payment_failed"}
 _REFUSING_01: Final = MappingProxyType(

@@ -5,7 +5,7 @@ The same functions write for a request that waits and, from its `Terms`, for one
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ucp_server.asgi.checker import Violation
@@ -43,7 +43,8 @@ OnFault = Callable[[str, str, tuple[Violation, ...]], None]
 class Replies:
     """Writes for every merchant. ``links`` are by merchant, ``payments`` by merchant and handler.
 
-    ``detailed`` adds to 01-xx errors what the official suite reads.
+    ``storefronts`` are by merchant the pages where people buy without a platform. ``detailed`` adds to
+    01-xx errors what the official suite reads.
     """
 
     schemas: Schemas
@@ -51,6 +52,7 @@ class Replies:
     links: Mapping[str, tuple[Wire, ...]]
     paths: Paths
     on_fault: OnFault
+    storefronts: Mapping[str, str] = field(default_factory=dict)
     detailed: bool = False
 
     # --- the engine's `Renderer` ---
@@ -89,8 +91,10 @@ class Replies:
         self.check(release, "get_order", frozenset(), document)
         return json_reply(200, document, NO_STORE)
 
-    def refusal(self, release: Release, refusal: Refusal) -> Reply:
-        return render_refusal(refusal, release, detailed=self.detailed)
+    def refusal(self, release: Release, refusal: Refusal, *, merchant_id: str = "") -> Reply:
+        """``merchant_id`` where the refusal may send the buyer to its storefront."""
+        storefront = self.storefronts.get(merchant_id, "")
+        return render_refusal(refusal, release, detailed=self.detailed, storefront=storefront)
 
     def _around(self, terms: Terms, checkout: Checkout) -> Surroundings:
         placed = checkout.order
