@@ -196,7 +196,10 @@ FAULTS: dict[str, tuple[str, ...]] = {
     "sells what it does not have": ("authority.nothing_unknown_is_sold",),
     "serves anybody": ("negotiation.missing_agent_is_refused", "negotiation.malformed_agent_is_refused"),
     "serves over plain http": ("discovery.endpoint_is_https",),
-    "ships before it sells": ("events.nothing_is_fulfilled_yet",),
+    "ships before it sells": (
+        "events.nothing_is_fulfilled_yet",
+        "events.line_status_follows_the_counts",
+    ),
     "shows credentials": ("complete.credentials_do_not_come_back",),
     "shows foreign checkouts": (
         "identity.foreign_get_answers_like_unknown",
