@@ -33,7 +33,7 @@ class Listening(NamedTuple):
         assert reply.status_code == 200, reply.text
 
     async def events(self, release: str, count: int) -> list[Received]:
-        """The first ``count`` events of a platform of ``release``, each once; fails when they do not come."""
+        """The first ``count`` events of a platform, each once; fails when they do not come."""
 
         async def told() -> list[Received] | None:
             # What is tried again is told in the same bytes.

@@ -15,13 +15,19 @@ from conformance import forms
 from tests.ucp.conftest import (
     BUYER,
     Agent,
+    Open,
     Town,
     complete_body,
     create_body,
     instrument,
+    pinned,
+    profile_url,
     shipping,
     update_body,
 )
+from tests.ucp.listening import listening
+from ucp_server.modes import Mode
+from ucp_server.ucp.releases import ORDER, ROWS, SERVED
 
 Wire = dict[str, Any]
 FOLDER = Path(__file__).parents[1] / "golden"
@@ -34,6 +40,17 @@ CHANGING = (
     (re.compile(r'"(kid|x|y)": "[A-Za-z0-9_-]{43}"'), r'"\1": "…"'),
     (re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}\b"), "an id"),
 )
+
+PARCEL = {"carrier": "Post", "tracking_number": "PB1", "tracking_url": "https://post.example/PB1"}
+# By their place: a cancellation and a refund are told when they are begun and when they are paid.
+EVENTS = {
+    1: "event-placed",
+    2: "event-shipped",
+    4: "event-canceled",
+    5: "event-returned",
+    6: "event-refund-pending",
+    7: "event-refunded",
+}
 
 
 def compare(release: str, name: str, status: int, document: Any) -> None:
@@ -71,6 +88,52 @@ async def profiles(here: Town, release: str) -> None:
     compare(release, "profile", reply.status_code, reply.json())
 
 
+async def test_the_order_of_a_release(town: Open, tmp_path: Path):
+    """Its events in the order in which they are sent, and what a GET shows in the end."""
+    async with listening(town, tmp_path) as shop:
+        for release in SERVED:
+            agent = shop.here.agent_of(release)
+            order_id = (await agent.bought())["order"]["id"]
+            one = [{"line_id": "li_1", "quantity": 1}]
+            await shop.change(order_id, "ship", lines=one, **PARCEL)
+            await shop.change(order_id, "cancel")
+            await shop.events(release, 4)
+            await shop.change(order_id, "return", lines=one, text="Wilted")
+            await shop.change(order_id, "refund", amount_minor=500, text="For the delay")
+            events = await shop.events(release, max(EVENTS))
+            for place, name in EVENTS.items():
+                compare(release, name, 200, msgspec.json.decode(events[place - 1].body))
+            if ROWS[release].serves_orders:
+                await asked(agent, "order", "GET", f"/orders/{order_id}")
+                await asked(agent, "error-order-not-found", "GET", f"/orders/ord_{'0' * 32}")
+
+
+async def test_what_is_not_negotiated(town: Open, tmp_path: Path):
+    """A platform without checkout, and one of a day that is yet to come."""
+    for release in SERVED:
+        platforms = {
+            "orders": pinned(tmp_path, "orders", release=release, capabilities=(ORDER,)),
+            "later": pinned(tmp_path, "later", release=release, version="2099-01-01"),
+        }
+        async with town(platforms=platforms) as here:
+            orders, later = (here.stranger(f'profile="{profile_url(name)}"', release) for name in platforms)
+            create = "/checkout-sessions"
+            body = create_body(release=release)
+            await asked(orders, "error-capabilities-incompatible", "POST", create, body)
+            await asked(later, "error-version-unsupported", "POST", create, body)
+
+
+async def test_an_order_is_shown_to_nobody_by_its_name(town: Open, tmp_path: Path):
+    for release in SERVED:
+        if not ROWS[release].serves_orders:
+            continue
+        platforms = {release: pinned(tmp_path, release, release=release)}
+        production = {"mode": Mode.PRODUCTION}
+        async with town(platforms=platforms, server=production, public_url="https://shop.test") as here:
+            path = f"/orders/ord_{'0' * 32}"
+            await asked(here.agent_of(release), "error-order-unauthenticated", "GET", path)
+
+
 async def test_the_root_profile(here: Town):
     """The newest release, and where the others are."""
     reply = await here.client.get("/.well-known/ucp")
@@ -95,6 +158,8 @@ async def purchase(agent: Agent) -> None:
     paid = complete_body(agent.release)
     await asked(agent, "complete", "POST", f"{path}/complete", paid)
     await asked(agent, "complete-again", "POST", f"{path}/complete", paid)
+    await asked(agent, "error-cancel-completed", "POST", f"{path}/cancel")
+    await asked(agent, "error-update-completed", "PUT", path, full)
 
 
 def chosen(release: str) -> Wire:
