@@ -41,6 +41,17 @@ class Buyer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     full_name: str | None = None
     consents: tuple[Consent, ...] = ()
 
+    def with_answers(self, told: tuple[Consent, ...]) -> "Buyer":
+        """The same buyer with the answers ``told`` now; those to other purposes stay as they were."""
+        answers = {consent.purpose: consent for consent in (*self.consents, *told)}
+        return msgspec.structs.replace(self, consents=tuple(answers.values()))
+
+    def with_members(self, told: "Buyer") -> "Buyer":
+        """The same buyer with every member that ``told`` has, its answers among those of before."""
+        members = {name: value for name in told.__struct_fields__ if (value := getattr(told, name))}
+        members["consents"] = self.with_answers(told.consents).consents
+        return msgspec.structs.replace(self, **members)
+
 
 class Instrument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A way to pay as it may be shown and kept. A credential is never part of it.

@@ -22,8 +22,9 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
     On an update ``keep`` names the members whose absence means "as before" (``"lines"``, ``"buyer"``,
     ``"methods"``, ``"discount_codes"``, ``"ship_to"``; with ``"buyer_members"`` so do the members of
-    a buyer that is given); for all others absence removes. ``claims`` as in `Basket`. ``ship_to`` is
-    where everything goes in the cheapest way, where there are no ``methods``.
+    a buyer that is given, with ``"consents"`` the answers that a buyer has given); for all others
+    absence removes. ``claims`` as in `Basket`. ``ship_to`` is where everything goes in the cheapest
+    way, where there are no ``methods``.
     """
 
     lines: tuple[WantedLine, ...]
@@ -65,13 +66,15 @@ class CompleteCheckout(msgspec.Struct, frozen=True, kw_only=True):
     """Pay and place the order.
 
     ``by_buyer`` is set by our own page: the buyer acts in person, so what needs the buyer's review
-    no longer stands in the way. ``expected_total_minor`` is the total that the payer saw, where
+    no longer stands in the way. ``buyer`` is what is told of the buyer beside the payment: it is added
+    to what is known. ``expected_total_minor`` is the total that the payer saw, where
     the protocol carries it; another one is a problem, never a charge.
     """
 
     checkout_id: str
     instrument: Instrument
     credential: Credential
+    buyer: Buyer | None = None
     by_buyer: bool = False
     expected_total_minor: int | None = None
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from ucp_server.domain.checkout import Checkout, Instrument
+from ucp_server.domain.checkout import Buyer, Checkout, Instrument
 from ucp_server.domain.errors import (
     AttemptInFlight,
     HandlerUnavailable,
@@ -73,12 +73,20 @@ class Opener:
             checkout = await read_checkout(self._setup, self._call.scope, self._command.checkout_id)
             await fault_point("complete.loaded")
             if checkout.state is State.OPEN:
-                opened = await self._try_to_open(checkout)
+                opened = await self._try_to_open(self._with_buyer(checkout))
             else:
                 opened = await self._join(checkout)
             if opened is not None:
                 return opened
         raise RevisionConflict
+
+    def _with_buyer(self, checkout: Checkout) -> Checkout:
+        """The checkout with what the command tells of its buyer; written with whatever comes of it."""
+        told = self._command.buyer
+        if told is None:
+            return checkout
+        known = checkout.basket.buyer or Buyer()
+        return replace(checkout, basket=replace(checkout.basket, buyer=known.with_members(told)))
 
     async def _try_to_open(self, checkout: Checkout) -> Held | Answer | None:
         """None when it is worth another look."""

@@ -321,6 +321,9 @@ def _lines(wanted: Wanted, before: Basket) -> Lines:
 
 def _buyer(wanted: Wanted, before: Basket) -> Buyer | None:
     new = _kept(wanted, "buyer", wanted.buyer, before.buyer)
+    if before.buyer is not None and before.buyer.consents and "consents" in wanted.keep:
+        answered = Buyer(consents=before.buyer.consents)
+        return answered.with_members(new) if new else answered
     if new is None or before.buyer is None or "buyer_members" not in wanted.keep:
         return new
     told = {name: value for name in new.__struct_fields__ if (value := getattr(new, name))}

@@ -88,6 +88,7 @@ class _LineSent(msgspec.Struct):
 
 class _ConsentSent(msgspec.Struct):
     granted: bool
+    source: str = "platform"
 
 
 class _BuyerSent(msgspec.Struct):
@@ -132,13 +133,20 @@ def decode_update(
     return UpdateCheckout(checkout_id=checkout_id, wanted=msgspec.structs.replace(wanted, keep=keep))
 
 
-def decode_complete(document: Wire, checkout_id: str, *, exactly_one: bool = False) -> CompleteCheckout:
+def decode_complete(
+    document: Wire, active: Active, checkout_id: str, *, exactly_one: bool = False
+) -> CompleteCheckout:
     """A complete in the newest form.
 
     Raises `msgspec.ValidationError` and what `decode_payment` does, to which ``exactly_one`` goes.
     """
     instrument, credential = decode_payment(document.get("payment"), exactly_one=exactly_one)
-    return CompleteCheckout(checkout_id=checkout_id, instrument=instrument, credential=credential)
+    return CompleteCheckout(
+        checkout_id=checkout_id,
+        instrument=instrument,
+        credential=credential,
+        buyer=_decode_buyer(msgspec.convert(document.get("buyer"), _BuyerSent | None), active),
+    )
 
 
 def _decode_wanted(document: Wire, active: Active, *, creating: bool) -> Wanted:
@@ -199,7 +207,8 @@ def _decode_buyer(sent: _BuyerSent | None, active: Active) -> Buyer | None:
         consents=tuple(
             Consent(purpose=purpose, granted=given[purpose].granted)
             for purpose in CONSENT_TEXTS
-            if purpose in given
+            # An answer that repeats what we advertised is not the buyer's.
+            if purpose in given and given[purpose].source == "platform"
         ),
     )
 
@@ -233,8 +242,8 @@ def render(checkout: Checkout, active: Active, around: Surroundings, found: Sequ
     if told:
         wire["messages"] = render_messages(told)
     wire |= _render_ways_on(checkout, around)
-    if checkout.basket.buyer is not None:
-        wire["buyer"] = _render_buyer(checkout.basket.buyer, active)
+    if checkout.basket.buyer is not None or BUYER_CONSENT in active:
+        wire["buyer"] = _render_buyer(checkout.basket.buyer or Buyer(), active)
     if FULFILLMENT in active and checkout.quote.methods is not None:
         wire["fulfillment"] = render_fulfillment(checkout.quote.methods)
     if DISCOUNT in active:
@@ -312,16 +321,22 @@ def _render_buyer(buyer: Buyer, active: Active) -> Wire:
         "phone_number": buyer.phone_number,
     }
     wire: Wire = {member: text for member, text in told.items() if text is not None}
-    if buyer.consents and BUYER_CONSENT in active:
-        wire["consent"] = {
-            consent.purpose: {
-                "granted": consent.granted,
-                "source": consent.source,
-                "description": CONSENT_TEXTS.get(consent.purpose, consent.purpose),
-            }
-            for consent in buyer.consents
-        }
+    if BUYER_CONSENT in active:
+        wire["consent"] = _render_consents(buyer)
     return wire
+
+
+def _render_consents(buyer: Buyer) -> Wire:
+    """Every purpose that we ask for; what nobody was asked yet is not granted (M:D/buyer-consent)."""
+    answers = {consent.purpose: consent for consent in buyer.consents}
+    return {
+        purpose: {
+            "granted": purpose in answers and answers[purpose].granted,
+            "source": answers[purpose].source if purpose in answers else "business",
+            "description": text,
+        }
+        for purpose, text in CONSENT_TEXTS.items()
+    }
 
 
 def _render_discounts(checkout: Checkout) -> Wire:

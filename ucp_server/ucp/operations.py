@@ -209,12 +209,14 @@ class Operations:
         active = negotiated.active
         if incoming.operation == "complete_checkout":
             exactly_one = negotiated.release.pays_with_exactly_one
-            return decode_complete(document, checkout_id, exactly_one=exactly_one)
+            return decode_complete(document, active, checkout_id, exactly_one=exactly_one)
         subscriber = _subscriber(incoming, negotiated)
         if incoming.operation == "create_checkout":
             created = decode_create(document, active)
             return msgspec.structs.replace(created, subscriber=subscriber)
         kept = _KEPT if self.relaxed.put_keeps_absent else frozenset[str]()
+        if negotiated.release.consents_are_advertised:
+            kept |= {"consents"}
         updated = decode_update(document, active, checkout_id, kept)
         return msgspec.structs.replace(updated, subscriber=subscriber)
 
@@ -229,7 +231,8 @@ def _is_empty(checkout: Checkout) -> bool:
 def _members(release: Release, operation: str, active: frozenset[str]) -> frozenset[str]:
     """The members that ``operation`` reads; the schema of the operation has looked at all of them."""
     if operation == "complete_checkout":
-        return release.complete_members
+        tells_buyer = release.consents_are_advertised and BUYER_CONSENT in active
+        return release.complete_members | ({"buyer"} if tells_buyer else frozenset())
     return release.request_members | {member for name, member in _ADDED if name in active}
 
 

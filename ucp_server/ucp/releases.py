@@ -97,6 +97,8 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     matches_capability_versions: bool = True
     pays_with_exactly_one: bool = True
     refuses_empty: bool = True
+    # a complete may bring the buyer's answers, and they outlive a PUT that does not mention them
+    consents_are_advertised: bool = True
     nulls_are_absent: bool = False
     errors: ErrorForm = "transport"
     events_name_themselves: bool = False
@@ -176,6 +178,7 @@ R_2026_01_11: Final = Release(
     envelope_orders_maps=False,
     matches_capability_versions=False,
     pays_with_exactly_one=False,
+    consents_are_advertised=False,
     refuses_empty=False,
     nulls_are_absent=True,
     errors="messages",
@@ -201,6 +204,7 @@ R_2026_01_23: Final = Release(
     envelope_orders_maps=False,
     matches_capability_versions=False,
     pays_with_exactly_one=False,
+    consents_are_advertised=False,
     refuses_empty=False,
     nulls_are_absent=True,
     errors="messages",
@@ -222,6 +226,7 @@ R_2026_04_08: Final = Release(
     keys_member="signing_keys",
     envelope_orders_maps=False,
     pays_with_exactly_one=False,
+    consents_are_advertised=False,
 )
 R_2026_08_25: Final = Release(
     version="2026-08-25",

@@ -32,14 +32,23 @@ def consent_booleans_become_purposes(document: Wire) -> None:
 
 
 def consent_purposes_become_booleans(document: Wire) -> None:
-    """Before 2026-08-25 ``buyer.consent`` was four booleans; purposes beyond them are left out."""
+    """Before 2026-08-25 ``buyer.consent`` was four booleans; purposes beyond them are left out.
+
+    They were the buyer's: what we offer to answer had no place yet.
+    """
     buyer = document.get("buyer")
     if not isinstance(buyer, dict) or "consent" not in buyer:
         return
-    purposes = buyer["consent"]
-    buyer["consent"] = {
-        name: purposes[purpose]["granted"] for name, purpose in CONSENTS.items() if purpose in purposes
+    purposes = buyer.pop("consent")
+    given = {
+        name: purposes[purpose]["granted"]
+        for name, purpose in CONSENTS.items()
+        if purpose in purposes and purposes[purpose]["source"] == "platform"
     }
+    if given:
+        buyer["consent"] = given
+    if not buyer:
+        del document["buyer"]
 
 
 def quantities_are_in_pieces(document: Wire) -> None:
