@@ -81,6 +81,7 @@ async def test_the_replies_of_a_release(here: Town, each: Agent):
     await purchase(each)
     await other_ways(each)
     await refusals(here, each)
+    await not_followed(each)
 
 
 async def profiles(here: Town, release: str) -> None:
@@ -198,3 +199,22 @@ async def refusals(here: Town, agent: Agent) -> None:
     bare = await agent.create()
     paid = complete_body(release)
     await asked(agent, "error-no-fulfillment", "POST", f"{create}/{bare['id']}/complete", paid)
+
+
+async def not_followed(agent: Agent) -> None:
+    """What 2026-08-25 answers with the checkout as it stands (M:D/checkout#Accepted completion)."""
+    ready = await agent.ready()
+    path, release = f"/checkout-sessions/{ready['id']}", agent.release
+    elsewhere = shipping(release=release)
+    elsewhere["methods"][0]["selected_destination_id"] = "elsewhere"
+    moved = update_body(ready, release, buyer=BUYER, fulfillment=elsewhere)
+    await asked(agent, "error-destination-unknown", "PUT", path, moved)
+    kept = update_body(ready, release, buyer=BUYER, fulfillment=shipping(release=release))
+    await agent.ask("PUT", path, kept)
+    if ROWS[release].pays_with_exactly_one:
+        both = {"instruments": [instrument(release), instrument(release) | {"id": "instr_2"}]}
+        await asked(agent, "error-two-instruments", "POST", f"{path}/complete", {"payment": both})
+    pending = complete_body(release, credential={"type": "token", "token": "pending_token"})
+    await asked(agent, "complete-in-progress", "POST", f"{path}/complete", pending)
+    await asked(agent, "error-update-in-progress", "PUT", path, kept)
+    await asked(agent, "error-complete-in-progress", "POST", f"{path}/complete", pending)
