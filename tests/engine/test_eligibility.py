@@ -151,7 +151,7 @@ async def test_a_buyer_in_person_is_shown_the_price_without_it(
     checkout_id = await claiming(engine, FRIENDS)
     shown = seen((await engine.run(call(), complete(checkout_id, by_buyer=True))).reply)
     assert (shown["standing"], shown["total"], paid(setup)) == ("incomplete", FULL, [])
-    assert shown["problems"] == ["totals_changed"]
+    assert shown["problems"] == ["totals_changed", "eligibility_not_accepted"]
     done = seen((await engine.run(call(), complete(checkout_id, by_buyer=True))).reply)
     assert (done["standing"], paid(setup), len(members.asked)) == ("completed", [FULL], 1)
 

@@ -181,6 +181,11 @@ def eligibility_not_accepted(claim: str, where: str) -> Problem:
     return warning(ELIGIBILITY_NOT_ACCEPTED, f"{claim} brings no benefit to this order.", where=where)
 
 
+def benefit_taken_off(claim: str) -> Problem:
+    text = f"{claim} could not be verified; its benefit was taken off."
+    return warning(ELIGIBILITY_NOT_ACCEPTED, text)
+
+
 def eligibility_invalid(claim: str, where: str) -> Problem:
     text = f"We could not verify {claim} for this buyer; without that claim the order can be placed."
     return error(ELIGIBILITY_INVALID, text, where=where)

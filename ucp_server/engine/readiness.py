@@ -72,7 +72,8 @@ async def price_without(
     """
     fewer = without_claims(checkout, unverified)
     quote = await price_again(setup, call, fewer, is_short=False)
-    return _shown(fewer, quote, (problems.price_changed(),), setup.clock.now())
+    told = (problems.price_changed(), *map(problems.benefit_taken_off, unverified))
+    return _shown(fewer, quote, told, setup.clock.now())
 
 
 def _blocks(problem: Problem, command: CompleteCheckout) -> bool:
