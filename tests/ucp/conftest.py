@@ -157,24 +157,27 @@ class Agent:
     async def bought(self) -> Wire:
         return await self.paid(await self.ready())
 
-    async def paid(self, checkout: Wire) -> Wire:
-        """Complete it and wait for its order: a busy machine may answer before, or ask for patience."""
+    async def pay(self, checkout: Wire, **card: Any) -> httpx2.Response:
+        """Complete it under a key, again as long as the reply asks for patience."""
         key = uuid.uuid4().hex
 
         async def answered() -> httpx2.Response | None:
-            reply = await self.complete(checkout, key=key)
+            reply = await self.complete(checkout, key=key, **card)
             return None if "retry-after" in reply.headers else reply
+
+        return await until(answered, wait_s=ORDER_WITHIN_S)
+
+    async def paid(self, checkout: Wire) -> Wire:
+        """Complete it and wait for its order: on a busy machine the reply may come before."""
 
         async def placed() -> Wire | None:
             seen = await self.get(checkout)
             return None if seen["status"] == "complete_in_progress" else seen
 
-        reply = await until(answered, wait_s=ORDER_WITHIN_S)
+        reply = await self.pay(checkout)
         assert reply.status_code == 200, reply.text
         done: Wire = reply.json()
-        if done["status"] == "complete_in_progress":
-            done = await until(placed, wait_s=ORDER_WITHIN_S)
-        return done
+        return await until(placed, wait_s=ORDER_WITHIN_S) if done["status"] != "completed" else done
 
 
 def _operation(method: str, path: str) -> str:

@@ -99,7 +99,7 @@ async def filled(agent: Agent, bare: Wire) -> Wire:
 
 async def declined(agent: Agent, ready: Wire) -> Wire:
     """A card that is refused leaves the checkout open, and says so."""
-    reply = await agent.complete(ready, **DECLINED)
+    reply = await agent.pay(ready, **DECLINED)
     open_still = await agent.get(ready)
     assert (open_still["status"], codes(open_still)) == ("incomplete", ["payment_failed"])
     if agent.release in JANUARY:
