@@ -7,7 +7,7 @@ deadline, runs with nothing open, and its answer is checked by the caller.
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import msgspec
 
@@ -164,10 +164,23 @@ class Rates(Protocol):
 # --- payment ---
 
 
+class InstrumentOffer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A kind of instrument that can be paid with, such as ``card``.
+
+    ``constraints`` say what has to hold of it: ``{"properties": {"brand": {"enum": ["visa"]}}}``, and
+    whatever else the grammar has (ucp/constraints.py).
+    """
+
+    type: str
+    constraints: dict[str, Any] = {}
+
+
 class HandlerListing(msgspec.Struct, frozen=True, kw_only=True):
     """How a payment handler is advertised. ``config`` is public; urls are absolute.
 
-    ``id`` is the name instruments refer to, ``name`` the reverse-domain name of the handler.
+    ``id`` is the name instruments refer to, ``name`` the reverse-domain name of the handler;
+    ``instruments`` what it takes for this cart, the preferred first: all that it knows where it says
+    nothing.
     """
 
     id: str
@@ -177,6 +190,7 @@ class HandlerListing(msgspec.Struct, frozen=True, kw_only=True):
     config_schema: str
     instrument_schemas: tuple[str, ...] = ()
     config: dict[str, object] = {}
+    instruments: tuple[InstrumentOffer, ...] = ()
 
 
 class Credential(msgspec.Struct, frozen=True, kw_only=True):

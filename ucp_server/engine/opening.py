@@ -226,6 +226,10 @@ class Opener:
                 f"The payment handler {instrument.handler_id} is not offered for this checkout.",
                 "instrument.handler_id",
             )
+        taken = [offer.type for offer in listing.instruments]
+        if taken and instrument.type not in taken:
+            text = f"The payment handler {instrument.handler_id} takes no {instrument.type} here."
+            raise InvalidRequest(text, "instrument.type")
 
     def _instruments(self, checkout: Checkout) -> tuple[Instrument, ...]:
         """What the checkout shows: the one that pays is selected, and none else."""

@@ -107,6 +107,7 @@ class Operations:
             active=negotiated.active,
             operation=incoming.operation,
             site=incoming.shop.site,
+            instruments=negotiated.instruments,
         )
         if not incoming.writes:
             incoming.facts["checkout"] = checkout_id

@@ -17,6 +17,7 @@ from ucp_server.ucp.steps import Step, apply, to_2026_01_11, to_2026_01_23, to_2
 
 Wire = dict[str, Any]
 ErrorForm = Literal["messages", "transport"]
+InstrumentsTold = Literal["by_expression", "by_brand", "not"]
 EventSignature = Literal["detached_jws", "http_message"]
 
 CHECKOUT: Final = "dev.ucp.shopping.checkout"
@@ -96,6 +97,7 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     serves_older_platforms: bool = False
     matches_capability_versions: bool = True
     pays_with_exactly_one: bool = True
+    instruments_told: InstrumentsTold = "by_expression"
     refuses_empty: bool = True
     # a complete may bring the buyer's answers, and they outlive a PUT that does not mention them
     consents_are_advertised: bool = True
@@ -178,6 +180,7 @@ R_2026_01_11: Final = Release(
     envelope_orders_maps=False,
     matches_capability_versions=False,
     pays_with_exactly_one=False,
+    instruments_told="not",
     consents_are_advertised=False,
     refuses_empty=False,
     nulls_are_absent=True,
@@ -204,6 +207,7 @@ R_2026_01_23: Final = Release(
     envelope_orders_maps=False,
     matches_capability_versions=False,
     pays_with_exactly_one=False,
+    instruments_told="not",
     consents_are_advertised=False,
     refuses_empty=False,
     nulls_are_absent=True,
@@ -226,6 +230,7 @@ R_2026_04_08: Final = Release(
     keys_member="signing_keys",
     envelope_orders_maps=False,
     pays_with_exactly_one=False,
+    instruments_told="by_brand",
     consents_are_advertised=False,
 )
 R_2026_08_25: Final = Release(

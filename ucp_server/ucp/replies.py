@@ -22,6 +22,7 @@ from ucp_server.ucp.checkout import Surroundings
 from ucp_server.ucp.envelope import put_handlers, relevant, render_envelope
 from ucp_server.ucp.errors import render_refusal
 from ucp_server.ucp.incoming import Paths
+from ucp_server.ucp.instruments import narrowed
 from ucp_server.ucp.releases import (
     CHECKOUT,
     ORDER,
@@ -73,7 +74,8 @@ class Replies:
         document: Wire = {"ucp": envelope, **body}
         total = Money(checkout.quote.total_minor, checkout.currency)
         item_ids = [line.item_id for line in checkout.quote.lines]
-        put_handlers(release, document, self.listings(checkout.merchant_id, total, item_ids))
+        listings = self.listings(checkout.merchant_id, total, item_ids)
+        put_handlers(release, document, narrowed(listings, terms.instruments))
         downgrade_checkout(release, document)
         self.check(release, terms.operation, terms.active, document)
         return json_reply(201 if terms.operation == "create_checkout" else 200, document, NO_STORE)
