@@ -111,26 +111,28 @@ async def test_the_order_of_a_release(town: Open, tmp_path: Path):
 
 async def test_what_is_not_negotiated(town: Open, tmp_path: Path):
     """A platform without checkout, and one of a day that is yet to come."""
+    platforms = {}
     for release in SERVED:
-        platforms = {
-            "orders": pinned(tmp_path, "orders", release=release, capabilities=(ORDER,)),
-            "later": pinned(tmp_path, "later", release=release, version="2099-01-01"),
-        }
-        async with town(platforms=platforms) as here:
-            orders, later = (here.stranger(f'profile="{profile_url(name)}"', release) for name in platforms)
-            create = "/checkout-sessions"
-            body = create_body(release=release)
-            await asked(orders, "error-capabilities-incompatible", "POST", create, body)
-            await asked(later, "error-version-unsupported", "POST", create, body)
+        name = f"orders-{release}"
+        platforms[name] = pinned(tmp_path, name, release=release, capabilities=(ORDER,))
+        name = f"later-{release}"
+        platforms[name] = pinned(tmp_path, name, release=release, version="2099-01-01")
+    async with town(platforms=platforms) as here:
+        for release in SERVED:
+            for name, file in (
+                ("orders", "error-capabilities-incompatible"),
+                ("later", "error-version-unsupported"),
+            ):
+                agent = here.stranger(f'profile="{profile_url(f"{name}-{release}")}"', release)
+                await asked(agent, file, "POST", "/checkout-sessions", create_body(release=release))
 
 
 async def test_an_order_is_shown_to_nobody_by_its_name(town: Open, tmp_path: Path):
-    for release in SERVED:
-        if not ROWS[release].serves_orders:
-            continue
-        platforms = {release: pinned(tmp_path, release, release=release)}
-        production = {"mode": Mode.PRODUCTION}
-        async with town(platforms=platforms, server=production, public_url="https://shop.test") as here:
+    asking = [release for release in SERVED if ROWS[release].serves_orders]
+    named = {release: pinned(tmp_path, release, release=release, writes=False) for release in asking}
+    production = {"mode": Mode.PRODUCTION}
+    async with town(platforms=named, server=production, public_url="https://shop.test") as here:
+        for release in asking:
             path = f"/orders/ord_{'0' * 32}"
             await asked(here.agent_of(release), "error-order-unauthenticated", "GET", path)
 
