@@ -149,6 +149,10 @@ class Merchant(Table, frozen=True):
     stock: Annotated[
         Literal["own", "port"], Meta(description="Whether we keep the stock or a plug-in does.")
     ] = "own"
+    eligibility: Annotated[
+        Literal["own", "port"],
+        Meta(description="Whether eligibility.csv or a plug-in verifies what buyers claim."),
+    ] = "own"
     tenant: Annotated[
         Tenant,
         Meta(description="The UUID in lower case that Azotte C2A callers send in x-tn; empty for none."),

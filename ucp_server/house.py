@@ -84,7 +84,10 @@ async def open_house(settings: Settings, name: str, lines_out: int) -> AsyncIter
                 payments=payments,
                 stocks=plugins.stocks(settings),
                 vaults=plugins.vaults(payments),
-                eligibility=PostgresEligibility(pool),
+                eligibility={
+                    **dict.fromkeys(settings.merchant, PostgresEligibility(pool)),
+                    **plugins.eligibilities(settings),
+                },
                 clock=clock,
                 renderers={
                     UCP: replies,

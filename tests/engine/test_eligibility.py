@@ -70,7 +70,9 @@ def members() -> Members:
 
 @pytest.fixture
 def setup(pool: Pool, tmp_path: Path, members: Members) -> Setup:
-    return make_setup(pool, tmp_path / "books.jsonl", quoting=Quoting.over(pool), eligibility=members)
+    return make_setup(
+        pool, tmp_path / "books.jsonl", quoting=Quoting.over(pool), eligibility={"shop": members}
+    )
 
 
 def wanted(*claims: str, buyer: Buyer | None = MIRA) -> Wanted:
@@ -175,7 +177,7 @@ async def test_who_is_silent_has_not_said_no(setup: Setup, members: Members, han
 async def test_the_shops_own_list_is_asked(
     setup: Setup, pool: Pool, buyer: Buyer | None, holds: bool
 ) -> None:
-    engine = Engine(dataclasses.replace(setup, eligibility=PostgresEligibility(pool)))
+    engine = Engine(dataclasses.replace(setup, eligibility={"shop": PostgresEligibility(pool)}))
     checkout_id = await claiming(engine, FRIENDS, buyer=buyer)
     if holds:
         assert seen((await engine.run(call(), complete(checkout_id))).reply)["standing"] == "completed"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.ucp.conftest import ALL, BUYER, JANUARY, Agent, Open, Town, pinned, profile_url, shipping
+from tests.ucp.test_golden import compare
 from ucp_server.ucp.releases import DISCOUNT, SERVED
 
 Wire = dict[str, Any]
@@ -43,6 +44,7 @@ async def changed(agent: Agent, checkout: Wire, buyer: Wire, *claims: str) -> Wi
 async def test_a_claim_brings_its_benefit_before_it_is_verified(here: Town):
     for release in LATER:
         ready = await claiming(here.agent_of(release), "com.example.unheard_of", CLUB)
+        compare(release, "create-claiming", 201, ready)
         assert ready["status"] == "ready_for_complete"
         assert answers(ready) == [
             ("warning", "eligibility_not_accepted", "$.context.eligibility[0]"),
@@ -67,6 +69,7 @@ async def test_no_order_is_placed_with_a_claim_that_does_not_hold(here: Town):
         for _ in range(2):
             reply = await agent.complete(ready, key=f"pay-{release}")
             told = reply.json()
+            compare(release, "error-claim-not-verified", reply.status_code, told)
             assert (reply.status_code, told | {"messages": []}) == (200, ready | {"messages": []})
             assert answers(told) == [
                 ("info", "eligibility_accepted", "$.context.eligibility[0]"),
@@ -87,6 +90,7 @@ async def test_a_claim_that_holds_is_no_longer_provisional(here: Town):
         ready = await changed(agent, await claiming(agent, CLUB), CUSTOMER, CLUB)
         assert ready["discounts"]["applied"][0]["provisional"]
         done = await agent.paid(ready)
+        compare(release, "complete-claim-verified", 200, done)
         (applied,) = done["discounts"]["applied"]
         assert (done["status"], applied["eligibility"]) == ("completed", CLUB)
         assert "provisional" not in applied

@@ -23,17 +23,18 @@ async def unverified_claims(
 
     Silence is no verdict: whoever keeps the members may be down while the claim is true.
     """
-    if not quote.open_claims:
-        return ()
+    verifier = setup.eligibility.get(checkout.merchant_id)
+    if not quote.open_claims or verifier is None:
+        return quote.open_claims
     try:
         async with asyncio.timeout(setup.timings.verify_within_s):
-            verified = await setup.eligibility.verified(
+            holding = await verifier.verified(
                 checkout.merchant_id, quote.open_claims, checkout.basket.buyer, instrument
             )
     except Exception as error:
         # A plug-in may raise anything; its text may quote anything.
         raise HandlerUnavailable("The verification of what the buyer claims") from error
-    return tuple(claim for claim in quote.open_claims if claim not in verified)
+    return tuple(claim for claim in quote.open_claims if claim not in holding)
 
 
 def refusal_of(checkout: Checkout, unverified: Iterable[str]) -> NotReady:

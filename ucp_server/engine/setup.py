@@ -1,11 +1,11 @@
 """What the engine works with: the pool, the merchants, their plug-ins, the hands that write answers."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from ucp_server.domain.checkout import Basket, Buyer, Instrument
+from ucp_server.domain.checkout import Basket
 from ucp_server.domain.merchant import Merchant
 from ucp_server.domain.quote import Quote
 from ucp_server.engine.commands import Renderer, Scope, Wanted
@@ -47,16 +47,6 @@ class Timings:
     certainty_within_s: float = 5.0
 
 
-class NobodyIsEntitled:
-    """`Eligibility` where nothing is known of anybody: what was granted by a claim is never sold."""
-
-    async def verified(
-        self, merchant_id: str, claims: Sequence[str], buyer: Buyer | None, instrument: Instrument
-    ) -> Collection[str]:
-        del merchant_id, claims, buyer, instrument
-        return ()
-
-
 def _nobody_listens() -> None:
     """Jobs are found by polling, too."""
 
@@ -65,7 +55,8 @@ def _nobody_listens() -> None:
 class Setup:
     """``payments`` are by merchant and handler id; ``stocks`` of those merchants that keep their own.
 
-    ``vaults`` hold of each merchant the one handler that keeps cards, with its id.
+    ``vaults`` hold of each merchant the one handler that keeps cards, with its id. ``eligibility`` is
+    by merchant; where there is none no claim holds, and what was granted by one is never sold.
     ``renderers`` are by binding name: they write the replies of requests that died. ``hint`` is
     called when jobs were queued; it must not wait.
     """
@@ -78,6 +69,6 @@ class Setup:
     renderers: Mapping[str, Renderer]
     stocks: Mapping[str, Stock] = field(default_factory=dict)
     vaults: Mapping[str, tuple[str, Vault]] = field(default_factory=dict)
-    eligibility: Eligibility = field(default_factory=NobodyIsEntitled)
+    eligibility: Mapping[str, Eligibility] = field(default_factory=dict)
     timings: Timings = field(default_factory=Timings)
     hint: Callable[[], None] = _nobody_listens
