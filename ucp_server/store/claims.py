@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ucp_server.store.database import Read, Tx
+from ucp_server.store.violations import violations
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +102,25 @@ async def keep_reply(tx: Tx, claim: Claim, reply: bytes) -> bool:
         KEEP_REPLY, claim.merchant_id, claim.platform_id, claim.operation, claim.key, reply
     )
     return kept == 1
+
+
+# For a request that was answered without anything being written.
+KEEP_OUTCOME: Final = """
+with claimed as (
+    insert into claims (merchant_id, platform_id, operation, key, fingerprint, checkout_id, replied_at)
+    values ($1, $2, $3, $4, $5, $6, now())
+    returning merchant_id, platform_id, operation, key, replied_at
+)
+insert into replies (merchant_id, platform_id, operation, key, replied_at, reply)
+select merchant_id, platform_id, operation, key, replied_at, $7 from claimed
+"""
+
+
+async def keep_outcome(tx: Tx, claim: Claim, checkout_id: str, reply: bytes) -> None:
+    """Claim a new key with its reply. Raises KeyTaken."""
+    scope = (claim.merchant_id, claim.platform_id, claim.operation, claim.key)
+    with violations():
+        await tx.execute(KEEP_OUTCOME, *scope, claim.fingerprint, checkout_id, reply)
 
 
 FORGET_REPLIES: Final = """

@@ -13,6 +13,7 @@ from ucp_server.asgi.documents import BadDocument, decode
 from ucp_server.asgi.reply import Reply
 from ucp_server.domain.checkout import Checkout, Subscriber
 from ucp_server.domain.errors import (
+    AttemptInFlight,
     CheckoutNotFound,
     InvalidRequest,
     KeyInFlight,
@@ -129,7 +130,11 @@ class Operations:
                 raise
             incoming.facts["checkout"], incoming.facts["outcome"] = checkout_id, _code(refusal)
             standing = await self.engine.read(scope, checkout_id)
-            return self.replies.checkout(terms, standing, told_as_problems(refusal))
+            shown = self.replies.checkout(terms, standing, told_as_problems(refusal))
+            if key is None or not isinstance(refusal, AttemptInFlight):
+                return shown
+            # It was answered in the light of a payment: the same request is not another one after it.
+            answer = await self.engine.keep(scope, key, checkout_id, shown.pack())
         return _reply(incoming, answer)
 
     def _key(self, incoming: Incoming, checkout_id: str) -> Key | None:
