@@ -171,12 +171,19 @@ def consent(release: str, **given: bool) -> Wire:
 
 
 def consented(release: str, checkout: Wire) -> dict[str, bool]:
-    """What the buyer of a checkout said to each purpose, by the names of the first releases."""
+    """What the buyer of a checkout said to each purpose, by the names of the first releases.
+
+    What a shop presumes of a purpose that nobody was asked about is no answer.
+    """
     told = _object(_object(checkout.get("buyer")).get("consent"))
     if release in CONSENT_BOOLEANS:
         return told
     names = {purpose: name for name, purpose in PURPOSES.items()}
-    return {names.get(purpose, purpose): bool(each["granted"]) for purpose, each in told.items()}
+    return {
+        names.get(purpose, purpose): bool(each["granted"])
+        for purpose, each in told.items()
+        if each["source"] == "platform"
+    }
 
 
 def discounted(release: str, checkout: Wire) -> int:

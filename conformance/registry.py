@@ -22,6 +22,7 @@ MAPPED_CAPABILITIES = EVERY - LISTED_CAPABILITIES
 # Outcomes with status 200, signed totals and events signed as HTTP messages came in April, typed
 # destinations, purposes of consent and `keys` in August.
 SINCE_APRIL = EVERY - JANUARY
+UNTIL_AUGUST = EVERY - {"2026-08-25"}
 SINCE_AUGUST = frozenset({"2026-08-25"})
 
 

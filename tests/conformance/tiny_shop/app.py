@@ -325,6 +325,8 @@ async def placed(shop: Shop, checkout: Checkout, request: Request, body: Wire) -
     if instrument["credential"]["token"] == later.PENDING:
         checkout.state = "complete_in_progress"
         return 200, shown(checkout, shop, request)
+    if shop.since_august and not shop.faulty("drops what a complete brings"):
+        checkout.buyer = {**checkout.buyer, **(body.get("buyer") or {})}
     order_id = "order-1" if shop.faulty("numbers all orders one") else str(uuid4())
     link = f"{request.base_url}orders/{order_id}"
     if shop.faulty("links orders relatively"):

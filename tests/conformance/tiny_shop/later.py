@@ -90,9 +90,11 @@ def sign(document: Wire, shop: Shop) -> None:
 
 
 def in_august(document: Wire, shop: Shop) -> None:
-    consent = (document.get("buyer") or {}).get("consent")
-    if consent is not None:
-        document["buyer"]["consent"] = explained(consent, shop)
+    consent = (document.get("buyer") or {}).get("consent") or {}
+    if f"{SERVICE}.buyer_consent" in document["ucp"]["capabilities"]:
+        shown = explained(consent, shop)
+        if shown:
+            document["buyer"] = (document.get("buyer") or {}) | {"consent": shown}
     for method in (document.get("fulfillment") or {}).get("methods") or []:
         kind = "business_location" if method["type"] == "pickup" else "shipping_address"
         typed = {} if shop.faulty("leaves places without type") else {"type": kind}
@@ -105,10 +107,17 @@ def in_august(document: Wire, shop: Shop) -> None:
 
 
 def explained(consent: Wire, shop: Shop) -> Wire:
-    known = consent if shop.faulty("keeps unknown purposes") else PURPOSES.keys() & consent.keys()
+    """Every purpose that there is: what was answered, or what is presumed."""
+    known = set(PURPOSES) | (set(consent) if shop.faulty("keeps unknown purposes") else set())
+    if shop.faulty("shows answers alone"):
+        known &= set(consent)
     texts = {} if shop.faulty("explains nothing") else PURPOSES
+    presumed = {"granted": False, "source": "business"}
+    if shop.faulty("answers for the buyer"):
+        presumed = {"granted": True, "source": "platform"}
     return {
-        purpose: {**consent[purpose], "description": texts.get(purpose, "")} for purpose in sorted(known)
+        purpose: {**consent.get(purpose, presumed), "description": texts.get(purpose, "")}
+        for purpose in sorted(known)
     }
 
 

@@ -176,8 +176,17 @@ def write(checkout: Checkout, body: Wire, shop: Shop, *, replacing: bool) -> Non
     buyer = table(body.get("buyer") or {}, "buyer")
     if keeps("buyer", "keeps an absent buyer"):
         buyer = checkout.buyer
+    buyer = with_answers(buyer, checkout.buyer, shop)
     checkout.lines, checkout.methods, checkout.codes, checkout.buyer = lines, methods, codes, buyer
     checkout.claimed = body
+
+
+def with_answers(buyer: Wire, before: Wire, shop: Shop) -> Wire:
+    """Since August what a buyer answered outlives an update that is silent about it."""
+    silent = "consent" in before and "consent" not in buyer
+    if shop.since_august and silent and not shop.faulty("forgets answers"):
+        return buyer | {"consent": before["consent"]}
+    return buyer
 
 
 def read_codes(body: Wire, shop: Shop, checkout: Checkout) -> list[str]:
