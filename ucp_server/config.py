@@ -27,6 +27,7 @@ CountryCode = Annotated[str, Meta(pattern=r"^[A-Z]{2}$")]
 CurrencyCode = Annotated[str, Meta(pattern=r"^[A-Z]{3}$")]
 # Written as we write it, so that two shops cannot have the same one in two spellings.
 Tenant = Annotated[str, Meta(pattern=r"^([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})?$")]
+SignalName = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9]*(\.[a-z0-9][a-z0-9_-]*)+$")]
 PageUrl = Annotated[str, Meta(pattern=r"^(https://.+)?$")]
 HostName = Annotated[str, Meta(pattern=r"^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?)?$")]
 
@@ -105,6 +106,10 @@ class Merchant(Table, frozen=True):
     title: Annotated[str, Meta(description="The shop's name for people.")] = ""
     hosts: Annotated[tuple[str, ...], Meta(description="The host names that lead to this merchant.")] = ()
     public_url: Annotated[str, Meta(description="Scheme and authority that links and profiles carry.")] = ""
+    asked_signals: Annotated[
+        tuple[SignalName, ...],
+        Meta(description="Signals that platforms are asked for, such as dev.ucp.buyer_ip."),
+    ] = ()
     storefront_url: Annotated[
         PageUrl,
         Meta(description="Where a buyer can go whose platform cannot buy here; empty for nowhere."),

@@ -204,7 +204,11 @@ class Credential(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
-    """One try to move money. ``psp_key`` is the idempotency key for the provider, ours alone."""
+    """One try to move money. ``psp_key`` is the idempotency key for the provider, ours alone.
+
+    ``signals`` are what a platform observed of its buyer (``dev.ucp.buyer_ip``), there for `authorise`
+    alone: personal, and never stored or printed.
+    """
 
     id: str
     merchant_id: str
@@ -212,6 +216,10 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     psp_key: str
     handler_id: str
     amount: Money
+    signals: dict[str, object] = {}
+
+    def __repr__(self) -> str:
+        return f"Attempt({self.id})"
 
 
 class Approved(msgspec.Struct, frozen=True, tag=True):

@@ -191,6 +191,13 @@ def eligibility_invalid(claim: str, where: str) -> Problem:
     return error(ELIGIBILITY_INVALID, text, where=where)
 
 
+# --- signals ---
+
+
+def signal_wanted(name: str) -> Problem:
+    return info("signal", f"The shop would like to know {name}.", where=f"signals[{name}]")
+
+
 # --- payment ---
 
 

@@ -67,7 +67,8 @@ class CompleteCheckout(msgspec.Struct, frozen=True, kw_only=True):
 
     ``by_buyer`` is set by our own page: the buyer acts in person, so what needs the buyer's review
     no longer stands in the way. ``buyer`` is what is told of the buyer beside the payment: it is added
-    to what is known. ``expected_total_minor`` is the total that the payer saw, where
+    to what is known. ``signals`` are what the platform observed of it, by name: for the payment handler,
+    and kept nowhere. ``expected_total_minor`` is the total that the payer saw, where
     the protocol carries it; another one is a problem, never a charge.
     """
 
@@ -75,6 +76,7 @@ class CompleteCheckout(msgspec.Struct, frozen=True, kw_only=True):
     instrument: Instrument
     credential: Credential
     buyer: Buyer | None = None
+    signals: dict[str, Any] = {}
     by_buyer: bool = False
     expected_total_minor: int | None = None
 

@@ -146,6 +146,7 @@ def decode_complete(
         instrument=instrument,
         credential=credential,
         buyer=_decode_buyer(msgspec.convert(document.get("buyer"), _BuyerSent | None), active),
+        signals=document.get("signals", {}),
     )
 
 

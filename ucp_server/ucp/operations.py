@@ -4,6 +4,7 @@ Who asks and whether it is true; the release and the capabilities; a key that is
 the steps; the command; the engine. Whatever refuses on the way leaves as a reply of the release.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -23,6 +24,7 @@ from ucp_server.domain.errors import (
     Refusal,
     ReplyExpired,
 )
+from ucp_server.domain.problems import Problem, signal_wanted
 from ucp_server.engine.commands import (
     Answer,
     Call,
@@ -115,8 +117,9 @@ class Operations:
             return self.replies.checkout(terms, await self.engine.read(scope, checkout_id))
         key = self._key(incoming, checkout_id)
         try:
-            command = self._command(incoming, negotiated, checkout_id)
-            answer = await self.engine.run(self._call(scope, terms, negotiated, key, incoming), command)
+            command, wishes = self._command(incoming, negotiated, checkout_id)
+            call = self._call(scope, terms, negotiated, key, incoming, wishes)
+            answer = await self.engine.run(call, command)
         except (KeyInFlight, KeyReused, ReplyExpired):
             raise
         except Refusal as refusal:
@@ -151,12 +154,18 @@ class Operations:
         return Key(operation=incoming.operation, key=key, fingerprint=print_)
 
     def _call(
-        self, scope: Scope, terms: Terms, negotiated: Negotiated, key: Key | None, incoming: Incoming
+        self,
+        scope: Scope,
+        terms: Terms,
+        negotiated: Negotiated,
+        key: Key | None,
+        incoming: Incoming,
+        wishes: Sequence[Problem],
     ) -> Call:
         release = negotiated.release
         return Call(
             scope=scope,
-            render=lambda checkout: self._render(terms, negotiated, checkout),
+            render=lambda checkout: self._render(terms, negotiated, checkout, wishes),
             render_refusal=lambda refusal: self.replies.refusal(release, refusal).pack(),
             rendering=terms.rendering(),
             key=key,
@@ -164,16 +173,20 @@ class Operations:
             arrived_s=incoming.arrived_s,
         )
 
-    def _render(self, terms: Terms, negotiated: Negotiated, checkout: Checkout) -> bytes:
+    def _render(
+        self, terms: Terms, negotiated: Negotiated, checkout: Checkout, wishes: Sequence[Problem]
+    ) -> bytes:
         """Raises `NothingForSale` for a new checkout that a release would rather not have made."""
         if terms.operation == "create_checkout" and negotiated.refuses_empty and _is_empty(checkout):
             raise NothingForSale
-        return self.replies.checkout(terms, checkout).pack()
+        return self.replies.checkout(terms, checkout, wishes).pack()
 
-    def _command(self, incoming: Incoming, negotiated: Negotiated, checkout_id: str) -> Command:
-        """The request as a command: the last place where its JSON exists."""
+    def _command(
+        self, incoming: Incoming, negotiated: Negotiated, checkout_id: str
+    ) -> tuple[Command, tuple[Problem, ...]]:
+        """The request as a command, and what it might have told: the last place where its JSON exists."""
         if incoming.operation == "cancel_checkout":
-            return CancelCheckout(checkout_id=checkout_id)
+            return CancelCheckout(checkout_id=checkout_id), ()
         document = self._accepted(incoming, negotiated)
         try:
             command = self._decode(incoming, negotiated, document, checkout_id)
@@ -182,7 +195,7 @@ class Operations:
             raise InvalidRequest(
                 "The body holds a member of another kind than this release has."
             ) from error
-        return command
+        return command, _wishes(incoming, negotiated.release, document)
 
     def _accepted(self, incoming: Incoming, negotiated: Negotiated) -> Wire:
         """The body as far as this request may mean it, in the newest form.
@@ -225,6 +238,17 @@ class Operations:
             kept |= {"consents"}
         updated = decode_update(document, active, checkout_id, kept)
         return msgspec.structs.replace(updated, subscriber=subscriber)
+
+
+def _wishes(incoming: Incoming, release: Release, document: Wire) -> tuple[Problem, ...]:
+    """What the shop would like to know of the buyer's surroundings before the order (D/overview#Signals).
+
+    With the payment it is too late to ask, and what was told is not kept for other replies.
+    """
+    if incoming.operation == "complete_checkout" or "signals" not in release.request_members:
+        return ()
+    told = document.get("signals", {})
+    return tuple(signal_wanted(name) for name in incoming.shop.asked_signals if name not in told)
 
 
 def _is_empty(checkout: Checkout) -> bool:

@@ -132,7 +132,8 @@ def _capabilities(site: str, shelf: str = "") -> tuple[Capability, ...]:
 
 _MEMBERS_01_11: Final = frozenset({"id", "line_items", "buyer", "payment", "currency"})
 _MEMBERS_01_23: Final = frozenset({"id", "line_items", "buyer", "payment", "context"})
-_MEMBERS_LATER: Final = frozenset({"line_items", "buyer", "payment", "context", "attribution"})
+_SIGNALS: Final = frozenset({"signals"})
+_MEMBERS_LATER: Final = _SIGNALS | {"line_items", "buyer", "payment", "context", "attribution"}
 _PAYMENT: Final = frozenset({"payment"})
 
 # 01-xx answers these as errors (digest 6.6); later releases show them in the checkout.
@@ -222,7 +223,7 @@ R_2026_04_08: Final = Release(
     service_spec="https://ucp.dev/2026-04-08/specification/overview",
     rest_schema="https://ucp.dev/2026-04-08/services/shopping/rest.openapi.json",
     request_members=_MEMBERS_LATER,
-    complete_members=_PAYMENT,
+    complete_members=_PAYMENT | _SIGNALS,
     requests=to_2026_04_08.REQUESTS,
     checkouts=to_2026_04_08.CHECKOUTS,
     orders=to_2026_04_08.ORDERS,
@@ -239,7 +240,7 @@ R_2026_08_25: Final = Release(
     service_spec="https://ucp.dev/2026-08-25/specification/overview",
     rest_schema="https://ucp.dev/2026-08-25/services/shopping/rest.openapi.json",
     request_members=_MEMBERS_LATER,
-    complete_members=_PAYMENT,
+    complete_members=_PAYMENT | _SIGNALS,
     refusing_problems=MappingProxyType({"update_checkout": frozenset({DESTINATION_UNKNOWN})}),
     refusals_shown=_SHOWN_08_25,
 )

@@ -108,6 +108,8 @@ class HttpPayment:
             **_means(credential),
             "merchant": attempt.merchant_id,
         }
+        if attempt.signals:
+            body["signals"] = attempt.signals
         try:
             status, content = await self._call("POST", "authorizations", body)
         except _NEVER_CONNECTED:
