@@ -19,6 +19,7 @@ TABLES = (
     ("`[merchant.<name>]`", config.Merchant),
     ("`[merchant.<name>.mail]`", config.Mail),
     ("`links` of a merchant", config.Link),
+    ("`policies` of a merchant", config.Policy),
     ("`handlers` of a merchant", config.Handler),
     ("`[platform.<name>]`", config.Platform),
 )

@@ -29,6 +29,7 @@ from ucp_server.ucp.fulfillment import decode_fulfillment, render_fulfillment
 from ucp_server.ucp.ids import decode_checkout_id, render_checkout_id, render_order_id
 from ucp_server.ucp.messages import render_messages
 from ucp_server.ucp.payment import decode_instruments, decode_payment, render_instruments
+from ucp_server.ucp.policies import Policy, disclosures, render_policies
 from ucp_server.ucp.releases import BUYER_CONSENT, DISCOUNT, FULFILLMENT
 
 Wire = dict[str, Any]
@@ -227,6 +228,7 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     continue_url: str
     permalink_url: str | None
     links: tuple[Wire, ...]
+    policies: tuple[Policy, ...] = ()
 
 
 def render(checkout: Checkout, active: Active, around: Surroundings, found: Sequence[Problem] = ()) -> Wire:
@@ -240,8 +242,10 @@ def render(checkout: Checkout, active: Active, around: Surroundings, found: Sequ
         "line_items": [render_line(line, around.site) for line in checkout.quote.lines],
         "totals": [render_total(row) for row in checkout.quote.totals],
     }
-    if told:
-        wire["messages"] = render_messages(told)
+    if messages := render_messages(told) + disclosures(around.policies):
+        wire["messages"] = messages
+    if around.policies:
+        wire["policies"] = render_policies(around.policies)
     wire |= _render_ways_on(checkout, around)
     if checkout.basket.buyer is not None or BUYER_CONSENT in active:
         wire["buyer"] = _render_buyer(checkout.basket.buyer or Buyer(), active)

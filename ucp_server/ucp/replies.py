@@ -23,6 +23,7 @@ from ucp_server.ucp.envelope import put_handlers, relevant, render_envelope
 from ucp_server.ucp.errors import render_refusal
 from ucp_server.ucp.incoming import Paths
 from ucp_server.ucp.instruments import narrowed
+from ucp_server.ucp.policies import Policy
 from ucp_server.ucp.releases import (
     CHECKOUT,
     ORDER,
@@ -44,8 +45,8 @@ OnFault = Callable[[str, str, tuple[Violation, ...]], None]
 class Replies:
     """Writes for every merchant. ``links`` are by merchant, ``payments`` by merchant and handler.
 
-    ``storefronts`` are by merchant the pages where people buy without a platform. ``detailed`` adds to
-    01-xx errors what the official suite reads.
+    ``policies`` and ``storefronts`` (the pages where people buy without a platform) are by merchant.
+    ``detailed`` adds to 01-xx errors what the official suite reads.
     """
 
     schemas: Schemas
@@ -53,6 +54,7 @@ class Replies:
     links: Mapping[str, tuple[Wire, ...]]
     paths: Paths
     on_fault: OnFault
+    policies: Mapping[str, tuple[Policy, ...]] = field(default_factory=dict)
     storefronts: Mapping[str, str] = field(default_factory=dict)
     detailed: bool = False
 
@@ -106,6 +108,7 @@ class Replies:
             continue_url=terms.site + self.paths.checkout(checkout.id, checkout.link_token),
             permalink_url=terms.site + permalink if permalink else None,
             links=self.links.get(terms.merchant_id, ()),
+            policies=self.policies.get(terms.merchant_id, ()),
         )
 
     def listings(self, merchant_id: str, total: Money, item_ids: Sequence[str]) -> list[HandlerListing]:

@@ -96,3 +96,16 @@ def test_a_context_of_another_kind_is_left_to_the_decoder():
         before = dict(document)
         steps.claims_are_not_made(document)
         assert document == before
+
+
+def test_warnings_lose_how_they_have_to_be_shown():
+    warning = {"type": "warning", "code": "final_sale", "content": "x", "path": "$.line_items"}
+    document = {"messages": [warning | {"presentation": "disclosure", "url": "u", "image_url": "i"}]}
+    steps.warnings_are_not_presented(document)
+    assert document == {"messages": [warning]}
+
+
+def test_a_document_without_messages_is_not_given_any():
+    document: dict[str, object] = {}
+    steps.warnings_are_not_presented(document)
+    assert document == {}

@@ -39,6 +39,13 @@ def claims_are_not_spoken_of(document: Wire) -> None:
         del document["messages"]
 
 
+def warnings_are_not_presented(document: Wire) -> None:
+    """2026-04-08 told how a warning has to be shown (S/shopping/types/message_warning.json)."""
+    for message in objects_in(document, "messages"):
+        for member in ("presentation", "image_url", "url"):
+            message.pop(member, None)
+
+
 def orders_lose_their_currency(document: Wire) -> None:
     """2026-04-08 gave orders a currency and a label (S/shopping/order.json)."""
     document.pop("currency", None)
@@ -70,7 +77,11 @@ def adjustments_become_amounts(document: Wire) -> None:
 
 
 REQUESTS: Final[tuple[Step, ...]] = (claims_are_not_made,)
-CHECKOUTS: Final[tuple[Step, ...]] = (discounts_become_positive, claims_are_not_spoken_of)
+CHECKOUTS: Final[tuple[Step, ...]] = (
+    discounts_become_positive,
+    claims_are_not_spoken_of,
+    warnings_are_not_presented,
+)
 ORDERS: Final[tuple[Step, ...]] = (
     discounts_become_positive,
     orders_lose_their_currency,

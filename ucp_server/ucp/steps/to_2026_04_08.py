@@ -91,6 +91,14 @@ def descriptions_become_text(document: Wire) -> None:
             option["description"] = option["description"]["plain"]
 
 
+def policies_are_links_only(document: Wire) -> None:
+    """2026-08-25 gave replies the rules of the shop (S/shopping/types/policy.json).
+
+    Before, ``links`` led there; what a buyer has to see stays a warning.
+    """
+    document.pop("policies", None)
+
+
 REQUESTS: Final[tuple[Step, ...]] = (
     consent_booleans_become_purposes,
     quantities_are_in_pieces,
@@ -100,5 +108,6 @@ CHECKOUTS: Final[tuple[Step, ...]] = (
     consent_purposes_become_booleans,
     destinations_lose_their_type,
     descriptions_become_text,
+    policies_are_links_only,
 )
 ORDERS: Final[tuple[Step, ...]] = ()
