@@ -9,13 +9,14 @@ import httpx2
 import msgspec
 
 from tests.simulators.running import Received, Receiver, receiver, until
-from tests.ucp.conftest import Open, Town, pinned
+from tests.ucp.conftest import Open, Town, patient, pinned
 from ucp_server.app import build_jobs
 from ucp_server.ucp.releases import SERVED
 
 Wire = dict[str, Any]
 
-TOLD_WITHIN_S = 20
+# Of a store that does not answer the jobs rest for a while.
+TOLD_WITHIN_S = 60
 
 
 class Listening(NamedTuple):
@@ -65,7 +66,7 @@ async def listening(town: Open, folder: Path) -> AsyncIterator[Listening]:
             town(platforms=platforms) as here,
             build_jobs(here.settings) as admin,
             httpx2.AsyncClient(
-                transport=httpx2.ASGITransport(admin), base_url="http://admin.test"
+                transport=httpx2.ASGITransport(patient(admin)), base_url="http://admin.test"
             ) as merchant,
         ):
             yield Listening(here, platform, merchant)
