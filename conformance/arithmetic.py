@@ -14,7 +14,7 @@ TAKEN_OFF = ("items_discount", "discount")
 PUT_ON = ("subtotal", "fulfillment", "tax", "fee")
 
 
-def _lists(checkout: Wire) -> Iterator[tuple[str, list[Wire]]]:
+def lists_of_totals(checkout: Wire) -> Iterator[tuple[str, list[Wire]]]:
     """Every list of totals in the checkout, with its place."""
     yield "totals", checkout.get("totals") or []
     for number, line in enumerate(checkout.get("line_items") or []):
@@ -34,7 +34,7 @@ def _is_amount(value: object) -> bool:
 
 
 def amounts(checkout: Wire) -> str:
-    for place, totals in _lists(checkout):
+    for place, totals in lists_of_totals(checkout):
         for entry in totals:
             if not _is_amount(entry.get("amount")):
                 return f"{place}: {entry.get('type')} is {entry.get('amount')!r}"
@@ -48,7 +48,7 @@ def amounts(checkout: Wire) -> str:
 def kinds(checkout: Wire) -> str:
     strange = {
         str(entry.get("type"))
-        for _, totals in _lists(checkout)
+        for _, totals in lists_of_totals(checkout)
         for entry in totals
         if entry.get("type") not in KINDS
     }

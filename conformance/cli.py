@@ -78,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--handler", default="", help="id of the payment handler; the checkout's first otherwise")
     add("--success-token", default="", help="a credential that pays, as often as needed")
     add("--fail-token", default="", help="a credential that is declined")
+    add("--pending-token", default="", help="a credential whose payment takes its time")
     add("--simulation-secret", default="", help="opens the shop's shipping test hook")
     add("--profile", default="", help="a platform profile to use instead of our own on loopback")
     add("--production", action="store_true", help="the shop runs in production")

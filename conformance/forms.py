@@ -83,11 +83,16 @@ def rest_endpoint(profile: Wire) -> str | None:
 
 def capability_names(ucp: Wire) -> list[str]:
     """What the ``ucp`` of a profile or a reply lists."""
+    return [str(each.get("name")) for each in capability_entries(ucp)]
+
+
+def capability_entries(ucp: Wire) -> list[Wire]:
+    """The capabilities of a profile or a reply, each with its ``name`` and its ``extends``."""
     listed = ucp.get("capabilities")
     if isinstance(listed, dict):
-        return list(listed)
+        return [{"name": name, **entry} for name, entries in listed.items() for entry in entries]
     entries = listed if isinstance(listed, list) else []
-    return [str(each.get("name")) for each in entries if isinstance(each, dict)]
+    return [each for each in entries if isinstance(each, dict)]
 
 
 def handlers(document: Wire) -> list[Wire]:
@@ -163,6 +168,22 @@ def consent(release: str, **given: bool) -> Wire:
 
 
 # --- replies ---
+
+
+def consented(release: str, checkout: Wire) -> dict[str, bool]:
+    """What the buyer of a checkout said to each purpose, by the names of the first releases.
+
+    What a shop presumes of a purpose that nobody was asked about is no answer.
+    """
+    told = _object(_object(checkout.get("buyer")).get("consent"))
+    if release in CONSENT_BOOLEANS:
+        return told
+    names = {purpose: name for name, purpose in PURPOSES.items()}
+    return {
+        names.get(purpose, purpose): bool(each["granted"])
+        for purpose, each in told.items()
+        if each["source"] == "platform"
+    }
 
 
 def discounted(release: str, checkout: Wire) -> int:

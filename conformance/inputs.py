@@ -20,6 +20,7 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True):
     handler: str = ""
     success_token: str = ""
     fail_token: str = ""
+    pending_token: str = ""
     simulation_secret: str = ""
     profile: str = ""
     currency: str = "USD"

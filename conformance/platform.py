@@ -85,6 +85,9 @@ class Platform:
     def profile_url(self, name: str) -> str:
         return f"{self.origin}/profiles/{name}"
 
+    def hook_url(self, name: str) -> str:
+        return f"{self.origin}/hooks/{name}"
+
     def broken_url(self, kind: str) -> str:
         return f"{self.origin}/broken/{kind}"
 
@@ -105,7 +108,7 @@ class Platform:
 
     async def _serve_profile(self, request: web.Request) -> web.Response:
         name = request.match_info["name"]
-        document = profile(name, self.release, f"{self.origin}/hooks/{name}")
+        document = profile(name, self.release, self.hook_url(name))
         return web.Response(
             body=msgspec.json.encode(document),
             content_type="application/json",

@@ -18,6 +18,12 @@ B = TypeVar("B", bound=Body)
 LISTED_CAPABILITIES = frozenset({"2026-01-11"})
 JANUARY = frozenset({"2026-01-11", "2026-01-23"})
 EVERY = frozenset({"2026-01-11", "2026-01-23", "2026-04-08", "2026-08-25"})
+MAPPED_CAPABILITIES = EVERY - LISTED_CAPABILITIES
+# Outcomes with status 200, signed totals and events signed as HTTP messages came in April, typed
+# destinations, purposes of consent and `keys` in August.
+SINCE_APRIL = EVERY - JANUARY
+UNTIL_AUGUST = EVERY - {"2026-08-25"}
+SINCE_AUGUST = frozenset({"2026-08-25"})
 
 
 class Broken(Exception):

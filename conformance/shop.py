@@ -153,6 +153,9 @@ class Shop:
         path = f"/checkout-sessions/{checkout_id}/complete"
         return await self.send("POST", path, body, self.headers(who, key))
 
+    async def order(self, order_id: str, *, who: str = MAIN) -> Exchange:
+        return await self.send("GET", f"/orders/{order_id}", None, self.headers(who))
+
     async def cancel(self, checkout_id: str, *, who: str = MAIN, key: str | None = None) -> Exchange:
         path = f"/checkout-sessions/{checkout_id}/cancel"
         return await self.send("POST", path, None, self.headers(who, key))

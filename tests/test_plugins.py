@@ -170,6 +170,13 @@ def test_a_stock_that_is_kept_elsewhere_has_a_package(tmp_path: Path) -> None:
     assert text == "settings: merchant.paper.stock: no installed package offers 'paper' in ucp_server.stock"
 
 
+def test_members_that_are_listed_elsewhere_have_a_package(tmp_path: Path) -> None:
+    assert plugins.eligibilities(settings(tmp_path)) == {}
+    text = complaint(settings(tmp_path, eligibility="port"))
+    where = "settings: merchant.paper.eligibility: no installed package offers 'paper'"
+    assert text == f"{where} in ucp_server.eligibility"
+
+
 @pytest.mark.parametrize(
     ("mode", "mail", "kind"),
     [

@@ -58,6 +58,7 @@ def ucp(house: House, engine: Engine, hosts: Hosts) -> Binding:
             root_release=root_release(settings, host.merchant),
             links=house.replies.links[host.merchant_id],
             key_required=host.merchant.idempotency_key_required,
+            asked_signals=host.merchant.asked_signals,
         )
 
     return Binding(

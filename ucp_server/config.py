@@ -27,6 +27,8 @@ CountryCode = Annotated[str, Meta(pattern=r"^[A-Z]{2}$")]
 CurrencyCode = Annotated[str, Meta(pattern=r"^[A-Z]{3}$")]
 # Written as we write it, so that two shops cannot have the same one in two spellings.
 Tenant = Annotated[str, Meta(pattern=r"^([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})?$")]
+DomainName = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9]*(\.[a-z0-9][a-z0-9_-]*)+$")]
+PageUrl = Annotated[str, Meta(pattern=r"^(https://.+)?$")]
 HostName = Annotated[str, Meta(pattern=r"^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?)?$")]
 
 
@@ -73,6 +75,16 @@ class Link(Table, frozen=True):
     title: Annotated[str, Meta(description="What to show instead of the URL.")] = ""
 
 
+class Policy(Table, frozen=True):
+    type: Annotated[
+        DomainName,
+        Meta(description="What it rules, for example dev.ucp.shopping.policy.return; each once."),
+    ]
+    text: Annotated[str, Meta(min_length=1, description="What it says, for buyers to read.")]
+    url: Annotated[PageUrl, Meta(description="The page that has all of it; empty for none.")] = ""
+    must_show: Annotated[bool, Meta(description="Whether a buyer has to see it before the order.")] = False
+
+
 class Handler(Table, frozen=True):
     id: Annotated[str, Meta(description="What instruments refer to, unique in the merchant.")]
     name: Annotated[str, Meta(description="The handler's reverse-domain name.")]
@@ -104,6 +116,14 @@ class Merchant(Table, frozen=True):
     title: Annotated[str, Meta(description="The shop's name for people.")] = ""
     hosts: Annotated[tuple[str, ...], Meta(description="The host names that lead to this merchant.")] = ()
     public_url: Annotated[str, Meta(description="Scheme and authority that links and profiles carry.")] = ""
+    asked_signals: Annotated[
+        tuple[DomainName, ...],
+        Meta(description="Signals that platforms are asked for, such as dev.ucp.buyer_ip."),
+    ] = ()
+    storefront_url: Annotated[
+        PageUrl,
+        Meta(description="Where a buyer can go whose platform cannot buy here; empty for nowhere."),
+    ] = ""
     currency: Annotated[CurrencyCode, Meta(description="What prices are in (ISO 4217).")] = "USD"
     tax: Annotated[Literal["excluded", "included"], Meta(description="Whether prices include the tax.")] = (
         "excluded"
@@ -113,6 +133,9 @@ class Merchant(Table, frozen=True):
     ] = ""
     links: Annotated[
         tuple[Link, ...], Meta(description="Pages that the buyer should find from a checkout.")
+    ] = ()
+    policies: Annotated[
+        tuple[Policy, ...], Meta(description="Rules of the shop that hold for everything it sells.")
     ] = ()
     handlers: Annotated[
         tuple[Handler, ...], Meta(description="How one can pay, in the order of preference.")
@@ -148,6 +171,10 @@ class Merchant(Table, frozen=True):
     stock: Annotated[
         Literal["own", "port"], Meta(description="Whether we keep the stock or a plug-in does.")
     ] = "own"
+    eligibility: Annotated[
+        Literal["own", "port"],
+        Meta(description="Whether eligibility.csv or a plug-in verifies what buyers claim."),
+    ] = "own"
     tenant: Annotated[
         Tenant,
         Meta(description="The UUID in lower case that Azotte C2A callers send in x-tn; empty for none."),
@@ -163,6 +190,12 @@ class Merchant(Table, frozen=True):
         Path | None, Meta(description="PEM chain for this merchant's hosts (chosen by SNI).")
     ] = None
     certificate_key: Annotated[Path | None, Meta(description="That certificate's private key, PEM.")] = None
+
+    def __post_init__(self) -> None:
+        """Of two policies of one type that hold for everything nobody can tell which one rules."""
+        types = [policy.type for policy in self.policies]
+        if len(types) != len(set(types)):
+            raise ValueError("policies: each type can stand there once")
 
     def facts(self, merchant_id: str) -> domain.Merchant:
         """What the rules need to know of this merchant."""

@@ -31,6 +31,7 @@ _MODE_DEFAULTS: dict[Mode, dict[str, object]] = {
 LOCAL_MERCHANTS = {
     Mode.DEMO: Merchant(
         title="Kiosk & Kettle",
+        storefront_url="https://kiosk-and-kettle.example/",
         links=(
             Link(type="privacy_policy", title="Privacy", url="https://kiosk-and-kettle.example/privacy"),
             Link(type="terms_of_service", title="Terms", url="https://kiosk-and-kettle.example/terms"),

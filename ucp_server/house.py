@@ -21,7 +21,9 @@ from ucp_server.handlers.fetch_guarded import GuardedFetch
 from ucp_server.pages import links
 from ucp_server.pages import routes as pages
 from ucp_server.store.database import Pool, open_pool
+from ucp_server.store.eligibility import PostgresEligibility
 from ucp_server.ucp.incoming import Paths
+from ucp_server.ucp.policies import Policy
 from ucp_server.ucp.releases import SERVED, WITH_SCHEMAS
 from ucp_server.ucp.replies import Replies
 from ucp_server.ucp.schema import Schemas
@@ -67,6 +69,8 @@ async def open_house(settings: Settings, name: str, lines_out: int) -> AsyncIter
         links={merchant: links_of(settings, merchant) for merchant in settings.merchant},
         paths=Paths(checkout=links.checkout_path, order=links.order_path),
         on_fault=tell_fault,
+        policies={merchant: policies_of(settings, merchant) for merchant in settings.merchant},
+        storefronts={name: table.storefront_url for name, table in settings.merchant.items()},
         detailed=settings.relaxed.older_error_details,
     )
     chipp = chipp_replies.Replies(
@@ -82,6 +86,10 @@ async def open_house(settings: Settings, name: str, lines_out: int) -> AsyncIter
                 payments=payments,
                 stocks=plugins.stocks(settings),
                 vaults=plugins.vaults(payments),
+                eligibility={
+                    **dict.fromkeys(settings.merchant, PostgresEligibility(pool)),
+                    **plugins.eligibilities(settings),
+                },
                 clock=clock,
                 renderers={
                     UCP: replies,
@@ -118,6 +126,13 @@ def links_of(settings: Settings, merchant: str) -> tuple[Wire, ...]:
     return tuple(
         {"type": link.type, "url": link.url} | ({"title": link.title} if link.title else {})
         for link in settings.merchant[merchant].links
+    )
+
+
+def policies_of(settings: Settings, merchant: str) -> tuple[Policy, ...]:
+    return tuple(
+        Policy(type=table.type, text=table.text, url=table.url, must_show=table.must_show)
+        for table in settings.merchant[merchant].policies
     )
 
 

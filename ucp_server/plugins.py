@@ -1,8 +1,9 @@
-"""Which plug-ins a configuration asks for: payment handlers, stock, mail.
+"""Which plug-ins a configuration asks for: payment handlers, stock, eligibility, mail.
 
 A merchant's own come by entry point: a package names a factory in the group
-``ucp_server.payment`` (by the handler's reverse-domain name) or ``ucp_server.stock`` (by the
-merchant's name). Whatever is wrong with one is a `ConfigError`, before anything is served.
+``ucp_server.payment`` (by the handler's reverse-domain name), ``ucp_server.stock`` or
+``ucp_server.eligibility`` (by the merchant's name). Whatever is wrong with one is a `ConfigError`,
+before anything is served.
 """
 
 import re
@@ -22,10 +23,11 @@ from ucp_server.handlers.mail_folder import FolderMail
 from ucp_server.handlers.mail_smtp import SmtpMail
 from ucp_server.handlers.payment_mock import MockPayment
 from ucp_server.handlers.payment_mock.tokens import Verdict
-from ucp_server.ports import Clock, HandlerListing, Mail, Payment, Stock, Vault
+from ucp_server.ports import Clock, Eligibility, HandlerListing, Mail, Payment, Stock, Vault
 
 PAYMENT_GROUP: Final = "ucp_server.payment"
 STOCK_GROUP: Final = "ucp_server.stock"
+ELIGIBILITY_GROUP: Final = "ucp_server.eligibility"
 MOCK: Final = "mock_payment_handler"
 
 # What every release of UCP takes for a handler's name; the newest one alone also takes hyphens.
@@ -66,6 +68,7 @@ def check(settings: Settings) -> None:
     """Make everything once, to be told of what cannot be made. Raises ConfigError."""
     payments(settings, SystemClock())
     stocks(settings)
+    eligibilities(settings)
     mails(settings)
 
 
@@ -169,6 +172,15 @@ def stocks(settings: Settings) -> Mapping[str, Stock]:
         name: cast("Stock", _factory(STOCK_GROUP, name, f"merchant.{name}.stock")())
         for name, merchant in settings.merchant.items()
         if merchant.stock == "port"
+    }
+
+
+def eligibilities(settings: Settings) -> Mapping[str, Eligibility]:
+    """Who verifies what buyers claim, for those merchants whose members are listed elsewhere."""
+    return {
+        name: cast("Eligibility", _factory(ELIGIBILITY_GROUP, name, f"merchant.{name}.eligibility")())
+        for name, merchant in settings.merchant.items()
+        if merchant.eligibility == "port"
     }
 
 

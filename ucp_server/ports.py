@@ -4,16 +4,16 @@ A plug-in never sees a database, a header or a protocol. It may be slow or wrong
 deadline, runs with nothing open, and its answer is checked by the caller.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import msgspec
 
 from ucp_server.domain.attribution import Offer, OfferQuery
 from ucp_server.domain.catalog import Item, Market, Named, Product, Search
-from ucp_server.domain.checkout import Instrument
+from ucp_server.domain.checkout import Buyer, Instrument
 from ucp_server.domain.discounts import DiscountRule
 from ucp_server.domain.fulfillment import Address, Destination, Option
 from ucp_server.domain.money import Money
@@ -115,6 +115,19 @@ class Customers(Protocol):
         ...
 
 
+class Eligibility(Protocol):
+    """Who is entitled to what the shop grants to members, students and the like."""
+
+    async def verified(
+        self, merchant_id: str, claims: Sequence[str], buyer: Buyer | None, instrument: Instrument
+    ) -> Collection[str]:
+        """Those of ``claims`` (reverse-domain names) that hold for who orders and how it is paid.
+
+        Asked when an order is to be placed, with claims alone that brought a benefit.
+        """
+        ...
+
+
 # --- all of these in one question ---
 
 
@@ -172,10 +185,23 @@ class Rates(Protocol):
 # --- payment ---
 
 
+class InstrumentOffer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A kind of instrument that can be paid with, such as ``card``.
+
+    ``constraints`` say what has to hold of it: ``{"properties": {"brand": {"enum": ["visa"]}}}``, and
+    whatever else the grammar has (ucp/constraints.py).
+    """
+
+    type: str
+    constraints: dict[str, Any] = {}
+
+
 class HandlerListing(msgspec.Struct, frozen=True, kw_only=True):
     """How a payment handler is advertised. ``config`` is public; urls are absolute.
 
-    ``id`` is the name instruments refer to, ``name`` the reverse-domain name of the handler.
+    ``id`` is the name instruments refer to, ``name`` the reverse-domain name of the handler;
+    ``instruments`` what it takes for this cart, the preferred first: all that it knows where it says
+    nothing.
     """
 
     id: str
@@ -185,6 +211,7 @@ class HandlerListing(msgspec.Struct, frozen=True, kw_only=True):
     config_schema: str
     instrument_schemas: tuple[str, ...] = ()
     config: dict[str, object] = {}
+    instruments: tuple[InstrumentOffer, ...] = ()
 
 
 class Credential(msgspec.Struct, frozen=True, kw_only=True):
@@ -198,7 +225,11 @@ class Credential(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
-    """One try to move money. ``psp_key`` is the idempotency key for the provider, ours alone."""
+    """One try to move money. ``psp_key`` is the idempotency key for the provider, ours alone.
+
+    ``signals`` are what a platform observed of its buyer (``dev.ucp.buyer_ip``), there for `authorise`
+    alone: personal, and never stored or printed.
+    """
 
     id: str
     merchant_id: str
@@ -206,6 +237,10 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     psp_key: str
     handler_id: str
     amount: Money
+    signals: dict[str, object] = {}
+
+    def __repr__(self) -> str:
+        return f"Attempt({self.id})"
 
 
 class Approved(msgspec.Struct, frozen=True, tag=True):

@@ -3,7 +3,7 @@
 from typing import Any
 
 from conformance.buying import amount, basket, created, plain_checkout, resend, total
-from conformance.registry import EVERY, Wire, check, expect, lacking
+from conformance.registry import EVERY, SINCE_APRIL, SINCE_AUGUST, Wire, check, expect, lacking
 from conformance.shop import Shop
 
 WRONG_PRICE = 1
@@ -167,3 +167,29 @@ async def nothing_unknown_is_sold(shop: Shop) -> None:
     if reply.succeeded:
         named = [each for each in errors if "line_items" in str(each.get("path"))]
         expect(named, f"no error names the line: {errors}")
+
+
+@check("overview#Attribution", releases=SINCE_APRIL)
+async def attribution_changes_nothing(shop: Shop) -> None:
+    """Who led the buyer here has no influence on what the buyer is offered, and is not told."""
+    usual = await shop.scene(plain_checkout)
+    claimed = await created(shop, attribution={"utm_source": "agent", "click": "4711"})
+    expect(claimed["status"] == usual["status"], f"the status is {claimed['status']}")
+    expect(total(claimed) == total(usual), f"the total is {total(claimed)}")
+    expect("attribution" not in claimed, "it is in the reply")
+
+
+@check("checkout#Eligibility", releases=SINCE_APRIL)
+async def unknown_claims_never_block(shop: Shop) -> None:
+    """A claim of which the shop has never heard changes neither the total nor the status."""
+    usual = await shop.scene(plain_checkout)
+    claimed = await created(shop, context={"eligibility": ["com.example.unheard_of"]})
+    expect(claimed["status"] == usual["status"], f"the status is {claimed['status']}")
+    expect(total(claimed) == total(usual), f"the total is {total(claimed)}")
+
+
+@check("overview#Integer range and ingestion", releases=SINCE_AUGUST)
+async def inexact_integers_are_refused(shop: Shop) -> None:
+    """A number that some readers cannot hold is refused, not rounded."""
+    reply = await shop.create(basket(shop, quantity=2**53))
+    expect(400 <= reply.status < 500, f"answered {reply.status}")

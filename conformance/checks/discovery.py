@@ -2,7 +2,16 @@
 
 from urllib.parse import urlsplit
 
-from conformance.registry import EVERY, JANUARY, Wire, check, expect, lacking
+from conformance import forms
+from conformance.registry import (
+    EVERY,
+    MAPPED_CAPABILITIES,
+    SINCE_AUGUST,
+    Wire,
+    check,
+    expect,
+    lacking,
+)
 from conformance.shapes import violations
 from conformance.shop import SERVICE, Shop
 from conformance.wire import Exchange
@@ -17,12 +26,16 @@ def _root(shop: Shop) -> str:
 
 
 def _listed(shop: Shop) -> list[Wire]:
-    listed = shop.profile.get("ucp", {}).get("capabilities")
-    return [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
+    return forms.capability_entries(shop.profile.get("ucp", {}))
+
+
+def _parents(capability: Wire) -> list[str]:
+    extends = capability.get("extends") or []
+    return [extends] if isinstance(extends, str) else list(extends)
 
 
 def _keys(shop: Shop) -> list[Wire]:
-    keys = shop.profile.get("signing_keys")
+    keys = forms.keys(shop.release, shop.profile)
     return [each for each in keys if isinstance(each, dict)] if isinstance(keys, list) else []
 
 
@@ -41,7 +54,7 @@ async def profile_is_json(shop: Shop) -> None:
     expect(shop.discovery.is_json, f"content type is {kind}", shop.discovery)
 
 
-@check("overview#Business Profile")
+@check("overview#Business Profile", releases=EVERY)
 async def profile_has_the_shape(shop: Shop) -> None:
     """The profile has the members and types that its schema demands."""
     wrong = violations(shop.inputs.release, "profile", shop.profile)
@@ -58,25 +71,48 @@ async def capabilities_are_a_list(shop: Shop) -> None:
     expect(len(set(names)) == len(names), f"a name appears twice: {names}", shop.discovery)
 
 
-@check("checkout#Checkout Capability")
+@check("overview#Business Profile", releases=MAPPED_CAPABILITIES)
+async def capabilities_are_a_map(shop: Shop) -> None:
+    """Capabilities are a map of names to what is offered of each, with a release each."""
+    listed = shop.profile.get("ucp", {}).get("capabilities")
+    expect(isinstance(listed, dict), f"they are a {type(listed).__name__}", shop.discovery)
+    expect(listed, "the map is empty", shop.discovery)
+    undated = [each.get("name") for each in _listed(shop) if not each.get("version")]
+    expect(not undated, f"without a version: {undated}", shop.discovery)
+
+
+@check("overview#Component Versioning", releases=SINCE_AUGUST)
+async def own_parts_are_of_the_release(shop: Shop) -> None:
+    """Whatever is called `dev.ucp.*`, services and capabilities, is of the profile's release."""
+    ucp = shop.profile.get("ucp", {})
+    services = [{"name": name, **each} for name, entries in ucp["services"].items() for each in entries]
+    strays = [
+        f"{each['name']} is of {each.get('version')}"
+        for each in [*services, *_listed(shop)]
+        if each["name"].startswith("dev.ucp.") and each.get("version") != ucp.get("version")
+    ]
+    expect(not strays, "; ".join(strays), shop.discovery)
+
+
+@check("checkout#Checkout Capability", releases=EVERY)
 async def checkout_is_offered(shop: Shop) -> None:
     """The checkout capability is among them."""
     expect(shop.offers("checkout"), f"offered: {shop.capabilities()}", shop.discovery)
 
 
-@check("overview#Extensions")
+@check("overview#Extensions", releases=EVERY)
 async def extensions_name_a_parent(shop: Shop) -> None:
-    """Every extension extends a capability that the same profile lists."""
+    """Every extension extends a capability that the same profile lists, or one of several."""
     names = set(shop.capabilities())
     orphans = [
         f"{each.get('name')} extends {each['extends']}"
         for each in _listed(shop)
-        if each.get("extends") and each["extends"] not in names
+        if _parents(each) and not names & set(_parents(each))
     ]
     expect(not orphans, "; ".join(orphans), shop.discovery)
 
 
-@check("overview#Spec URL Binding")
+@check("overview#Spec URL Binding", releases=EVERY)
 async def documents_belong_to_the_namespace(shop: Shop) -> None:
     """The spec and schema of a `dev.ucp.*` capability live at https://ucp.dev."""
     strays = [
@@ -89,12 +125,12 @@ async def documents_belong_to_the_namespace(shop: Shop) -> None:
     expect(not strays, "; ".join(strays), shop.discovery)
 
 
-@check("overview#Service Definition")
+@check("overview#Service Definition", releases=EVERY)
 async def shopping_service_has_an_endpoint(shop: Shop) -> None:
     """The shopping service names an absolute REST endpoint."""
     services = shop.profile.get("ucp", {}).get("services", {})
     expect(SERVICE in services, f"services are {sorted(services)}", shop.discovery)
-    endpoint = ((services[SERVICE] or {}).get("rest") or {}).get("endpoint", "")
+    endpoint = forms.rest_endpoint(shop.profile) or ""
     parts = urlsplit(str(endpoint))
     absolute = bool(parts.scheme in {"http", "https"} and parts.netloc)
     expect(absolute, f"the endpoint is {endpoint!r}", shop.discovery)
@@ -107,42 +143,38 @@ async def endpoint_is_https(shop: Shop) -> None:
     expect(secure, f"the endpoint is {shop.endpoint}", shop.discovery)
 
 
-@check("overview#Endpoint Resolution", advice=True)
+@check("overview#Endpoint Resolution", releases=EVERY, advice=True)
 async def endpoint_has_no_trailing_slash(shop: Shop) -> None:
     """The endpoint does not end in a slash."""
-    rest = shop.profile.get("ucp", {}).get("services", {}).get(SERVICE, {}).get("rest", {})
-    endpoint = str(rest.get("endpoint", ""))
+    endpoint = forms.rest_endpoint(shop.profile) or ""
     expect(not endpoint.endswith("/"), f"the endpoint is {endpoint}", shop.discovery)
 
 
-@check("overview#Payment Handlers")
+@check("overview#Payment Handlers", releases=EVERY)
 async def handlers_can_be_told_apart(shop: Shop) -> None:
-    """Payment handlers are a list whose ids are unique and whose names are reverse-DNS."""
-    handlers = (shop.profile.get("payment") or {}).get("handlers")
-    if handlers is None:
-        lacking("payment.handlers in the profile")
-    expect(isinstance(handlers, list), "payment.handlers is not a list", shop.discovery)
+    """Ids of payment handlers are unique, and their names are reverse-DNS."""
+    handlers = forms.handlers(shop.profile) or lacking("payment handlers in the profile")
     ids = [each.get("id") for each in handlers]
     expect(len(set(ids)) == len(ids), f"an id appears twice: {ids}", shop.discovery)
     flat = [each.get("name") for each in handlers if "." not in str(each.get("name"))]
     expect(not flat, f"not reverse-DNS: {flat}", shop.discovery)
 
 
-@check("order#Webhook Signature Verification", releases=JANUARY)
+@check("order#Webhook Signature Verification", releases=EVERY)
 async def signing_keys_are_published(shop: Shop) -> None:
-    """A shop with orders publishes signing keys, each with an id of its own."""
+    """A shop with orders publishes the keys that it signs with, each with an id of its own."""
     shop.need_capability("order")
     ids = [each.get("kid") for each in _keys(shop)]
-    expect(ids, "signing_keys is missing or empty", shop.discovery)
+    expect(ids, "there are none", shop.discovery)
     expect(all(ids), f"a key has no kid: {ids}", shop.discovery)
     expect(len(set(ids)) == len(ids), f"a kid appears twice: {ids}", shop.discovery)
 
 
-@check("overview#Business Profile", releases=JANUARY)
+@check("overview#Business Profile", releases=EVERY)
 async def signing_keys_are_public(shop: Shop) -> None:
     """No key in the profile carries a private member."""
     if not _keys(shop):
-        lacking("signing_keys in the profile")
+        lacking("keys in the profile")
     leaked = sorted({member for each in _keys(shop) for member in each} & PRIVATE_MEMBERS)
     expect(not leaked, f"private members are public: {leaked}", shop.discovery)
 
@@ -186,7 +218,7 @@ async def profile_is_the_same_for_all(shop: Shop) -> None:
 
 @check("overview#Protocol Version (2026-04-08)", releases=EVERY)
 async def leaf_profiles_fit_their_key(shop: Shop) -> None:
-    """Every profile in supported_versions answers, is of its release, and lists no others."""
+    """Every profile in supported_versions answers, is of its release, whole, and lists no others."""
     root = await shop.client.send("GET", _root(shop))
     if root.status != 200:
         lacking(f"a root profile (answered {root.status})")
@@ -202,3 +234,6 @@ def _fits(release: str, leaf: Exchange) -> None:
     ucp = leaf.document().get("ucp", {})
     expect(ucp.get("version") == release, f"{leaf.url} is of {ucp.get('version')}")
     expect("supported_versions" not in ucp, f"{leaf.url} lists supported_versions")
+    # Whoever was sent here reads nothing else.
+    expect(forms.rest_endpoint(leaf.document()), f"{leaf.url} names no REST endpoint")
+    expect(forms.capability_names(ucp), f"{leaf.url} lists no capabilities")

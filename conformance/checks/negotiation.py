@@ -2,6 +2,7 @@
 
 from urllib.parse import urlsplit
 
+from conformance import forms
 from conformance.buying import address, basket, created
 from conformance.platform import (
     CHECKOUT_ONLY,
@@ -39,8 +40,7 @@ def _codes(reply: Exchange) -> set[str]:
 
 
 def _active(document: Wire) -> set[str]:
-    listed = (document.get("ucp") or {}).get("capabilities") or []
-    return {str(each.get("name")) for each in listed if isinstance(each, dict)}
+    return set(forms.capability_names(document.get("ucp") or {}))
 
 
 @check("overview#Version Negotiation", releases=EVERY)
@@ -79,7 +79,7 @@ async def older_release_is_processed(shop: Shop) -> None:
     expect(version in earlier, f"ucp.version is {version!r}")
 
 
-@check("overview#Capability Declaration in Responses")
+@check("overview#Capability Declaration in Responses", releases=EVERY)
 async def reply_lists_active_capabilities(shop: Shop) -> None:
     """A checkout names checkout as active and nothing that the shop does not offer."""
     active = _active(await created(shop))
@@ -88,14 +88,14 @@ async def reply_lists_active_capabilities(shop: Shop) -> None:
     expect(not beyond, f"active but not offered: {sorted(beyond)}")
 
 
-@check("overview#Intersection Algorithm")
+@check("overview#Intersection Algorithm", releases=EVERY)
 async def only_shared_capabilities_are_active(shop: Shop) -> None:
     """A platform with checkout alone sees checkout alone."""
     active = _active(await created(shop, who=CHECKOUT_ONLY))
     expect(active == {f"{SERVICE}.checkout"}, f"active: {sorted(active)}")
 
 
-@check("overview#Intersection Algorithm")
+@check("overview#Intersection Algorithm", releases=EVERY)
 async def inactive_extensions_stay_out(shop: Shop) -> None:
     """Members of an extension that the platform lacks have no effect and do not come back."""
     method = {"type": "shipping", "destinations": [address(shop)]}
@@ -109,7 +109,7 @@ async def inactive_extensions_stay_out(shop: Shop) -> None:
     expect(not present, f"the reply carries {present}")
 
 
-@check("overview#Intersection Algorithm")
+@check("overview#Intersection Algorithm", releases=EVERY)
 async def unknown_capabilities_are_ignored(shop: Shop) -> None:
     """A capability that the shop has never heard of does no harm and is not active."""
     reply = await shop.create(basket(shop), who=WITH_A_STRANGER)

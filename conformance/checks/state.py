@@ -1,11 +1,12 @@
 """Status, messages, links and continue_url, in every reply."""
 
+import re
 from datetime import datetime
 from urllib.parse import urlsplit
 
 from conformance.buying import TERMINAL
 from conformance.checks.lookback import checkouts_seen
-from conformance.registry import EVERY, JANUARY, Wire, check, expect, lacking
+from conformance.registry import EVERY, SINCE_AUGUST, Wire, check, expect, lacking
 from conformance.shop import Shop
 
 STATUSES = frozenset(
@@ -18,7 +19,10 @@ STATUSES = frozenset(
         "canceled",
     }
 )
+# Names after a dot, indexes, names in quotes and filters in brackets (RFC 9535 2.3).
+JSON_PATH = re.compile(r"\$(\.[A-Za-z_]\w*|\[\d+\]|\['[^']+'\]|\[\?.+\])*")
 FOR_THE_BUYER = frozenset({"requires_buyer_input", "requires_buyer_review"})
+# The fourth, `unrecoverable`, is said where there is no checkout (checkout#Error Handling).
 SEVERITIES = FOR_THE_BUYER | {"recoverable"}
 
 
@@ -64,9 +68,9 @@ async def errors_for_the_buyer_escalate(shop: Shop) -> None:
             expect(status == "requires_escalation", f"the status is {status}", exchange)
 
 
-@check("checkout#Message Error", releases=JANUARY)
+@check("checkout#Message Error", releases=EVERY)
 async def messages_are_complete(shop: Shop) -> None:
-    """Errors have code, content and a severity of the release; warnings have code and content."""
+    """Errors have code, content and a severity of a checkout; warnings have code and content."""
     for exchange, checkout in await checkouts_seen(shop):
         for message in checkout.get("messages") or []:
             expect(message.get("content"), f"no content: {message}", exchange)
@@ -160,3 +164,12 @@ async def times_have_a_zone(shop: Shop) -> None:
         except ValueError:
             zone = None
         expect(zone is not None, f"expires_at is {told!r}", exchange)
+
+
+@check("checkout#The path Field", releases=SINCE_AUGUST)
+async def paths_can_be_followed(shop: Shop) -> None:
+    """The path of a message is written as RFC 9535 has it, so that any reader can follow it."""
+    for exchange, checkout in await checkouts_seen(shop):
+        paths = [each["path"] for each in checkout.get("messages") or [] if each.get("path")]
+        odd = [each for each in paths if not JSON_PATH.fullmatch(str(each))]
+        expect(not odd, f"paths are {odd}", exchange)

@@ -1,4 +1,7 @@
-"""python -m tests.bench [--sample DIR] [--seconds N] [--buyers 1,16,64] [--workers N] [--rounds N]"""
+"""python -m tests.bench [--sample DIR | --releases R,R|all] [--seconds N] [--buyers 1,16,64] [...]
+
+Of several releases each is measured against the newest of them.
+"""
 
 import argparse
 import asyncio
@@ -9,6 +12,8 @@ from pathlib import Path
 from tests.bench.measures import Cell
 from tests.bench.rivals import Rival, running
 from tests.bench.table import lines
+from tests.load.serving import RELEASE
+from ucp_server.ucp.releases import SERVED
 
 WARM_UP_S = 1.0
 
@@ -17,12 +22,18 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m tests.bench", description="Buying lifecycles per second."
     )
-    parser.add_argument("--sample", type=Path, help="a checkout of the official samples, measured in turn")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--sample", type=Path, help="a checkout of the official samples, measured in turn")
+    which.add_argument("--releases", type=_releases, default=(RELEASE,), help="oldest first, or all")
     parser.add_argument("--seconds", type=float, default=3.0, help="of each measurement")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--buyers", default="1,16,64")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     return parser.parse_args()
+
+
+def _releases(given: str) -> tuple[str, ...]:
+    return SERVED if given == "all" else tuple(given.split(","))
 
 
 async def bench(given: argparse.Namespace) -> None:
@@ -31,12 +42,14 @@ async def bench(given: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory(prefix="ucp-bench-") as name:
         # The account that root lends to Postgres has to get through.
         os.chmod(name, 0o755)  # noqa: PTH101  Path.chmod is refused in an async function, this is not
-        async with running(Path(name), given.workers, given.sample) as rivals:
+        async with running(Path(name), given.workers, given.sample, given.releases) as rivals:
             for rival in rivals:
                 await rival.run(max(buyers), WARM_UP_S)
-            for _ in range(given.rounds):
+            for number in range(given.rounds):
+                # Whoever comes first finds fewer rows.
+                first = number % len(rivals)
                 for count in buyers:
-                    for rival in rivals:
+                    for rival in rivals[first:] + rivals[:first]:
                         cells.setdefault((rival.name, count), []).append(
                             await _measured(rival, count, given.seconds)
                         )
@@ -44,7 +57,7 @@ async def bench(given: argparse.Namespace) -> None:
         f"{os.cpu_count()} processors, {given.workers} workers, TLS 1.3, fsync on; "
         f"{given.rounds} rounds in turn of {given.seconds:g} s, medians"
     )
-    for line in lines(cells, buyers):
+    for line in lines(cells, buyers, given.releases):
         print(line)
 
 

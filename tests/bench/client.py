@@ -19,6 +19,7 @@ import msgspec
 import uvloop
 
 from tests.load import bodies
+from tests.load.serving import RELEASE
 from tests.load.shops import PRICE_MINOR, SHIPPING_MINOR, item
 
 # A reply later than this is a failure of the server, not a slow reply.
@@ -31,7 +32,7 @@ _decode = msgspec.json.decode
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
-    """``what``: lifecycles at ``url`` (the endpoint), or empty POSTs to ``url`` itself.
+    """``what``: lifecycles in ``release`` at ``url`` (its endpoint), or empty POSTs to ``url`` itself.
 
     ``may_fail`` counts wrong replies instead of ending with the first: for somebody else's server.
     """
@@ -41,6 +42,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     buyers: int
     seconds: float
     profile_url: str = ""
+    release: str = RELEASE
     items: int = 1
     may_fail: bool = False
 
@@ -92,22 +94,25 @@ class Buyers:
         await self._ask("empty", "POST", self.job.url, b"{}", headers, 200)
 
     async def _buy(self, number: int) -> None:
-        agent, at = self.job.profile_url, f"{self.job.url}/checkout-sessions"
-        body = _encode(bodies.create(item(number % self.job.items), name=f"Robin{number}"))
+        agent, at, release = self.job.profile_url, f"{self.job.url}/checkout-sessions", self.job.release
+        body = _encode(bodies.create(item(number % self.job.items), name=f"Robin{number}", release=release))
         made = await self._ask("create", "POST", at, body, bodies.headers(agent, _key()), 201)
-        _check(bodies.total_minor(made) == PRICE_MINOR, made)
+        _check(bodies.total_minor(made, release) == PRICE_MINOR, made)
         at = f"{at}/{made['id']}"
-        body = _encode(bodies.update(made, name=f"Robin{number}"))
+        body = _encode(bodies.update(made, name=f"Robin{number}", release=release))
         ready = await self._ask("update", "PUT", at, body, bodies.headers(agent, _key()), 200)
-        due = PRICE_MINOR + SHIPPING_MINOR
-        _check(ready["status"] == "ready_for_complete" and bodies.total_minor(ready) == due, ready)
+        self._check_due(ready, "ready_for_complete")
         seen = await self._ask("get", "GET", at, None, bodies.headers(agent, ""), 200)
-        _check(seen["status"] == "ready_for_complete" and bodies.total_minor(seen) == due, seen)
-        body = _encode(bodies.complete("success_token"))
+        self._check_due(seen, "ready_for_complete")
+        body = _encode(bodies.complete("success_token", release=release))
         headers = bodies.headers(agent, _key())
         done = await self._ask("complete", "POST", f"{at}/complete", body, headers, 200)
-        is_ordered = bool(done.get("order", {}).get("id"))
-        _check(done["status"] == "completed" and is_ordered and bodies.total_minor(done) == due, done)
+        self._check_due(done, "completed")
+        _check(done.get("order", {}).get("id"), done)
+
+    def _check_due(self, checkout: bodies.Wire, status: str) -> None:
+        due_minor = bodies.total_minor(checkout, self.job.release)
+        _check((checkout["status"], due_minor) == (status, PRICE_MINOR + SHIPPING_MINOR), checkout)
 
     async def _ask(
         self,

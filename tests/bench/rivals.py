@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Protocol
@@ -11,10 +12,10 @@ import msgspec
 
 from tests.bench import client, direct, empty, process, sample_server
 from tests.bench.client import Job, Result
+from tests.load import bodies
 from tests.load.serving import MERCHANT, RELEASE, arguments, write_config
 from tests.load.shops import CURRENCY, write_shop
 from tests.serving import Server, prepared, reserved_ports, until, until_async
-from tests.simulators import profiles
 from tests.simulators.running import Receiver, receiver
 from ucp_server.postgres import Cluster, open_cluster
 from ucp_server.store.database import open_pool
@@ -41,36 +42,41 @@ class Rival(Protocol):
 class Ours:
     """The server as deployed; a measurement ends when its events are delivered."""
 
-    name = "server"
-
-    def __init__(self, shop: Server, cluster: Cluster, platform: Receiver) -> None:
-        self._shop = shop
-        self._cluster = cluster
-        self._platform = platform
+    def __init__(self, town: "Town", release: str, profile_url: str, name: str) -> None:
+        self.name = name
+        self._town = town
+        self._release = release
+        self._profile_url = profile_url
         self._orders = self._events = self._read = 0
 
     async def run(self, buyers: int, seconds: float) -> Result:
-        url = f"{self._shop.https}/ucp/{RELEASE}"
-        result = await _ask(client, _lifecycles(url, self._platform.profile_url, buyers, seconds))
+        url = f"{self._town.server.https}/ucp/{self._release}"
+        job = _lifecycles(url, self._profile_url, buyers, seconds)
+        result = await _ask(client, msgspec.structs.replace(job, release=self._release))
         self._orders += result.lifecycles
         await until(self._all_delivered, within_s=DELIVERED_S)
         return result
 
     def cpu_s(self) -> float:
-        assert self._cluster.pid is not None
-        return process.cpu_s([self._shop.process.pid, self._cluster.pid])
+        assert self._town.cluster.pid is not None
+        return process.cpu_s([self._town.server.process.pid, self._town.cluster.pid])
 
     def _all_delivered(self) -> bool:
         """Whether the platform has logged as many events as there were orders."""
-        log = self._platform.folder / "received.jsonl"
+        log = self._town.platform.folder / "received.jsonl"
         if log.exists():
             with log.open("rb") as file:
                 file.seek(self._read)
                 new = file.read()
             whole = new[: new.rfind(b"\n") + 1]
             self._read += len(whole)
-            self._events += whole.count(b'"path": "/hooks/orders"')
+            self._events += whole.count(b'"path": "%s"' % hook(self._release).encode())
         return self._events >= self._orders
+
+
+def hook(release: str) -> str:
+    """Where the buyers of ``release`` want their events."""
+    return f"/hooks/{release}"
 
 
 class Empty:
@@ -141,25 +147,57 @@ async def _ask(module: ModuleType, question: msgspec.Struct) -> Result:
 # --- starting them ---
 
 
+@dataclass(frozen=True, kw_only=True)
+class Town:
+    """The shop's goods in ``shop``, the ``server`` that sells them, and a ``platform`` to buy from."""
+
+    shop: Path
+    cluster: Cluster
+    server: Server
+    platform: Receiver
+
+    async def ours(self, release: str, name: str) -> Ours:
+        """The buyers of one release, whose events go to a place of their own."""
+        profile = bodies.profile(release, f"{self.platform.url}{hook(release)}")
+        profile_url = await self.platform.serve_profile(release, profile)
+        return Ours(self, release, profile_url, name)
+
+
 @asynccontextmanager
-async def running(folder: Path, workers: int, sample: Path | None = None) -> AsyncIterator[list[Rival]]:
-    """Ours, the empty application and the engine, on one Postgres with fsync on; and the ``sample``."""
+async def running(
+    folder: Path, workers: int, sample: Path | None = None, releases: Sequence[str] = (RELEASE,)
+) -> AsyncIterator[list[Rival]]:
+    """On one Postgres with fsync on: ours, the empty application, the engine, and the ``sample``.
+
+    Of several ``releases`` each is a rival of the others, and nobody else is.
+    """
+    async with AsyncExitStack() as stack:
+        town = await stack.enter_async_context(_open(folder, workers))
+        if len(releases) > 1:
+            yield [await town.ours(release, release) for release in releases]
+            return
+        rivals: list[Rival] = [
+            await town.ours(releases[0], "server"),
+            await stack.enter_async_context(_empty(folder, workers)),
+            Direct(town.cluster),
+        ]
+        if sample is not None:
+            rivals.append(await stack.enter_async_context(_sample(folder, sample, town)))
+        yield rivals
+
+
+@asynccontextmanager
+async def _open(folder: Path, workers: int) -> AsyncIterator[Town]:
     shop = write_shop(folder / "shop", items=ITEMS, pieces=PIECES)
     cluster = await open_cluster(folder / "database")
     await cluster.start()
     try:
         await _fill(cluster, shop)
-        async with AsyncExitStack() as stack:
-            platform = await stack.enter_async_context(receiver(folder / "platform"))
-            server = await stack.enter_async_context(_served(folder, cluster, shop, workers))
-            rivals: list[Rival] = [
-                Ours(server, cluster, platform),
-                await stack.enter_async_context(_empty(folder, workers)),
-                Direct(cluster),
-            ]
-            if sample is not None:
-                rivals.append(await stack.enter_async_context(_sample(folder, sample, shop, platform)))
-            yield rivals
+        async with (
+            receiver(folder / "platform") as platform,
+            _served(folder, cluster, shop, workers) as server,
+        ):
+            yield Town(shop=shop, cluster=cluster, server=server, platform=platform)
     finally:
         await cluster.stop()
 
@@ -192,12 +230,12 @@ async def _fill(cluster: Cluster, shop: Path) -> None:
 
 
 @asynccontextmanager
-async def _sample(folder: Path, sample: Path, shop: Path, platform: Receiver) -> AsyncIterator[Sample]:
+async def _sample(folder: Path, sample: Path, town: Town) -> AsyncIterator[Sample]:
     """Its events go where they are not taken for ours."""
     (folder / "sample").mkdir()
-    profile = profiles.good(f"{platform.url}/hooks/sample")
-    async with sample_server.start(sample, shop, folder / "sample") as running:
-        yield Sample(running, await platform.serve_profile("sample", profile))
+    profile = bodies.profile(RELEASE, f"{town.platform.url}/hooks/sample")
+    async with sample_server.start(sample, town.shop, folder / "sample") as running:
+        yield Sample(running, await town.platform.serve_profile("sample", profile))
 
 
 @asynccontextmanager

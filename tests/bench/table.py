@@ -7,11 +7,13 @@ from tests.bench.measures import OPERATIONS, Cell, Cells, mid, mid_ratio
 
 RATE_WANTED = 10
 TAIL_WANTED = 8
+# What an older release may cost more, for the steps away from the newest.
+CPU_WANTED = 1.15
 # Where the tails are compared: busy, and not yet a queue.
 TAIL_BUYERS = 16
 
 
-def lines(cells: Cells, buyers: Sequence[int]) -> Iterator[str]:
+def lines(cells: Cells, buyers: Sequence[int], releases: Sequence[str]) -> Iterator[str]:
     yield f"{'':12}{'buyers':>7}{'per s':>9}{'CPU ms':>8}{'client':>8}{'refused':>9}   p50 / p99 in ms"
     for (name, count), measured in cells.items():
         yield (
@@ -21,12 +23,22 @@ def lines(cells: Cells, buyers: Sequence[int]) -> Iterator[str]:
             + "   ".join(_times(operation, measured) for operation in measured[0].result.times)
         )
     yield ""
-    yield from _ratios(cells, buyers)
+    yield from _to_the_newest(cells, buyers, releases) if len(releases) > 1 else _ratios(cells, buyers)
 
 
 def _times(operation: str, measured: Sequence[Cell]) -> str:
     p50, p99 = (mid(measured, partial(Cell.quantile_ms, operation=operation, share=s)) for s in (0.5, 0.99))
     return f"{operation} {p50:.1f} / {p99:.1f}"
+
+
+def _to_the_newest(cells: Cells, buyers: Sequence[int], releases: Sequence[str]) -> Iterator[str]:
+    *older, newest = releases
+    for count in buyers:
+        for release in older:
+            measured = cells[release, count], cells[newest, count]
+            ratio = mid_ratio(*measured, lambda c: c.cpu_ms, lambda c: c.cpu_ms)
+            told = f"CPU of a lifecycle, {release} to {newest}, {count} buyers"
+            yield f"{told}: {ratio:.2f} (wanted: at most {CPU_WANTED:.2f})"
 
 
 def _ratios(cells: Cells, buyers: Sequence[int]) -> Iterator[str]:

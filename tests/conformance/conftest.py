@@ -1,3 +1,4 @@
+import contextlib
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,9 +11,22 @@ REPOSITORY = Path(__file__).parents[2]
 
 @pytest.fixture(scope="module")
 def tiny_shop() -> Iterator[str]:
-    """The URL of a tiny shop in a process of its own."""
+    """The URL of a tiny shop of the first release in a process of its own."""
+    with serving("2026-01-11") as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def newest_shop() -> Iterator[str]:
+    """The URL of a tiny shop of the newest release."""
+    with serving("2026-08-25") as url:
+        yield url
+
+
+@contextlib.contextmanager
+def serving(release: str) -> Iterator[str]:
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.conformance.tiny_shop"],
+        [sys.executable, "-m", "tests.conformance.tiny_shop", release],
         cwd=REPOSITORY,
         stdout=subprocess.PIPE,
         text=True,

@@ -105,6 +105,7 @@ FAULTS: dict[str, tuple[str, ...]] = {
         "discovery.profile_has_the_shape",
     ),
     "has lapsed already": ("checkout.expiry_lies_ahead",),
+    "hears yes alone": ("consent.consent_can_be_withdrawn", "consent.consent_comes_back"),
     "has leaves of another release": ("discovery.leaf_profiles_fit_their_key",),
     "has nameless places": ("fulfillment.pickup_lists_named_places",),
     "has no legal links": ("state.legal_links_are_there",),
@@ -137,7 +138,10 @@ FAULTS: dict[str, tuple[str, ...]] = {
     "lists a handler twice": ("discovery.handlers_can_be_told_apart",),
     "lists a stray handler": ("always.checkout_handlers_are_those_of_the_profile",),
     "lists inactive capabilities": ("negotiation.only_shared_capabilities_are_active",),
-    "makes consent up": ("consent.consent_can_be_withdrawn", "consent.consent_is_never_made_up"),
+    "makes consent up": (
+        "consent.what_is_left_out_is_withdrawn",
+        "consent.consent_is_never_made_up",
+    ),
     "maps its capabilities": ("discovery.profile_has_the_shape", "discovery.capabilities_are_a_list"),
     "minds the case of codes": ("discount.case_does_not_matter",),
     "mixes platforms' keys": ("idempotency.keys_belong_to_a_platform",),
@@ -196,7 +200,10 @@ FAULTS: dict[str, tuple[str, ...]] = {
     "sells what it does not have": ("authority.nothing_unknown_is_sold",),
     "serves anybody": ("negotiation.missing_agent_is_refused", "negotiation.malformed_agent_is_refused"),
     "serves over plain http": ("discovery.endpoint_is_https",),
-    "ships before it sells": ("events.nothing_is_fulfilled_yet",),
+    "ships before it sells": (
+        "events.nothing_is_fulfilled_yet",
+        "events.line_status_follows_the_counts",
+    ),
     "shows credentials": ("complete.credentials_do_not_come_back",),
     "shows foreign checkouts": (
         "identity.foreign_get_answers_like_unknown",

@@ -1,47 +1,21 @@
 """A check that cannot fail is worthless: each is shown a shop that breaks what it stands for."""
 
-import aiohttp
 import pytest
 
 from conformance.inputs import Inputs
 from conformance.registry import checks_for
-from conformance.run import Result, run
+from conformance.run import run
 from tests.conformance.faults import FAULTS
+from tests.conformance.planting import checked
 
 RELEASE = "2026-01-11"
 # These two need a shop in production and one on TLS; test_transport.py shows them theirs.
 ELSEWHERE = {"negotiation.plain_http_profile_is_refused", "always.old_tls_is_refused"}
 
 
-def inputs(url: str, *only: str) -> Inputs:
-    return Inputs(
-        url=url,
-        release=RELEASE,
-        item="mug",
-        second_item="bowl",
-        out_of_stock_item="sold-out",
-        escalation_item="sofa",
-        discount_code="SPRING10",
-        success_token="pays-well",
-        fail_token="fails-badly",
-        simulation_secret="open-sesame",
-        strict=True,
-        only=frozenset(only),
-        event_wait_s=0.5,
-        retry_wait_s=1.0,
-    )
-
-
-async def checked(url: str, *only: str, fault: str = "") -> dict[str, Result]:
-    """The results of the named checks against the shop with the fault planted."""
-    async with aiohttp.ClientSession() as session, session.post(f"{url}/faults", json=[fault]):
-        pass
-    return {each.check.id: each for each in await run(inputs(url, *only))}
-
-
 @pytest.mark.parametrize("fault", FAULTS)
 async def test_a_planted_fault_is_reported_by_the_checks_it_belongs_to(tiny_shop: str, fault: str) -> None:
-    results = await checked(tiny_shop, *FAULTS[fault], fault=fault)
+    results = await checked(tiny_shop, RELEASE, *FAULTS[fault], fault=fault)
     verdicts = {name: result.verdict for name, result in results.items()}
     assert verdicts == dict.fromkeys(FAULTS[fault], "fail")
     assert all(result.reason for result in results.values())
@@ -53,13 +27,13 @@ def test_every_check_has_a_fault_that_it_reports() -> None:
 
 
 async def test_a_shop_without_faults_passes_every_check(tiny_shop: str) -> None:
-    results = await checked(tiny_shop)
+    results = await checked(tiny_shop, RELEASE)
     others = {name: each.reason for name, each in results.items() if each.verdict != "pass"}
     assert set(others) == ELSEWHERE, others
 
 
 async def test_what_is_only_advised_warns_unless_the_run_is_strict(tiny_shop: str) -> None:
-    await checked(tiny_shop, "checkout.expiry_is_told", fault="tells no expiry")
+    await checked(tiny_shop, RELEASE, "checkout.expiry_is_told", fault="tells no expiry")
     mild = Inputs(url=tiny_shop, release=RELEASE, item="mug", only=frozenset({"checkout.expiry_is_told"}))
     assert [each.verdict for each in await run(mild)] == ["warn"]
 

@@ -12,6 +12,7 @@ from ucp_server.domain.taxes import TaxRule
 
 AT = datetime(2026, 1, 11, tzinfo=UTC)
 CATEGORIES = ("paper", "tea", "voucher")
+CLAIMS = ("com.example.club", "org.school.student", "com.example.nothing")
 CODES = ("TEN", "Twenty", "five", "SHIP", "NOPE")
 
 # From yen to dinar: 10^12 minor units is more than any order, and leaves room for 500 lines.
@@ -61,9 +62,10 @@ def baskets(draw: st.DrawFn) -> list[PricedLine]:
 @st.composite
 def discount_rules(draw: st.DrawFn) -> DiscountRule:
     kind = draw(st.sampled_from(["rate", "amount", "shipping"]))
+    code = draw(st.none() | st.sampled_from(CODES[:-1]))
     return DiscountRule(
         title=draw(st.sampled_from(["Spring", "Welcome", "Thanks"])),
-        code=draw(st.none() | st.sampled_from(CODES[:-1])),
+        code=code,
         rate_ppm=draw(rates) if kind == "rate" else None,
         amount_minor=draw(prices) if kind == "amount" else None,
         free_shipping=kind == "shipping",
@@ -75,6 +77,7 @@ def discount_rules(draw: st.DrawFn) -> DiscountRule:
         combinable=draw(st.booleans()),
         priority=draw(st.integers(1, 3)),
         buyers_only=draw(st.booleans()),
+        claim=None if code else draw(st.none() | st.sampled_from(CLAIMS[:-1])),
     )
 
 

@@ -2,11 +2,12 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.domain.shapes import AT, CODES, baskets, discount_rules, item, line
+from tests.domain.shapes import AT, CLAIMS, CODES, baskets, discount_rules, item, line
 from ucp_server.domain.catalog import Item
 from ucp_server.domain.discounts import Acquaintance, Discounted, DiscountRule, apply_discounts
 from ucp_server.domain.money import Money
@@ -209,3 +210,80 @@ def test_what_is_taken_off_is_borne_by_the_lines_and_nobody_pays_less_than_nothi
 def test_a_discount_takes_off_one_thing_between_nothing_and_all(members: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="Odd"):
         DiscountRule(title="Odd", **members)
+
+
+# --- claims ---
+
+CLUB = DiscountRule(title="Members", rate_ppm=100_000, claim="com.example.club")
+STUDENT = DiscountRule(title="Students", free_shipping=True, claim="org.school.student")
+
+
+def claiming(rules: Sequence[DiscountRule], *claims: str, codes: Sequence[str] = ()) -> Discounted:
+    return apply_discounts(ROSES, rules, codes, buyer=Acquaintance.NAMELESS, at=AT, claims=claims)
+
+
+def test_a_claim_brings_its_discount_provisionally() -> None:
+    result = claiming([CLUB], "com.example.other", "com.example.club")
+    (applied,) = result.applied
+    assert (applied.amount_minor, applied.automatic, applied.provisional) == (350, True, True)
+    assert (applied.claim, applied.code) == ("com.example.club", None)
+    assert result.claims == ("com.example.club",)
+    assert [(problem.code, problem.where) for problem in result.problems] == [
+        ("eligibility_not_accepted", "claims[0]"),
+        ("eligibility_accepted", "claims[1]"),
+    ]
+
+
+def test_nobody_gets_what_nobody_claimed() -> None:
+    result = claiming([CLUB, STUDENT])
+    assert (result.applied, result.claims, result.problems, result.ships_free) == ((), (), (), False)
+
+
+def test_free_delivery_can_be_claimed_and_has_to_be_verified_too() -> None:
+    result = claiming([STUDENT], "org.school.student")
+    assert (result.ships_free, result.applied, result.claims) == (True, (), ("org.school.student",))
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        msgspec.structs.replace(CLUB, subtotal_min_minor=3501),
+        msgspec.structs.replace(CLUB, ends_at=AT),
+        msgspec.structs.replace(CLUB, item_ids=("item_2",)),
+        msgspec.structs.replace(CLUB, combinable=False),
+    ],
+)
+def test_a_claim_that_brings_nothing_here_is_not_accepted(rule: DiscountRule) -> None:
+    result = claiming([rule, TEN], "com.example.club", codes=["10OFF"])
+    assert off(result) == [("10OFF", 350)]
+    assert [problem.code for problem in result.problems] == ["eligibility_not_accepted"]
+    assert result.claims == ()
+
+
+@given(
+    baskets(),
+    st.lists(discount_rules(), max_size=6),
+    st.lists(st.sampled_from(CODES), max_size=3),
+    st.lists(st.sampled_from(CLAIMS), unique=True),
+)
+def test_every_claim_is_answered_and_what_it_brings_is_told(
+    lines: list[PricedLine], rules: list[DiscountRule], codes: list[str], claims: list[str]
+) -> None:
+    result = apply_discounts(lines, rules, codes, buyer=Acquaintance.CUSTOMER, at=AT, claims=claims)
+    answers = [problem for problem in result.problems if problem.code.startswith("eligibility_")]
+    assert [problem.where for problem in answers] == [f"claims[{place}]" for place in range(len(claims))]
+    accepted = {problem.where for problem in answers if problem.code == "eligibility_accepted"}
+    assert accepted == {f"claims[{claims.index(claim)}]" for claim in result.claims}
+    for discount in result.applied:
+        assert discount.provisional == (discount.claim is not None)
+        assert discount.claim is None or discount.claim in result.claims
+        assert discount.claim is None or discount.automatic
+    if not result.claims:
+        unclaimed = [rule for rule in rules if rule.claim is None]
+        plain = apply_discounts(lines, unclaimed, codes, buyer=Acquaintance.CUSTOMER, at=AT)
+        assert (result.applied, result.net_minor) == (plain.applied, plain.net_minor)
+
+
+def test_a_discount_has_a_code_or_a_claim() -> None:
+    with pytest.raises(ValueError, match="a code and a claim"):
+        DiscountRule(title="Odd", code="ODD", rate_ppm=1, claim="com.example.club")

@@ -3,14 +3,17 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from ucp_server.domain.errors import AdjustmentRefused
 from ucp_server.domain.order import (
     Adjustment,
+    Expectation,
     FulfillmentEvent,
     Order,
     Quantity,
     line_counts,
+    promises,
     removed,
     returned,
     shipped,
@@ -114,6 +117,37 @@ def test_what_left_what_went_and_what_came_back_are_counted_apart() -> None:
     assert shipped(whole)["li_1"] == 2
     assert removed(whole)["li_1"] == 1
     assert returned(whole)["li_1"] == 1
+
+
+def promised(*parcels: dict[str, int]) -> tuple[Expectation, ...]:
+    return tuple(
+        Expectation(
+            id=f"exp_{place}",
+            method_type="shipping",
+            lines=tuple(Quantity(line_id=line_id, quantity=n) for line_id, n in parcel.items()),
+        )
+        for place, parcel in enumerate(parcels)
+    )
+
+
+def pieces(expectations: tuple[Expectation, ...]) -> list[dict[str, int]]:
+    return [{part.line_id: part.quantity for part in parcel.lines} for parcel in expectations]
+
+
+@pytest.mark.parametrize(
+    ("canceled", "left"),
+    [
+        (0, [{"li_1": 2, "li_2": 1}, {"li_1": 1}]),
+        (1, [{"li_1": 2, "li_2": 1}]),
+        (2, [{"li_1": 1, "li_2": 1}]),
+        (3, [{"li_2": 1}]),
+    ],
+)
+def test_what_was_canceled_is_promised_no_more(canceled: int, left: list[dict[str, int]]) -> None:
+    parcels = promised({"li_1": 2, "li_2": 1}, {"li_1": 1})
+    happened = [adjustment("cancellation", canceled)] if canceled else []
+    happened += [adjustment("cancellation", 1, "failed"), adjustment("return", 1), event("shipped", 1)]
+    assert pieces(promises(replace(order(*happened), expectations=parcels))) == left
 
 
 def test_a_refund_counts_unless_it_failed() -> None:

@@ -42,6 +42,7 @@ from ucp_server.engine.resume import resume_due
 from ucp_server.engine.runner import Engine
 from ucp_server.engine.setup import Setup
 from ucp_server.engine.twins import WAITERS_MAX
+from ucp_server.ports import InstrumentOffer
 from ucp_server.store.database import recorded_statements
 from ucp_server.worker.deliver import run_once
 
@@ -207,6 +208,19 @@ async def test_an_unknown_handler_is_refused_before_anything_is_held(engine: Eng
     with pytest.raises(InvalidRequest) as refused:
         await engine.run(call("k1"), strange)
     assert refused.value.where == "instrument.handler_id"
+
+
+async def test_an_instrument_that_its_handler_does_not_take_is_refused(
+    engine: Engine, setup: Setup
+) -> None:
+    checkout_id, psp = await new_checkout(engine), psp_of(setup)
+    psp.instruments = (InstrumentOffer(type="wallet"),)
+    with pytest.raises(InvalidRequest) as refused:
+        await engine.run(call("k1"), complete(checkout_id))
+    assert refused.value.where == "instrument.type"
+    psp.instruments += (InstrumentOffer(type="card"),)
+    answer = await engine.run(call("k1"), complete(checkout_id))
+    assert seen(answer.reply)["order"] == checkout_id
 
 
 @pytest.mark.parametrize("token", ["lost_after_token", "raise_token", "lost_before_token"])

@@ -45,6 +45,7 @@ from ucp_server.ports import (
     Credential,
     Declined,
     HandlerListing,
+    InstrumentOffer,
     NotSent,
     Outcome,
     Settlement,
@@ -169,6 +170,7 @@ class FilePsp:
         self.arrived = asyncio.Event()
         self.is_deaf = False
         self.is_settling = False
+        self.instruments: tuple[InstrumentOffer, ...] = ()
         self.declines_settlements = False
 
     @contextmanager
@@ -184,6 +186,7 @@ class FilePsp:
             version="1",
             spec="https://psp.test",
             config_schema="https://psp.test",
+            instruments=self.instruments,
         )
 
     async def authorise(self, attempt: Attempt, instrument: Instrument, credential: Credential) -> Outcome:

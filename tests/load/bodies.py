@@ -1,13 +1,19 @@
-"""What a platform of release 2026-01-11 sends on its way to an order.
+"""What a platform sends on its way to an order: in 2026-01-11, unless another release is asked for.
 
-In full, as the official suite does, so that any server of the release can be driven with it.
+There in full, as the official suite does, so that any server of that release can be driven with it.
 """
 
 from typing import Any
 
+from conformance import forms
+from tests.load.serving import RELEASE
 from tests.load.shops import CURRENCY, OPTION
 
 Wire = dict[str, Any]
+
+# Where a way can be chosen for goods whose group the caller cannot know yet.
+UNNAMED_GROUPS = frozenset({"2026-01-11", "2026-01-23"})
+EXTENSIONS = ("fulfillment", "discount", "buyer_consent")
 
 MOCK = "mock_payment_handler"
 _HANDLER = {
@@ -40,71 +46,76 @@ def headers(profile_url: str, key: str = "") -> dict[str, str]:
     return sent | ({"Idempotency-Key": key} if key else {})
 
 
-def create(item: str, *, quantity: int = 1, name: str = "Robin") -> Wire:
-    return {
-        "line_items": [{"item": {"id": item, "title": item}, "quantity": quantity}],
-        "currency": CURRENCY,
-        "payment": {"instruments": [], "handlers": [_HANDLER]},
-        "buyer": _buyer(name),
-    }
+def profile(release: str, webhook_url: str) -> Wire:
+    """A platform's profile with everything of ``release`` that it can ask for."""
+    names = (forms.CHECKOUT, forms.ORDER, *(f"{forms.SERVICE}.{name}" for name in EXTENSIONS))
+    return forms.platform_profile(release, names, webhook_url)
+
+
+def create(item: str, *, quantity: int = 1, name: str = "Robin", release: str = RELEASE) -> Wire:
+    lines = [{"item": {"id": item, "title": item}, "quantity": quantity}]
+    members = {"buyer": _buyer(name), **_handlers(release)}
+    return forms.create(release, lines, CURRENCY, **members)
 
 
 def create_ready(item: str, *, quantity: int = 1, name: str = "Robin") -> Wire:
     """With all that a complete needs."""
-    return create(item, quantity=quantity, name=name) | {"fulfillment": _fulfillment(name, OPTION)}
+    made = create(item, quantity=quantity, name=name)
+    return made | {"fulfillment": _fulfillment(name, OPTION, RELEASE)}
 
 
-def update(checkout: Wire, *, quantity: int = 1, name: str = "Robin", option: str = OPTION) -> Wire:
+def update(
+    checkout: Wire,
+    *,
+    quantity: int = 1,
+    name: str = "Robin",
+    option: str = OPTION,
+    release: str = RELEASE,
+) -> Wire:
     """The same lines, an address, and the way there."""
     lines = [
         {"id": line["id"], "item": {"id": line["item"]["id"], "title": ""}, "quantity": quantity}
         for line in checkout["line_items"]
     ]
-    return {
-        "id": checkout["id"],
-        "line_items": lines,
-        "currency": CURRENCY,
-        "payment": {"instruments": [], "handlers": [_HANDLER]},
-        "buyer": _buyer(name),
-        "fulfillment": _fulfillment(name, option),
-    }
+    fulfillment = _fulfillment(name, option, release)
+    if release not in UNNAMED_GROUPS:
+        _name_as_shown(fulfillment, checkout)
+    filled = {"buyer": _buyer(name), "fulfillment": fulfillment}
+    return forms.update(release, checkout, line_items=lines, **filled, **_handlers(release))
 
 
-def complete(token: str, handler_id: str = MOCK) -> Wire:
-    return {
-        "payment_data": {
-            "id": "card",
-            "handler_id": handler_id,
-            "handler_name": handler_id,
-            "type": "card",
-            "brand": "visa",
-            "last_digits": "4242",
-            "credential": {"type": "token", "token": token},
-        },
-        "risk_signals": {},
-    }
+def complete(token: str, handler_id: str = MOCK, release: str = RELEASE) -> Wire:
+    return forms.complete(release, forms.card(release, handler_id, {"type": "token", "token": token}))
 
 
-def total_minor(checkout: Wire) -> int:
+def total_minor(checkout: Wire, release: str = RELEASE) -> int:
     """The total, which every other entry of ``totals`` has to add up to."""
     amounts = {entry["type"]: entry["amount"] for entry in checkout["totals"]}
     total: int = amounts.pop("total")
-    # 2026-01-11 shows a discount without a sign.
-    parts = sum(-amount if "discount" in kind else amount for kind, amount in amounts.items())
+    sign = -1 if release in forms.POSITIVE_DISCOUNTS else 1
+    parts = sum(sign * amount if "discount" in kind else amount for kind, amount in amounts.items())
     assert total == parts, checkout["totals"]
     return total
 
 
-def _fulfillment(name: str, option: str) -> Wire:
+def _handlers(release: str) -> Wire:
+    """Our own handler back again, where the release has it in a checkout's payment."""
+    listed = {"payment": {"instruments": [], "handlers": [_HANDLER]}}
+    return listed if release in forms.HANDLERS_IN_PAYMENT else {}
+
+
+def _fulfillment(name: str, option: str, release: str) -> Wire:
     # An id per buyer: some servers keep addresses under the ids that callers give them.
     home = {"id": f"home-{name.lower()}", **_ADDRESS}
-    method = {
-        "type": "shipping",
-        "destinations": [home],
-        "selected_destination_id": home["id"],
-        "groups": [{"selected_option_id": option}],
-    }
-    return {"methods": [method]}
+    return forms.shipping(release, [home], home["id"], [option])
+
+
+def _name_as_shown(fulfillment: Wire, checkout: Wire) -> None:
+    """Say which of the checkout's methods is meant, and which of its groups."""
+    (method,), (shown,) = fulfillment["methods"], checkout["fulfillment"]["methods"]
+    method |= {"id": shown["id"], "line_item_ids": shown["line_item_ids"]}
+    for group, known in zip(method["groups"], shown["groups"], strict=True):
+        group["id"] = known["id"]
 
 
 def _buyer(name: str) -> Wire:

@@ -7,7 +7,7 @@ import pytest
 
 from tests.pages.browser import Buyer
 from tests.pages.conftest import BROKEN, Counted, Sql, Till
-from tests.ucp.conftest import BUYER, Agent, shipping
+from tests.ucp.conftest import BUYER, Agent, Town, shipping
 
 
 def where(reply: httpx2.Response) -> str:
@@ -57,6 +57,27 @@ async def test_a_price_that_rose_is_shown_before_it_is_paid(agent: Agent, buyer:
     page = await buyer.press(page, "pay")
     assert page.title == "Thank you for your order"
     assert f"{total / 100:.2f} USD" in page.text
+
+
+async def test_a_benefit_that_cannot_be_verified_is_taken_off_before_it_is_paid(here: Town, buyer: Buyer):
+    """The agent could take the claim back; the buyer, who came in person, has only to look again."""
+    checkout = await here.agent_of("2026-08-25").create(
+        buyer=BUYER,
+        fulfillment=shipping(release="2026-08-25"),
+        context={"eligibility": ["com.example.club", "com.example.a", "com.example.b"]},
+    )
+    granted = "A benefit is taken off. We check that it is yours when you order."
+    other = "A benefit that was asked for does not apply to this order."
+    page = await buyer.open(checkout["continue_url"])
+    assert page.texts("notice") == [granted, other]
+    page = await buyer.press(page, "pay")
+    changed = "A price changed a moment ago. Please look at the new total."
+    assert page.texts("notice") == [other, changed]
+    seen = await here.agent_of("2026-08-25").get(checkout)
+    assert "discounts" not in seen
+    assert f"Order and pay {seen['totals'][-1]['amount'] / 100:.2f} USD" in page.text
+    page = await buyer.press(page, "pay")
+    assert page.title == "Thank you for your order"
 
 
 async def test_what_the_buyer_typed_may_change_the_total_but_not_unseen(

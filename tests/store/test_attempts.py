@@ -19,7 +19,7 @@ from ucp_server.store.attempts import (
     take_over,
 )
 from ucp_server.store.checkouts import Write, insert_checkout, load_checkout_of_any
-from ucp_server.store.claims import Claim, keep_reply, load_claim
+from ucp_server.store.claims import Claim, claim_answer, keep_reply, load_claim
 from ucp_server.store.completion import Closing, Opening, close_attempt, open_attempt
 from ucp_server.store.database import Pool, read, statement
 from ucp_server.store.ids import new_id
@@ -166,6 +166,19 @@ async def test_the_first_reply_is_the_one_kept(pool: Pool) -> None:
         found = await load_claim(db, CLAIM)
     assert found is not None
     assert (found.reply, found.is_replied, found.is_held) == (b"early", True, False)
+
+
+async def test_an_outcome_that_wrote_nothing_is_kept_once(pool: Pool) -> None:
+    checkout_id = new_id()
+    async with statement(pool) as tx:
+        await claim_answer(tx, CLAIM, checkout_id, b"shown")
+    with pytest.raises(KeyTaken):
+        async with statement(pool) as tx:
+            await claim_answer(tx, CLAIM, checkout_id, b"later")
+    async with read(pool) as db:
+        found = await load_claim(db, CLAIM)
+    assert found is not None
+    assert (found.reply, found.checkout_id, found.is_held) == (b"shown", checkout_id, False)
 
 
 async def test_money_cannot_run_away_and_a_refund_counts_once(pool: Pool) -> None:

@@ -22,6 +22,7 @@ REPOSITORY = Path(__file__).parents[2]
 TABLES = (
     "items", "inventory", "customers", "addresses", "shop_rules", "pictures", "offers", "apps",
     "app_products", "tools", "bundles", "products", "product_words", "product_names", "vocabulary",
+    "eligibility",
 )  # fmt: skip
 
 
@@ -63,9 +64,10 @@ async def test_the_demo_shop_is_loaded_whole(pool: Pool) -> None:
         "inventory": 26,
         "customers": 4,
         "addresses": 5,
+        "eligibility": 4,
         "pictures": 21,
         "category": 7,
-        "discount": 7,
+        "discount": 9,
         "promotion": 2,
         "shipping_rate": 9,
         "pickup_location": 2,
@@ -106,6 +108,7 @@ async def test_what_is_no_longer_in_the_files_is_gone(pool: Pool, tmp_path: Path
         tmp_path,
         inventory="product_id,quantity\ntea,5\npen,5\n",
         customers="id,name,email\nann,Ann,ann@example.com\n",
+        eligibility="claim,holder\ncom.example.club,Ann@example.com\ncom.example.club,ann@Example.com\n",
         discounts="code,type,value,description\nTEN,percentage,10,Ten\n",
     )
     await imported(pool, tmp_path / "next", products="id,title,price\ntea,Tea,600\n")
@@ -333,6 +336,7 @@ def test_a_picture_is_a_small_file_inside_the_folder(tmp_path: Path, image_url: 
 RATE_HEAD = "id,country_code,service_level,price,title\n"
 TAX_HEAD = "country,rate_basis_points,included\n"
 DISCOUNT_HEAD = "code,type,value,description,ends_at,eligible_item_ids,combinable\n"
+CLAIM_HEAD = "code,type,value,description,eligibility\n"
 BAD = [
     ("products", "id,title,price\n,Tea,5\n", 2, "id is missing"),
     ("products", "id,title,price\ntea,,5\n", 2, "title is missing"),
@@ -375,6 +379,23 @@ BAD = [
     ("discounts", DISCOUNT_HEAD + 'A,percentage,1,A,,"[1]",\n', 2, "eligible_item_ids is not a list"),
     ("discounts", DISCOUNT_HEAD + "A,percentage,1,A,,,\na,percentage,2,B,,,\n", 3, "code a is there twice"),
     ("promotions", "id,type,description\nx,free_shipping,\n", 2, "description is missing"),
+    (
+        "discounts",
+        CLAIM_HEAD + "A,percentage,1,A,com.example.club\n",
+        2,
+        "a code or an eligibility, not both",
+    ),
+    (
+        "discounts",
+        CLAIM_HEAD + ",percentage,1,A,club\n",
+        2,
+        "eligibility is not a reverse-domain name: club",
+    ),
+    ("eligibility", "claim,holder\n,a@x.de\n", 2, "claim is missing"),
+    ("eligibility", "claim,holder\ncom.Example,a@x.de\n", 2, "claim is not a reverse-domain name"),
+    ("eligibility", "claim,holder\ncom.example,\n", 2, "holder is missing"),
+    ("eligibility", "claim,holder\ncom.example,everybody\n", 2, "holder is no e-mail address, no @domain"),
+    ("eligibility", "claim,holder\ncom.example,a@\n", 2, "holder is no e-mail address, no @domain"),
     ("pickup_locations", "id,name,country\nx,Shop,\n", 2, "country is missing"),
     ("categories", "id,title\nx,\n", 2, "title is missing"),
 ]
@@ -451,6 +472,7 @@ COLUMNS = {
     "customers": ["id", "name", "email"],
     "addresses": ["id", "customer_id", "street_address", "city", "country"],
     "discounts": ["code", "type", "value", "description", "ends_at", "eligible_item_ids"],
+    "eligibility": ["claim", "holder"],
     "promotions": ["id", "type", "value", "description", "min_subtotal"],
     "shipping_rates": ["id", "country_code", "service_level", "price", "title"],
     "pickup_locations": ["id", "name", "country", "opening_hours"],
@@ -488,6 +510,8 @@ USUAL = {
     "rate_basis_points": ["0", "1900", "887.5"],
     "included": ["yes", "no", ""],
 }
+CLAIMS = ["com.example.club", "org.school.student"]
+HOLDERS = ["ann@example.com", "@school.example", "customers"]
 UUIDS = ["dda5ce6d-85a7-47e8-93ee-e9436715ee5e", "d8f8f187-e469-4232-a609-f899c737a61c"]
 USUAL_IN = {
     "offers": {
@@ -498,6 +522,7 @@ USUAL_IN = {
         "commission_value": ["10"],
         "data_gb": ["", "5", "2.5", "unlimited", "yes"],
     },
+    "eligibility": {"claim": CLAIMS, "holder": HOLDERS},
     "apps": {"id": UUIDS, "webhook_url": ["", "https://example.com/x"]},
     "app_products": {
         "app_id": UUIDS,

@@ -1,5 +1,6 @@
 """The tables of README.md that come from code. ``python -m tests.style.readme`` writes them anew."""
 
+import ast
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,15 +9,17 @@ from msgspec import UNSET
 
 from ucp_server import config
 from ucp_server.modes import RELAXATIONS, Mode, Relaxations
-from ucp_server.ucp.releases import RELEASES, SERVED
+from ucp_server.ucp.releases import RELEASES, SERVED, Release
 
-README = Path(__file__).resolve().parents[2] / "README.md"
+HOUSE = Path(__file__).resolve().parents[2]
+README = HOUSE / "README.md"
 
 TABLES = (
     ("Server", config.Settings),
     ("`[merchant.<name>]`", config.Merchant),
     ("`[merchant.<name>.mail]`", config.Mail),
     ("`links` of a merchant", config.Link),
+    ("`policies` of a merchant", config.Policy),
     ("`handlers` of a merchant", config.Handler),
     ("`[platform.<name>]`", config.Platform),
 )
@@ -57,11 +60,59 @@ def modes() -> str:
 
 
 def releases() -> str:
-    rows = [
-        f"| {release.version} | {'served' if release.version in SERVED else 'not yet'} |"
-        for release in RELEASES
-    ]
-    return "\n".join(["| UCP release | REST |", "| --- | --- |", *rows])
+    head = (
+        "UCP release",
+        "REST",
+        "orders",
+        "errors",
+        "events signed by",
+        "profiles that may ask",
+        "lines of its own",
+    )
+    rows = [[release.version, *_facts(release), _own_lines(release)] for release in RELEASES]
+    table = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in table)
+
+
+ERRORS = {"messages": "`status`, `messages`", "transport": "`code`, `content`; outcomes with 200"}
+SIGNATURES = {"detached_jws": "detached JWS", "http_message": "RFC 9421"}
+
+
+def _facts(release: Release) -> Iterator[str]:
+    yield "served" if release.version in SERVED else "not yet"
+    yield "events, `GET`" if release.serves_orders else "events"
+    yield ERRORS[release.errors]
+    yield SIGNATURES[release.events_are_signed_by]
+    yield "of its date or older" if release.serves_older_platforms else "of its date"
+
+
+def _own_lines(release: Release) -> str:
+    """What would go if the release went: blank lines are not counted."""
+    code = HOUSE / "ucp_server" / "ucp"
+    steps = code / "steps" / f"to_{release.version.replace('-', '_')}.py"
+    found = {
+        "steps": _lines(steps.read_text()) if steps.exists() else 0,
+        "row": _row_lines((code / "releases.py").read_text(), release),
+        "schemas": sum(
+            _lines(file.read_text())
+            for file in (HOUSE / "schemas" / "ucp" / release.version).glob("*.json")
+        ),
+    }
+    return ", ".join(f"{name} {count:,}" for name, count in found.items() if count)
+
+
+def _row_lines(source: str, release: Release) -> int:
+    name = f"R_{release.version.replace('-', '_')}"
+    (row,) = (
+        node
+        for node in ast.parse(source).body
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.target.id == name
+    )
+    return _lines(ast.get_source_segment(source, row) or "")
+
+
+def _lines(text: str) -> int:
+    return sum(bool(line.strip()) for line in text.splitlines())
 
 
 SECTIONS = {"settings": settings, "modes": modes, "releases": releases}

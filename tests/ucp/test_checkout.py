@@ -156,7 +156,7 @@ def test_another_form_is_a_validation_error_and_nothing_else(junk: Wire):
 
 
 def test_a_complete_separates_the_credential_from_what_is_kept():
-    command = checkouts.decode_complete({"payment": {"instruments": [CARD]}}, ID)
+    command = checkouts.decode_complete({"payment": {"instruments": [CARD]}}, ALL, ID)
     assert command.instrument.display == {"brand": "Visa", "last_digits": "1234"}
     assert command.credential == Credential(type="token", members={"token": "success_token"})
     assert "success_token" not in repr(command)
@@ -166,7 +166,7 @@ def test_a_complete_separates_the_credential_from_what_is_kept():
 def test_of_several_instruments_the_selected_one_pays():
     other = CARD | {"id": "instr_2", "selected": True}
     assert (
-        checkouts.decode_complete({"payment": {"instruments": [CARD, other]}}, ID).instrument.id
+        checkouts.decode_complete({"payment": {"instruments": [CARD, other]}}, ALL, ID).instrument.id
         == "instr_2"
     )
 
@@ -177,7 +177,7 @@ def test_of_several_instruments_the_selected_one_pays():
 )
 def test_a_complete_without_exactly_one_way_to_pay_is_refused(instruments: list[Wire]):
     with pytest.raises(InvalidRequest):
-        checkouts.decode_complete({"payment": {"instruments": instruments}}, ID)
+        checkouts.decode_complete({"payment": {"instruments": instruments}}, ALL, ID)
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,19 @@ def made(kind: type[Refusal]) -> Refusal:
     return kind(*(ARGUMENTS[parameter.name] for parameter in wanted))
 
 
+STOREFRONT = "https://shop.example/"
+# What keeps a platform from buying here at all (T3:D/overview, "The continue_url Field").
+LEADING_ON = (
+    refusals.InvalidProfileUrl,
+    refusals.ProfileUnreachable,
+    refusals.ProfileMalformed,
+    refusals.ProfileNotTrusted,
+    refusals.VersionUnsupported,
+    refusals.CapabilitiesIncompatible,
+    refusals.NothingForSale,
+)
+
+
 def body(refusal: Refusal, release: Release, *, detailed: bool = False) -> tuple[int, dict[str, Any]]:
     reply = render_refusal(refusal, release, detailed=detailed)
     assert reply.header(b"content-type") == b"application/json"
@@ -127,6 +140,14 @@ def test_the_words_of_2026_01_11(refusal: Refusal, status: int, code: str):
 )
 def test_the_statuses_from_2026_04_08_on(refusal: Refusal, status: int):
     assert body(refusal, R_2026_04_08)[0] == status
+
+
+@pytest.mark.parametrize("kind", TABLE)
+@pytest.mark.parametrize("release", RELEASES, ids=lambda release: release.version)
+def test_whoever_cannot_buy_here_is_led_to_the_storefront(kind: type[Refusal], release: Release):
+    reply = render_refusal(made(kind), release, storefront=STOREFRONT)
+    led = msgspec.json.decode(reply.body).get("continue_url")
+    assert (led == STOREFRONT) is (release.errors == "transport" and kind in LEADING_ON)
 
 
 def test_the_suite_reads_detail_and_code():

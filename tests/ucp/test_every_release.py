@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 
 from conformance import forms
 from tests.ucp.conftest import (
@@ -21,6 +22,7 @@ from tests.ucp.conftest import (
     profile_url,
     shipping,
 )
+from tests.ucp.listening import Listening, listening
 from ucp_server.config import Platform
 from ucp_server.ucp.releases import BUYER_CONSENT, CHECKOUT, DISCOUNT, FULFILLMENT, ORDER, SERVED
 
@@ -40,43 +42,114 @@ def total(document: Wire, kind: str = "total") -> int:
 # --- the purchase ---
 
 
-async def test_a_purchase(each: Agent):
-    bare = await each.create()
+@pytest.mark.parametrize("release", SERVED)
+async def test_a_purchase(town: Open, tmp_path: Path, release: str):
+    """From a look that only the buyer can take to the last refund, as platform and merchant see it."""
+    async with listening(town, tmp_path) as shop:
+        agent = shop.here.agent_of(release)
+        ready = await filled(agent, await looked_at(agent))
+        done = await agent.paid(await declined(agent, ready))
+        assert (done["status"], "continue_url" in done) == ("completed", False)
+        assert done["order"]["id"].startswith("ord_")
+        assert await agent.get(done) == done
+        assert (await agent.cancel(done)).status_code == 409
+        await sent_and_given_back(shop, agent, done)
+
+
+async def looked_at(agent: Agent) -> Wire:
+    """What needs the buyer's own eyes is shown to them; here the agent takes it out again."""
+    asked = await agent.create(create_body("shears", 1, agent.release))
+    assert (asked["status"], codes(asked)) == (
+        "requires_escalation",
+        ["item_review_required", "fulfillment_required"],
+    )
+    assert asked["continue_url"].startswith("http://shop.test/checkout/")
+    lines = [{"id": asked["line_items"][0]["id"], "item": {"id": "roses"}, "quantity": 2}]
+    bare = await agent.update(asked, line_items=lines)
     assert (bare["status"], codes(bare)) == ("incomplete", ["fulfillment_required"])
-    buyer = {**BUYER, "consent": forms.consent(each.release, marketing=True, sale_of_data=False)}
-    filled = await each.update(
+    return bare
+
+
+async def filled(agent: Agent, bare: Wire) -> Wire:
+    """With a buyer, a code that counts and one that does not, and a parcel."""
+    buyer = {**BUYER, "consent": forms.consent(agent.release, marketing=True, sale_of_data=False)}
+    shown = await agent.update(
         bare,
         buyer=buyer,
-        fulfillment=shipping(None, each.release),
+        fulfillment=shipping(None, agent.release),
         discounts={"codes": ["10off", "NOPE"]},
     )
-    assert codes(filled) == ["fulfillment_required", "discount_code_invalid"]
-    assert forms.discounted(each.release, filled) == 700
-    (method,) = filled["fulfillment"]["methods"]
+    assert codes(shown) == ["fulfillment_required", "discount_code_invalid"]
+    assert forms.discounted(agent.release, shown) == 700
+    (method,) = shown["fulfillment"]["methods"]
     assert method["selected_destination_id"] == "dest_1"
     assert method["groups"][0]["options"][0]["id"] == "std-ship"
-    ready = await each.update(
-        filled,
+    ready = await agent.update(
+        shown,
         buyer=buyer,
-        fulfillment=shipping("std-ship", each.release),
+        fulfillment=shipping("std-ship", agent.release),
         discounts={"codes": ["10off"]},
     )
     assert (ready["status"], codes(ready)) == ("ready_for_complete", [])
     assert ready["discounts"]["applied"][0]["amount"] == 700
     assert (total(ready), total(ready, "fulfillment"), total(ready, "tax")) == (7225, 500, 425)
-    assert ready["buyer"]["consent"].keys() == buyer["consent"].keys()
-    declined = await each.complete(ready, **DECLINED)
-    open_still = await each.get(ready)
+    assert ready["buyer"]["consent"].keys() >= buyer["consent"].keys()
+    return ready
+
+
+async def declined(agent: Agent, ready: Wire) -> Wire:
+    """A card that is refused leaves the checkout open, and says so."""
+    reply = await agent.pay(ready, **DECLINED)
+    open_still = await agent.get(ready)
     assert (open_still["status"], codes(open_still)) == ("incomplete", ["payment_failed"])
-    if each.release in JANUARY:
-        assert (declined.status_code, codes(declined.json())) == (402, ["payment_failed"])
+    if agent.release in JANUARY:
+        assert (reply.status_code, codes(reply.json())) == (402, ["payment_failed"])
     else:
-        assert (declined.status_code, declined.json()) == (200, open_still)
-    done = (await each.complete(open_still)).json()
-    assert (done["status"], "continue_url" in done) == ("completed", False)
-    assert done["order"]["id"].startswith("ord_")
-    assert await each.get(done) == done
-    assert (await each.cancel(done)).status_code == 409
+        assert (reply.status_code, reply.json()) == (200, open_still)
+    return open_still
+
+
+async def sent_and_given_back(shop: Listening, agent: Agent, done: Wire) -> None:
+    """Each change is told whole, in the form of the release, and shown alike to who asks for it."""
+    order_id, (line,) = done["order"]["id"], done["line_items"]
+    one = [{"line_id": line["id"], "quantity": 1}]
+    told = [await told_and_shown(shop, agent, 1)]
+    changes: list[tuple[str, int, Wire]] = [
+        ("ship", 2, {"tracking_number": "PB1", "tracking_url": "https://post.example/PB1"}),
+        ("return", 3, {"lines": one, "text": "Wilted"}),
+        # A refund is told when it is begun and when it is paid.
+        ("refund", 5, {"amount_minor": 3150}),
+    ]
+    for what, place, body in changes:
+        await shop.change(order_id, what, **body)
+        told.append(await told_and_shown(shop, agent, place))
+    assert [order["line_items"][0]["status"] for order in told] == ["processing", *["fulfilled"] * 3]
+    assert [len(order["adjustments"]) for order in told] == [0, 0, 1, 2]
+    (event,) = told[-1]["fulfillment"]["events"]
+    assert (event["type"], event["tracking_number"]) == ("shipped", "PB1")
+    returned, refunded = told[-1]["adjustments"]
+    assert (returned["type"], returned["status"], returned["description"]) == (
+        "return",
+        "completed",
+        "Wilted",
+    )
+    assert (refunded["type"], refunded["status"]) == ("refund", "completed")
+    sign = 1 if agent.release in JANUARY else -1
+    assert returned["line_items"] == [{"id": line["id"], "quantity": sign}]
+    if agent.release in JANUARY:
+        assert refunded["amount"] == 3150
+    else:
+        assert refunded["totals"] == [{"type": "total", "amount": -3150}]
+
+
+async def told_and_shown(shop: Listening, agent: Agent, place: int) -> Wire:
+    """The order as event number ``place`` tells it; where orders are asked for, as that shows it too."""
+    order = await shop.last_event(agent.release, place)
+    assert SCHEMAS.checker(agent.release, "response", "order_event").check(order) == ()
+    assert ("event_id" in order) is (agent.release in JANUARY)
+    if agent.release not in JANUARY:
+        assert (await agent.ask("GET", f"/orders/{order['id']}")).json() == order
+    return order
 
 
 async def test_the_bill_adds_up(everyone: list[Agent]):
@@ -139,8 +212,28 @@ async def test_what_cannot_be_sold(everyone: list[Agent]):
             assert codes(document)[0] == code
             if each.release in JANUARY:
                 assert (reply.status_code, document["status"]) == (400, "requires_escalation")
-            else:
+            elif code == "out_of_stock":
                 assert (reply.status_code, document["status"]) == (201, "incomplete")
+            else:
+                assert (reply.status_code, document["ucp"]["status"]) == (200, "error")
+                assert document["messages"][0]["severity"] == "unrecoverable"
+
+
+async def test_one_thing_that_is_not_sold_among_others(everyone: list[Agent]):
+    """From 2026-04-08 on the checkout is made and tells of it, as it is by an update."""
+    for each in everyone:
+        lines = [{"item": {"id": item}, "quantity": 1} for item in ("roses", "pink_wumpus")]
+        body = forms.create(each.release, lines, "USD")
+        reply = await each.ask("POST", "/checkout-sessions", body)
+        assert codes(reply.json())[0] == "item_unavailable"
+        if each.release in JANUARY:
+            assert reply.status_code == 400
+            continue
+        assert (reply.status_code, reply.json()["messages"][0]["path"]) == (201, "$.line_items[1]")
+        known = reply.json()
+        only = forms.update(each.release, known) | {"line_items": [lines[1]]}
+        changed = await each.ask("PUT", f"/checkout-sessions/{known['id']}", only)
+        assert (changed.status_code, changed.json()["status"]) == (200, "incomplete")
 
 
 async def test_an_incomplete_checkout_is_not_bought(everyone: list[Agent]):

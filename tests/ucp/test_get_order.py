@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from tests.ucp.conftest import SCHEMAS, SIMULATION_SECRET, Agent, Open, Town, pinned, profile_url
 from tests.ucp.test_authentication import issue
@@ -61,6 +62,23 @@ async def test_an_order_is_shown_as_it_is_now(here: Town, release: str):
     )
     assert await shown(agent, order["id"]) == simulated.json()
     assert simulated.json()["line_items"][0]["status"] == "fulfilled"
+
+
+async def test_an_order_outlives_the_release_that_it_was_placed_under(town: Open, tmp_path: Path):
+    """Its platform has moved on, or gone back: it is the same order, told in the words of today."""
+    placed = {}
+    async with town() as here:
+        for release in SERVED:
+            placed[release] = (await here.agent_of(release).bought())["order"]["id"]
+    for other in ASKED:
+        moved = {
+            release: replace(pinned(tmp_path, "moved", release=other), profile=profile_url(release))
+            for release in SERVED
+        }
+        async with town(platforms=moved) as here:
+            for release, order_id in placed.items():
+                order = await shown(here.stranger(f'profile="{profile_url(release)}"', other), order_id)
+                assert (order["ucp"]["version"], order["id"]) == (other, order_id)
 
 
 @pytest.mark.parametrize("release", ASKED)

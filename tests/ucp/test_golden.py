@@ -15,13 +15,19 @@ from conformance import forms
 from tests.ucp.conftest import (
     BUYER,
     Agent,
+    Open,
     Town,
     complete_body,
     create_body,
     instrument,
+    pinned,
+    profile_url,
     shipping,
     update_body,
 )
+from tests.ucp.listening import listening
+from ucp_server.modes import Mode
+from ucp_server.ucp.releases import ORDER, ROWS, SERVED
 
 Wire = dict[str, Any]
 FOLDER = Path(__file__).parents[1] / "golden"
@@ -34,6 +40,17 @@ CHANGING = (
     (re.compile(r'"(kid|x|y)": "[A-Za-z0-9_-]{43}"'), r'"\1": "…"'),
     (re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}\b"), "an id"),
 )
+
+PARCEL = {"carrier": "Post", "tracking_number": "PB1", "tracking_url": "https://post.example/PB1"}
+# By their place: a cancellation and a refund are told when they are begun and when they are paid.
+EVENTS = {
+    1: "event-placed",
+    2: "event-shipped",
+    4: "event-canceled",
+    5: "event-returned",
+    6: "event-refund-pending",
+    7: "event-refunded",
+}
 
 
 def compare(release: str, name: str, status: int, document: Any) -> None:
@@ -64,11 +81,60 @@ async def test_the_replies_of_a_release(here: Town, each: Agent):
     await purchase(each)
     await other_ways(each)
     await refusals(here, each)
+    await not_followed(each)
 
 
 async def profiles(here: Town, release: str) -> None:
     reply = await here.client.get(f"/.well-known/ucp/{release}")
     compare(release, "profile", reply.status_code, reply.json())
+
+
+async def test_the_order_of_a_release(town: Open, tmp_path: Path):
+    """Its events in the order in which they are sent, and what a GET shows in the end."""
+    async with listening(town, tmp_path) as shop:
+        for release in SERVED:
+            agent = shop.here.agent_of(release)
+            order_id = (await agent.bought())["order"]["id"]
+            one = [{"line_id": "li_1", "quantity": 1}]
+            await shop.change(order_id, "ship", lines=one, **PARCEL)
+            await shop.change(order_id, "cancel")
+            await shop.events(release, 4)
+            await shop.change(order_id, "return", lines=one, text="Wilted")
+            await shop.change(order_id, "refund", amount_minor=500, text="For the delay")
+            events = await shop.events(release, max(EVENTS))
+            for place, name in EVENTS.items():
+                compare(release, name, 200, msgspec.json.decode(events[place - 1].body))
+            if ROWS[release].serves_orders:
+                await asked(agent, "order", "GET", f"/orders/{order_id}")
+                await asked(agent, "error-order-not-found", "GET", f"/orders/ord_{'0' * 32}")
+
+
+async def test_what_is_not_negotiated(town: Open, tmp_path: Path):
+    """A platform without checkout, and one of a day that is yet to come."""
+    platforms = {}
+    for release in SERVED:
+        name = f"orders-{release}"
+        platforms[name] = pinned(tmp_path, name, release=release, capabilities=(ORDER,))
+        name = f"later-{release}"
+        platforms[name] = pinned(tmp_path, name, release=release, version="2099-01-01")
+    async with town(platforms=platforms) as here:
+        for release in SERVED:
+            for name, file in (
+                ("orders", "error-capabilities-incompatible"),
+                ("later", "error-version-unsupported"),
+            ):
+                agent = here.stranger(f'profile="{profile_url(f"{name}-{release}")}"', release)
+                await asked(agent, file, "POST", "/checkout-sessions", create_body(release=release))
+
+
+async def test_an_order_is_shown_to_nobody_by_its_name(town: Open, tmp_path: Path):
+    asking = [release for release in SERVED if ROWS[release].serves_orders]
+    named = {release: pinned(tmp_path, release, release=release, writes=False) for release in asking}
+    production = {"mode": Mode.PRODUCTION}
+    async with town(platforms=named, server=production, public_url="https://shop.test") as here:
+        for release in asking:
+            path = f"/orders/ord_{'0' * 32}"
+            await asked(here.agent_of(release), "error-order-unauthenticated", "GET", path)
 
 
 async def test_the_root_profile(here: Town):
@@ -95,6 +161,8 @@ async def purchase(agent: Agent) -> None:
     paid = complete_body(agent.release)
     await asked(agent, "complete", "POST", f"{path}/complete", paid)
     await asked(agent, "complete-again", "POST", f"{path}/complete", paid)
+    await asked(agent, "error-cancel-completed", "POST", f"{path}/cancel")
+    await asked(agent, "error-update-completed", "PUT", path, full)
 
 
 def chosen(release: str) -> Wire:
@@ -133,3 +201,22 @@ async def refusals(here: Town, agent: Agent) -> None:
     bare = await agent.create()
     paid = complete_body(release)
     await asked(agent, "error-no-fulfillment", "POST", f"{create}/{bare['id']}/complete", paid)
+
+
+async def not_followed(agent: Agent) -> None:
+    """What 2026-08-25 answers with the checkout as it stands (M:D/checkout#Accepted completion)."""
+    ready = await agent.ready()
+    path, release = f"/checkout-sessions/{ready['id']}", agent.release
+    elsewhere = shipping(release=release)
+    elsewhere["methods"][0]["selected_destination_id"] = "elsewhere"
+    moved = update_body(ready, release, buyer=BUYER, fulfillment=elsewhere)
+    await asked(agent, "error-destination-unknown", "PUT", path, moved)
+    kept = update_body(ready, release, buyer=BUYER, fulfillment=shipping(release=release))
+    await agent.ask("PUT", path, kept)
+    if ROWS[release].pays_with_exactly_one:
+        both = {"instruments": [instrument(release), instrument(release) | {"id": "instr_2"}]}
+        await asked(agent, "error-two-instruments", "POST", f"{path}/complete", {"payment": both})
+    pending = complete_body(release, credential={"type": "token", "token": "pending_token"})
+    await asked(agent, "complete-in-progress", "POST", f"{path}/complete", pending)
+    await asked(agent, "error-update-in-progress", "PUT", path, kept)
+    await asked(agent, "error-complete-in-progress", "POST", f"{path}/complete", pending)

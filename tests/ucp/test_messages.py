@@ -22,6 +22,7 @@ from ucp_server.ucp.messages import json_path, render_message
             "$.fulfillment.methods[0].destinations[1].address_region",
         ),
         ("instruments[0]", "$.payment.instruments[0]"),
+        ("signals[dev.ucp.buyer_ip]", "$.signals['dev.ucp.buyer_ip']"),
     ],
 )
 def test_a_place_is_told_as_the_reply_shows_it(where: str, path: str):

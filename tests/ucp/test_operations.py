@@ -96,7 +96,7 @@ def command(operation: str, document: Any, active: frozenset[str] = frozenset(AL
     """The command that a body becomes; raises what refuses it."""
     asked = incoming(None, operation, raw=msgspec.json.encode(document), target=samples.WIRE_ID)
     agreed = Negotiated(platform=Platform(id="p"), release=R_2026_01_11, active=active)
-    return OPERATIONS._command(asked, agreed, samples.ID)
+    return OPERATIONS._command(asked, agreed, samples.ID)[0]
 
 
 @pytest.mark.parametrize("operation", FULL)

@@ -1,7 +1,19 @@
 """A known key is answered as it was, whatever has become of the shop; a new one costs nothing extra."""
 
-from tests.ucp.conftest import BUYER, Agent, create_body, shipping
+from pathlib import Path
+
+from tests.ucp.conftest import (
+    BUYER,
+    Agent,
+    Open,
+    Town,
+    complete_body,
+    create_body,
+    pinned,
+    shipping,
+)
 from ucp_server.store.database import Pool, recorded_statements, statement
+from ucp_server.ucp.releases import SERVED
 
 
 async def _sell_out(pool: Pool) -> None:
@@ -36,3 +48,42 @@ async def test_a_new_key_costs_no_question_of_its_own(agent: Agent):
     with recorded_statements() as keyed:
         await agent.put(checkout, key="put", buyer=BUYER)
     assert keyed == keyless
+
+
+# --- outcomes that are told in the checkout ---
+
+
+async def test_an_update_that_met_a_payment_is_answered_as_then(here: Town):
+    """2026-08-25 shows the checkout unchanged; once the payment is over the same key tells the same."""
+    agent = here.agent_of("2026-08-25")
+    ready = await agent.ready()
+    paying = await agent.complete(ready, credential={"type": "token", "token": "pending_token"})
+    assert paying.json()["status"] == "complete_in_progress"
+    met = await agent.put(ready, key="put", buyer=BUYER)
+    assert met.status_code == 200
+    again = await agent.put(ready, key="put", buyer=BUYER)
+    assert (again.status_code, again.content) == (200, met.content)
+    assert again.headers["idempotent-replayed"] == "true"
+    assert (await agent.put(ready, key="put")).status_code == 409
+    assert (await agent.put(ready, key="other")).status_code == 200
+
+
+async def test_an_outcome_of_a_payment_is_kept_and_one_without_is_not(town: Open, tmp_path: Path):
+    """With Google's mapping under every release, and by each release's own rules from 2026-04-08 on."""
+    asking = {name: pinned(tmp_path, name, release=name, problems="in_checkout") for name in SERVED}
+    async with town(platforms=asking) as here:
+        for release in SERVED:
+            agent = here.agent_of(release)
+            bare = await agent.create()
+            path = f"/checkout-sessions/{bare['id']}/complete"
+            paid = complete_body(release, credential={"type": "token", "token": "fail_token"})
+            missing = await agent.ask("POST", path, paid, key=release)
+            assert missing.json()["status"] == "incomplete"
+            full = {"buyer": BUYER, "fulfillment": shipping(release=release)}
+            ready = await agent.update(bare, **full)
+            # No payment was begun: the same request runs now, and is declined.
+            declined = await agent.ask("POST", path, paid, key=release)
+            assert declined.json()["messages"][0]["code"] == "payment_failed"
+            await agent.update(ready, **full)
+            replayed = await agent.ask("POST", path, paid, key=release)
+            assert (replayed.status_code, replayed.content) == (200, declined.content)

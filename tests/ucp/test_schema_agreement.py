@@ -36,6 +36,8 @@ from ucp_server.ucp.schema import BODIES, Direction, Schemas
 
 BESIDE = Path(__file__).parents[3] / "shared" / "official-schemas"
 FOLDER = Path(os.environ.get("OFFICIAL_SCHEMAS", BESIDE)) / "ucp"
+GOLDEN = Path(__file__).parents[1] / "golden"
+ALL = frozenset(EXTENSION_FILES)
 
 # Told by prose alone; test_schema_bodies.py holds ours to it.
 UNPUBLISHED = {(release, "response", "error") for release in ("2026-01-11", "2026-01-23")}
@@ -273,3 +275,41 @@ def test_extensions_bear_the_published_names(release: str) -> None:
     suffix = "_resp" if release in JANUARY else ""
     files = [folder / f"{stem}{suffix}.json" for stem in EXTENSION_FILES.values()]
     assert {json.loads(path.read_text())["name"] for path in files} == ours().extensions(release)
+
+
+# The pickup place that no body can have under the published documents (digest 11, A14).
+UNSAYABLE = {(release, "create-pickup") for release in UNTYPED_PLACES.split()}
+
+
+def told() -> list[Path]:
+    """What we say word for word that has a published form: with an envelope."""
+    files = sorted(path for release in PUBLISHED for path in (GOLDEN / release).glob("*.json"))
+    return [path for path in files if "ucp" in json.loads(path.read_text())["body"]]
+
+
+def operation_of(name: str, body: Any) -> str:
+    if body["ucp"].get("status") == "error":
+        return "error"
+    first = name.partition("-")[0]
+    known = {"event": "order_event", "order": "get_order", "profile": "profile", "error": "get_checkout"}
+    return known.get(first, f"{first}_checkout")
+
+
+@pytest.mark.parametrize("path", told(), ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_what_is_said_word_for_word_has_the_published_form(path: Path) -> None:
+    release, name = path.parent.name, path.stem
+    text = path.read_text()
+    for mask, example in (("a time", "2026-01-11T09:30:00Z"), ("an id", "1"), ("…", "x")):
+        text = text.replace(mask, example)
+    body = json.loads(text)["body"]
+    if (release, name) in UNSAYABLE:
+        return
+    operation = operation_of(name, body)
+    case: Case = (release, "response", operation, ALL if operation.endswith("_checkout") else frozenset())
+    violations = [(e.instance_path, e.message) for e in validator(case).iter_errors(body)]
+    assert violations == []
+
+
+@cache
+def validator(case: Case) -> Any:
+    return jsonschema_rs.validator_for(published(case), validate_formats=True)

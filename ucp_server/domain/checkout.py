@@ -41,6 +41,17 @@ class Buyer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     full_name: str | None = None
     consents: tuple[Consent, ...] = ()
 
+    def with_answers(self, told: tuple[Consent, ...]) -> "Buyer":
+        """The same buyer with the answers ``told`` now; those to other purposes stay as they were."""
+        answers = {consent.purpose: consent for consent in (*self.consents, *told)}
+        return msgspec.structs.replace(self, consents=tuple(answers.values()))
+
+    def with_members(self, told: "Buyer") -> "Buyer":
+        """The same buyer with every member that ``told`` has, its answers among those of before."""
+        members = {name: value for name in told.__struct_fields__ if (value := getattr(told, name))}
+        members["consents"] = self.with_answers(told.consents).consents
+        return msgspec.structs.replace(self, **members)
+
 
 class Instrument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A way to pay as it may be shown and kept. A credential is never part of it.
@@ -72,14 +83,16 @@ class Basket(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Everything that was asked for, free of prices. A PUT replaces it whole.
 
     ``lines_made`` counts the line ids ever given, so that none comes twice. ``methods`` hold the
-    destinations that the caller sent; a buyer's stored ones are added with each quote. ``ship_to`` is
-    for protocols that have an address and no methods: all goods go there, in the cheapest way.
+    destinations that the caller sent; a buyer's stored ones are added with each quote. ``claims`` are
+    what the buyer claims to be entitled to (reverse-domain names), each once. ``ship_to`` is for
+    protocols that have an address and no methods: all goods go there, in the cheapest way.
     """
 
     lines: tuple[Line, ...]
     buyer: Buyer | None = None
     methods: tuple[Method, ...] | None = None
     discount_codes: tuple[str, ...] | None = None
+    claims: tuple[str, ...] = ()
     instruments: tuple[Instrument, ...] = ()
     context: dict[str, Any] | None = None
     attribution: dict[str, str] | None = None

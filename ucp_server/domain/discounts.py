@@ -1,11 +1,12 @@
-"""Discounts: which codes are accepted, what they take off, and who bears it.
+"""Discounts: which codes and claims are accepted, what they take off, and who bears it.
 
 Accepted codes and automatic rules are applied one after the other, by priority, automatic ones
 first, then codes as they were sent. Each works on what the earlier ones left, so that no line and
 no order ever falls below zero.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
@@ -13,7 +14,13 @@ from typing import Final
 import msgspec
 
 from ucp_server.domain.money import MILLION, allocate, reduced
-from ucp_server.domain.problems import Problem, discount_rejected, free_shipping_granted
+from ucp_server.domain.problems import (
+    Problem,
+    discount_rejected,
+    eligibility_accepted,
+    eligibility_not_accepted,
+    free_shipping_granted,
+)
 from ucp_server.domain.quote import Allocation, AppliedDiscount, PricedLine
 
 
@@ -22,7 +29,8 @@ class DiscountRule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
     With ``item_ids`` or ``categories`` it reduces those lines, else the order as a whole.
     ``code`` of None makes it automatic. ``free_shipping`` frees the standard way of delivery when
-    an eligible item is in the basket, and nothing else.
+    an eligible item is in the basket, and nothing else. With a ``claim`` (a reverse-domain name) it
+    is for buyers who make that claim, and provisional until the claim is verified.
     """
 
     title: str
@@ -38,6 +46,7 @@ class DiscountRule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     combinable: bool = True
     priority: int = 1
     buyers_only: bool = False  # known customers only
+    claim: str | None = None
 
     def __post_init__(self) -> None:
         ways = (self.rate_ppm is not None) + (self.amount_minor is not None) + self.free_shipping
@@ -45,6 +54,8 @@ class DiscountRule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
             raise ValueError(f"{self.title} is not one of rate, amount and free shipping")
         if not 0 <= (self.rate_ppm or 0) <= MILLION or (self.amount_minor or 0) < 0:
             raise ValueError(f"{self.title} takes off less than nothing or more than all")
+        if self.code is not None and self.claim is not None:
+            raise ValueError(f"{self.title} has a code and a claim")
 
     @property
     def is_for_lines(self) -> bool:
@@ -68,7 +79,10 @@ class Acquaintance(StrEnum):
 
 
 class Discounted(msgspec.Struct, frozen=True, kw_only=True):
-    """Amounts are positive. ``net_minor`` is what each line still costs, after everything."""
+    """Amounts are positive. ``net_minor`` is what each line still costs, after everything.
+
+    ``claims`` are those by which a benefit was granted, in the order in which they were made.
+    """
 
     applied: tuple[AppliedDiscount, ...]
     items_minor: Mapping[str, int]
@@ -76,6 +90,7 @@ class Discounted(msgspec.Struct, frozen=True, kw_only=True):
     order_minor: int
     ships_free: bool
     problems: tuple[Problem, ...]
+    claims: tuple[str, ...] = ()
 
 
 class _Case(msgspec.Struct, frozen=True):
@@ -113,13 +128,26 @@ def apply_discounts(
     *,
     buyer: Acquaintance,
     at: datetime,
+    claims: Sequence[str] = (),
 ) -> Discounted:
-    """Take off what the codes and the automatic rules allow. Rejected codes become warnings."""
+    """Take off what the codes, the claims and the automatic rules allow.
+
+    Rejected codes and claims become warnings; a claim is accepted where it brings something here.
+    """
     case = _Case(lines, sum(line.base_minor for line in lines), buyer, at)
-    automatic = [rule for rule in rules if rule.code is None]
+    automatic = [rule for rule in rules if rule.code is None and rule.claim in (None, *claims)]
     accepted, problems = _accept(codes, rules, case)
     chosen = [*_combinable_with(automatic, accepted, case), *accepted]
-    return _apply(lines, sorted(chosen, key=lambda rule: rule.priority), problems)
+    granted = {rule.claim for rule in chosen}
+    problems += _answers(claims, granted)
+    discounted = _apply(lines, sorted(chosen, key=lambda rule: rule.priority), problems)
+    return msgspec.structs.replace(discounted, claims=tuple(claim for claim in claims if claim in granted))
+
+
+def _answers(claims: Sequence[str], granted: AbstractSet[str | None]) -> Iterator[Problem]:
+    for index, claim in enumerate(claims):
+        answer = eligibility_accepted if claim in granted else eligibility_not_accepted
+        yield answer(claim, f"claims[{index}]")
 
 
 def _accept(
@@ -225,4 +253,6 @@ def _applied(rule: DiscountRule, amount_minor: int, taken: Mapping[str, int]) ->
         priority=rule.priority if rule.priority != 1 else None,
         method=("across" if rule.rate_ppm is None else "each") if rule.is_for_lines else None,
         allocations=tuple(allocations) if rule.is_for_lines else (),
+        claim=rule.claim,
+        provisional=rule.claim is not None,
     )

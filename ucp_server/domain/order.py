@@ -5,7 +5,7 @@ the sale is an adjustment. Line states follow from both.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Literal
 
@@ -32,7 +32,10 @@ class Quantity(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Expectation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A promise made at the sale: these lines, by this method, to this address."""
+    """A promise made at the sale: these lines, by this method, to this address.
+
+    What is left of it is said by `promises`.
+    """
 
     id: str
     method_type: str
@@ -150,6 +153,29 @@ def returned(order: Order) -> Counter[str]:
 
 def _adjusted(order: Order, type_: AdjustmentType) -> Counter[str]:
     return _pieces(a.lines for a in order.adjustments if a.type == type_ and a.status != "failed")
+
+
+def promises(order: Order) -> tuple[Expectation, ...]:
+    """What the buyer can still expect: without the pieces that were canceled since the sale.
+
+    Which parcel they would have been in nobody says, so they are taken from the last ones.
+    """
+    gone = removed(order)
+    kept = []
+    for promised in reversed(order.expectations):
+        lines = tuple(_without(gone, promised.lines))
+        if lines:
+            kept.append(msgspec.structs.replace(promised, lines=lines))
+    return tuple(reversed(kept))
+
+
+def _without(gone: Counter[str], lines: Iterable[Quantity]) -> Iterator[Quantity]:
+    """``lines`` less what is ``gone``; what was taken is counted down there."""
+    for part in lines:
+        taken = min(part.quantity, gone[part.line_id])
+        gone[part.line_id] -= taken
+        if taken < part.quantity:
+            yield msgspec.structs.replace(part, quantity=part.quantity - taken)
 
 
 class LineCount(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,8 +1,8 @@
 """Problems: values that say what is wrong, noteworthy or missing in a checkout.
 
 A problem is not an exception: the command that found it succeeded. ``where`` names the part in our
-own words (``lines[0]``, ``buyer.email``, ``discount_codes[1]``, ``methods[0].groups[0]``); each
-binding spells it in its protocol.
+own words (``lines[0]``, ``buyer.email``, ``discount_codes[1]``, ``claims[0]``,
+``methods[0].groups[0]``); each binding spells it in its protocol.
 """
 
 from enum import StrEnum
@@ -173,11 +173,34 @@ def free_shipping_granted(code: str, index: int) -> Problem:
 
 # --- eligibility ---
 
+ELIGIBILITY_ACCEPTED = "eligibility_accepted"
 ELIGIBILITY_NOT_ACCEPTED = "eligibility_not_accepted"
+ELIGIBILITY_INVALID = "eligibility_invalid"
 
 
-def eligibility_not_accepted(claim: str) -> Problem:
-    return warning(ELIGIBILITY_NOT_ACCEPTED, f"{claim} brings no benefit in this shop.")
+def eligibility_accepted(claim: str, where: str) -> Problem:
+    return info(ELIGIBILITY_ACCEPTED, f"{claim} brings its benefit to this order.", where=where)
+
+
+def eligibility_not_accepted(claim: str, where: str) -> Problem:
+    return warning(ELIGIBILITY_NOT_ACCEPTED, f"{claim} brings no benefit to this order.", where=where)
+
+
+def benefit_taken_off(claim: str) -> Problem:
+    text = f"{claim} could not be verified; its benefit was taken off."
+    return warning(ELIGIBILITY_NOT_ACCEPTED, text)
+
+
+def eligibility_invalid(claim: str, where: str) -> Problem:
+    text = f"We could not verify {claim} for this buyer; without that claim the order can be placed."
+    return error(ELIGIBILITY_INVALID, text, where=where)
+
+
+# --- signals ---
+
+
+def signal_wanted(name: str) -> Problem:
+    return info("signal", f"The shop would like to know {name}.", where=f"signals[{name}]")
 
 
 # --- payment ---

@@ -56,7 +56,10 @@ class Allocation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AppliedDiscount(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A discount that took effect; ``amount_minor`` is positive, its row in the totals negative."""
+    """A discount that took effect; ``amount_minor`` is positive, its row in the totals negative.
+
+    It is ``provisional`` as long as the buyer's ``claim``, by which it was granted, is not verified.
+    """
 
     title: str
     amount_minor: int
@@ -65,6 +68,8 @@ class AppliedDiscount(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     priority: int | None = None
     method: Literal["each", "across"] | None = None
     allocations: tuple[Allocation, ...] = ()
+    claim: str | None = None
+    provisional: bool = False
 
 
 class Quote(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -72,6 +77,7 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     ``methods`` are the fulfillment methods with the options that were offered; None where nothing
     has to be fulfilled. ``included_tax_minor`` is contained in the prices and stands in no row.
+    ``open_claims`` brought a benefit, and nobody has verified them: no order is placed with them.
     """
 
     currency: str
@@ -80,6 +86,7 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     problems: tuple[Problem, ...] = ()
     methods: tuple[Method, ...] | None = None
     discounts: tuple[AppliedDiscount, ...] = ()
+    open_claims: tuple[str, ...] = ()
     included_tax_minor: int = 0
     expires_at: datetime | None = None
     # What the shop may remember of the buyer, written along with the checkout.

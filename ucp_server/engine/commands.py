@@ -23,8 +23,9 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
     On an update ``keep`` names the members whose absence means "as before" (``"lines"``, ``"buyer"``,
     ``"methods"``, ``"discount_codes"``, ``"ship_to"``; with ``"buyer_members"`` so do the members of
-    a buyer that is given); for all others absence removes. ``ship_to`` is
-    where everything goes in the cheapest way, where there are no ``methods``.
+    a buyer that is given, with ``"consents"`` the answers that a buyer has given); for all others
+    absence removes. ``claims`` as in `Basket`. ``ship_to`` is where everything goes in the cheapest
+    way, where there are no ``methods``.
     """
 
     lines: tuple[WantedLine, ...]
@@ -32,6 +33,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     buyer: Buyer | None = None
     methods: tuple[WantedMethod, ...] | None = None
     discount_codes: tuple[str, ...] | None = None
+    claims: tuple[str, ...] = ()
     instruments: tuple[Instrument, ...] = ()
     context: dict[str, Any] | None = None
     attribution: dict[str, str] | None = None
@@ -68,13 +70,17 @@ class CompleteCheckout(msgspec.Struct, frozen=True, kw_only=True):
     """Pay and place the order.
 
     ``by_buyer`` is set by our own page: the buyer acts in person, so what needs the buyer's review
-    no longer stands in the way. ``expected_total_minor`` is the total that the payer saw, where
+    no longer stands in the way. ``buyer`` is what is told of the buyer beside the payment: it is added
+    to what is known. ``signals`` are what the platform observed of it, by name: for the payment handler,
+    and kept nowhere. ``expected_total_minor`` is the total that the payer saw, where
     the protocol carries it; another one is a problem, never a charge.
     """
 
     checkout_id: str
     instrument: Instrument
     credential: Credential
+    buyer: Buyer | None = None
+    signals: dict[str, Any] = {}
     by_buyer: bool = False
     expected_total_minor: int | None = None
 
@@ -143,8 +149,9 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
 
     ``render`` and ``render_refusal`` are pure and quick; they give the reply's bytes as they will
     be kept and replayed. ``refusing_problems`` are the problem codes that this caller's release
-    answers as a refusal. ``arrived_s`` is the event loop's time (``loop.time()``) at which the
-    request came in: a caller's patience counts from there. Without it, from the call of ``run``.
+    answers as a refusal; for a create ``render`` may raise one itself, then nothing is written.
+    ``arrived_s`` is the event loop's time (``loop.time()``) at which the request came in: a caller's
+    patience counts from there. Without it, from the call of ``run``.
     """
 
     scope: Scope

@@ -9,6 +9,8 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
+from msgspec.structs import replace
+
 from ucp_server.domain import problems
 from ucp_server.domain.errors import AttemptInFlight, HandlerUnavailable, StoreUnavailable
 from ucp_server.domain.money import Money
@@ -98,8 +100,9 @@ class Completion:
 
     async def _authorise(self, attempt: AttemptRow) -> Outcome:
         handler = self._setup.payments[attempt.merchant_id][attempt.handler_id]
+        asked = replace(attempt_of(attempt), signals=self._command.signals)
         return await ask(
-            handler.authorise(attempt_of(attempt), self._command.instrument, self._command.credential),
+            handler.authorise(asked, self._command.instrument, self._command.credential),
             within_s=self._setup.timings.authorise_within_s,
             who=f"authorise at {attempt.handler_id}",
         )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from ucp_server.domain.checkout import Checkout, Instrument
+from ucp_server.domain.checkout import Buyer, Checkout, Instrument
 from ucp_server.domain.errors import (
     AttemptInFlight,
     HandlerUnavailable,
@@ -20,9 +20,10 @@ from ucp_server.engine.asking import look_up
 from ucp_server.engine.checkout import REVISIONS_TRIED_MAX, commit_change
 from ucp_server.engine.commands import Answer, Call, CompleteCheckout
 from ucp_server.engine.commits import commit
+from ucp_server.engine.eligibility import refusal_of, unverified_claims, verified
 from ucp_server.engine.faults import fault_point
 from ucp_server.engine.placing import pieces_of
-from ucp_server.engine.readiness import look_at, price_again
+from ucp_server.engine.readiness import look_at, price_again, price_without
 from ucp_server.engine.reading import read_checkout
 from ucp_server.engine.setup import Setup
 from ucp_server.engine.twins import Twins, claim_of
@@ -72,22 +73,31 @@ class Opener:
             checkout = await read_checkout(self._setup, self._call.scope, self._command.checkout_id)
             await fault_point("complete.loaded")
             if checkout.state is State.OPEN:
-                opened = await self._try_to_open(checkout)
+                opened = await self._try_to_open(self._with_buyer(checkout))
             else:
                 opened = await self._join(checkout)
             if opened is not None:
                 return opened
         raise RevisionConflict
 
+    def _with_buyer(self, checkout: Checkout) -> Checkout:
+        """The checkout with what the command tells of its buyer; written with whatever comes of it."""
+        told = self._command.buyer
+        if told is None:
+            return checkout
+        known = checkout.basket.buyer or Buyer()
+        return replace(checkout, basket=replace(checkout.basket, buyer=known.with_members(told)))
+
     async def _try_to_open(self, checkout: Checkout) -> Held | Answer | None:
         """None when it is worth another look."""
         quote = await price_again(self._setup, self._call, checkout, is_short=self._is_short)
         await fault_point("complete.quoted")
         shown = look_at(self._call, self._command, checkout, quote, at=self._setup.clock.now())
+        shown = shown or await self._verify_claims(checkout, quote)
         try:
             if shown is not None:
                 return await self._show(shown)
-            return await self._open(checkout, quote)
+            return await self._open(checkout, verified(quote))
         except StockShort:
             self._is_short = True
         except AttemptOpen:
@@ -95,6 +105,15 @@ class Opener:
         except KeyTaken:
             return await self._reply_of_twin()
         return None
+
+    async def _verify_claims(self, checkout: Checkout, quote: Quote) -> Checkout | None:
+        """None when ``quote`` holds, else the checkout to answer with. Raises NotReady."""
+        unverified = await unverified_claims(self._setup, checkout, quote, self._command.instrument)
+        if not unverified:
+            return None
+        if not self._command.by_buyer:
+            raise refusal_of(checkout, unverified)
+        return await price_without(self._setup, self._call, checkout, unverified)
 
     async def _open(self, checkout: Checkout, quote: Quote) -> Held | None:
         """None when others changed the checkout. Raises KeyTaken, StockShort, AttemptOpen."""
@@ -207,6 +226,10 @@ class Opener:
                 f"The payment handler {instrument.handler_id} is not offered for this checkout.",
                 "instrument.handler_id",
             )
+        taken = [offer.type for offer in listing.instruments]
+        if taken and instrument.type not in taken:
+            text = f"The payment handler {instrument.handler_id} takes no {instrument.type} here."
+            raise InvalidRequest(text, "instrument.type")
 
     def _instruments(self, checkout: Checkout) -> tuple[Instrument, ...]:
         """What the checkout shows: the one that pays is selected, and none else."""

@@ -52,7 +52,7 @@ def _expectations(checkout: Checkout) -> tuple[Expectation, ...]:
     quantities = {line.line_id: line.quantity for line in checkout.quote.lines}
     return tuple(
         Expectation(
-            id=f"{method.id}_{group.id}",
+            id=group.id,
             method_type=method.type,
             lines=tuple(
                 Quantity(line_id=line_id, quantity=quantities[line_id])

@@ -191,6 +191,7 @@ class Quoting:
             ),
             methods=methods or None,
             discounts=priced.discounted.applied,
+            open_claims=priced.discounted.claims,
             included_tax_minor=bill.included_tax_minor,
             new_addresses=_new_addresses(ask, priced.shelf, drafts),
         )
@@ -211,7 +212,7 @@ class Quoting:
         buyer = _acquaintance(email, shelf)
         return _Priced(
             lines=lines,
-            discounted=apply_discounts(lines, rules, codes, buyer=buyer, at=ask.at),
+            discounted=apply_discounts(lines, rules, codes, buyer=buyer, at=ask.at, claims=basket.claims),
             shelf=shelf,
         )
 
@@ -301,6 +302,7 @@ def _asked(merchant: Merchant, before: Basket, wanted: Wanted | None, at: dateti
         buyer=_buyer(wanted, before),
         methods=before.methods if keeps_methods else None,
         discount_codes=_kept(wanted, "discount_codes", wanted.discount_codes, before.discount_codes),
+        claims=wanted.claims,
         instruments=wanted.instruments,
         context=wanted.context,
         attribution=wanted.attribution,
@@ -319,6 +321,9 @@ def _lines(wanted: Wanted, before: Basket) -> Lines:
 
 def _buyer(wanted: Wanted, before: Basket) -> Buyer | None:
     new = _kept(wanted, "buyer", wanted.buyer, before.buyer)
+    if before.buyer is not None and before.buyer.consents and "consents" in wanted.keep:
+        answered = Buyer(consents=before.buyer.consents)
+        return answered.with_members(new) if new else answered
     if new is None or before.buyer is None or "buyer_members" not in wanted.keep:
         return new
     told = {name: value for name in new.__struct_fields__ if (value := getattr(new, name))}

@@ -11,6 +11,7 @@ from ucp_server.domain.problems import Kind, Problem, Severity
 from ucp_server.domain.quote import Quote
 from ucp_server.engine.checkout import refuse
 from ucp_server.engine.commands import Call, CompleteCheckout
+from ucp_server.engine.eligibility import without_claims
 from ucp_server.engine.placing import pieces_of
 from ucp_server.engine.setup import Setup
 from ucp_server.store.stock import OwnStock
@@ -59,6 +60,20 @@ def look_at(
         refuse([changed], call)
         return _shown(checkout, quote, (changed,), at)
     return None
+
+
+async def price_without(
+    setup: Setup, call: Call, checkout: Checkout, unverified: tuple[str, ...]
+) -> Checkout:
+    """The checkout to answer with where the buyer in person claimed what does not hold.
+
+    Nobody else can take the claims back for a buyer who is on our own page: there the order goes on
+    without them, and its new total is shown first.
+    """
+    fewer = without_claims(checkout, unverified)
+    quote = await price_again(setup, call, fewer, is_short=False)
+    told = (problems.price_changed(), *map(problems.benefit_taken_off, unverified))
+    return _shown(fewer, quote, told, setup.clock.now())
 
 
 def _blocks(problem: Problem, command: CompleteCheckout) -> bool:

@@ -38,6 +38,8 @@ from ucp_server.engine.completion import Completion
 from ucp_server.engine.opening import Held
 from ucp_server.engine.setup import Setup
 from ucp_server.engine.twins import Twins, claim_of
+from ucp_server.store.claims import claim_answer
+from ucp_server.store.database import statement
 from ucp_server.store.violations import KeyTaken
 
 log = logging.getLogger(__name__)
@@ -91,6 +93,21 @@ class Engine:
             if answer is None:
                 raise
             return answer
+
+    async def keep(self, scope: Scope, key: Key, checkout_id: str, reply: bytes) -> Answer:
+        """Make ``reply`` the one that ``key`` replays though nothing was written, or find its own.
+
+        Raises KeyReused, ReplyExpired, KeyInFlight, StoreUnavailable.
+        """
+        try:
+            async with statement(self.setup.pool) as tx:
+                await claim_answer(tx, claim_of(scope, key), checkout_id, reply)
+        except KeyTaken:
+            answer = await self.replay(scope, key)
+            if answer is None:
+                raise KeyInFlight from None
+            return answer
+        return Answer(reply=reply, checkout_id=checkout_id)
 
     async def _dispatch(self, call: Call, command: Command) -> Answer:
         match command:

@@ -9,7 +9,7 @@ from ucp_server.domain.checkout import Basket
 from ucp_server.domain.merchant import Merchant
 from ucp_server.domain.quote import Quote
 from ucp_server.engine.commands import Renderer, Scope, Wanted
-from ucp_server.ports import Clock, Payment, Stock, Vault
+from ucp_server.ports import Clock, Eligibility, Payment, Stock, Vault
 from ucp_server.store.database import Pool
 
 
@@ -34,6 +34,8 @@ class Timings:
     renew_every_s: float = 2.0
     # Longer than any provider's own limit, shorter than the supervisor's patience at shutdown (35 s).
     authorise_within_s: float = 30.0
+    # As long as a quote may take: the payment still has to follow within the caller's patience.
+    verify_within_s: float = 3.0
     # For everything else that is asked of a plug-in.
     ask_within_s: float = 10.0
     # A twin that finds its first request running looks for the reply this often, and this long.
@@ -53,7 +55,8 @@ def _nobody_listens() -> None:
 class Setup:
     """``payments`` are by merchant and handler id; ``stocks`` of those merchants that keep their own.
 
-    ``vaults`` hold of each merchant the one handler that keeps cards, with its id.
+    ``vaults`` hold of each merchant the one handler that keeps cards, with its id. ``eligibility`` is
+    by merchant; where there is none no claim holds, and what was granted by one is never sold.
     ``renderers`` are by binding name: they write the replies of requests that died. ``hint`` is
     called when jobs were queued; it must not wait.
     """
@@ -66,5 +69,6 @@ class Setup:
     renderers: Mapping[str, Renderer]
     stocks: Mapping[str, Stock] = field(default_factory=dict)
     vaults: Mapping[str, tuple[str, Vault]] = field(default_factory=dict)
+    eligibility: Mapping[str, Eligibility] = field(default_factory=dict)
     timings: Timings = field(default_factory=Timings)
     hint: Callable[[], None] = _nobody_listens

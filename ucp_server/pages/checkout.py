@@ -73,7 +73,7 @@ def checkout_page(
         title="Finish your order",
         lead=_lead(checkout, is_payable=is_payable, is_paid_here=payment is not None),
         assets=assets,
-        notices=(*_said(said, untold.rest()), *map(_notice, untold.rest())),
+        notices=tuple(dict.fromkeys((*_said(said, untold.rest()), *map(_notice, untold.rest())))),
         needs=needs,
         buyer=buyer,
         methods=methods,

@@ -81,6 +81,7 @@ def wanted_from(checkout: Checkout, fields: Fields) -> Wanted:
         buyer=_buyer(basket.buyer, fields),
         methods=_methods(checkout, fields),
         discount_codes=_codes(basket.discount_codes, fields),
+        claims=basket.claims,
         instruments=basket.instruments,
         context=basket.context,
         attribution=basket.attribution,

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime
 
-from ucp_server.domain.order import LineCount, Order, line_counts
+from ucp_server.domain.order import LineCount, Order, line_counts, promises
 from ucp_server.domain.quote import QuotedLine
 from ucp_server.pages import words
 from ucp_server.pages.bill import bill, picture_path
@@ -50,7 +50,7 @@ def _promises(order: Order) -> tuple[Promise, ...]:
             how=entry.description or words.METHODS.get(entry.method_type, entry.method_type),
             where=address_line(entry.address),
         )
-        for entry in order.expectations
+        for entry in promises(order)
     )
 
 

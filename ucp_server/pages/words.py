@@ -53,6 +53,8 @@ _PROBLEMS: Final[Mapping[str, str]] = MappingProxyType(
         "high_value_order": "An order of this value needs your own confirmation; ordering here gives it.",
         "item_review_required": "Needs your own confirmation; ordering here gives it.",
         "totals_changed": "A price changed a moment ago. Please look at the new total.",
+        "eligibility_accepted": "A benefit is taken off. We check that it is yours when you order.",
+        "eligibility_not_accepted": "A benefit that was asked for does not apply to this order.",
         "requires_3ds": "This payment needs one more confirmation by you.",
         "stock_unknown": "We cannot see at the moment whether everything is in stock. Please try again.",
     }

@@ -143,7 +143,7 @@ with held_by_us as (
 ), closed as (
     update attempts a set state = $8, reference = $9, captured_minor = $10, updated_at = now(),
         lease_until = case when $8 = 'action_needed' then m.expires_at end
-    from moved m where a.merchant_id = m.merchant_id and a.id = $2
+    from moved m where a.merchant_id = $1 and a.id = $2
 ), {freeing(once="moved", attempt="$2", is_sold="$11::jsonb is not null")}, ordered as (
     insert into orders (merchant_id, id, platform_id, version, document, placed_at)
     select merchant_id, id, platform_id, 1, $11, $12 from moved where $11::jsonb is not null

@@ -25,6 +25,8 @@ _DECIMAL: Final = re.compile(r"(\d{1,9})(?:\.(\d{1,4}))?", re.ASCII)
 _COUNTRY: Final = re.compile(r"[A-Z]{2}", re.ASCII)
 # C0 and C1 controls, and halves of surrogate pairs: none belongs into a text, some break Postgres.
 _UNPRINTABLE: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+# As the newest release writes it; 2026-04-08 knows no hyphens in one.
+_REVERSE_DOMAIN: Final = re.compile(r"[a-z](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9_-]*[a-z0-9_])?)+")
 _YES_NO: Final = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
 
 T = TypeVar("T")
@@ -144,6 +146,13 @@ class Cells:
         if text is not None and not _COUNTRY.fullmatch(text.upper()):
             raise CellError(f"{column} is not a country of two letters: {text[:40]}")
         return text.upper() if text else None
+
+    def claim(self, column: str) -> str | None:
+        """What a buyer may claim: a reverse-domain name, like com.example.member."""
+        text = self.text(column, most=255)
+        if text is not None and not _REVERSE_DOMAIN.fullmatch(text):
+            raise CellError(f"{column} is not a reverse-domain name: {text[:40]}")
+        return text
 
     def names(self, column: str) -> tuple[str, ...]:
         """A JSON list of texts, or texts with | between them."""

@@ -128,6 +128,7 @@ def _counts(tables: ShopTables) -> dict[str, int]:
         "inventory": len(tables.stock),
         "customers": len(tables.customers),
         "addresses": len(tables.addresses),
+        "eligibility": len(tables.entitled),
         "pictures": len(tables.pictures),
         **{kind: len(rules) for kind, rules in tables.rules.items()},
         **{name: len(getattr(channels, name)) for name in channels.__struct_fields__},
@@ -138,7 +139,16 @@ def _counts(tables: ShopTables) -> dict[str, int]:
 # Postgres looks by itself.
 ANALYZE: Final = tuple(
     f"analyze {table}"
-    for table in ("items", "inventory", "addresses", "offers", "products", "product_words", "vocabulary")
+    for table in (
+        "items",
+        "inventory",
+        "addresses",
+        "eligibility",
+        "offers",
+        "products",
+        "product_words",
+        "vocabulary",
+    )
 )
 
 LOAD_CATEGORIES: Final = "select id, rule from shop_rules where merchant_id = $1 and kind = 'category'"
@@ -175,6 +185,12 @@ from unnest($2::text[], $3::text[], $4::bytea[], $5::jsonb[], $6::integer[])
 on conflict do nothing
 """
 
+DELETE_ENTITLED: Final = "delete from eligibility where merchant_id = $1"
+INSERT_ENTITLED: Final = """
+insert into eligibility (merchant_id, claim, holder)
+select $1, new.claim, new.holder from unnest($2::text[], $3::text[]) as new (claim, holder)
+"""
+
 DELETE_RULES: Final = "delete from shop_rules where merchant_id = $1"
 INSERT_RULES: Final = """
 insert into shop_rules (merchant_id, kind, id, rule)
@@ -200,6 +216,9 @@ async def _write(tx: Tx, merchant_id: str, tables: ShopTables) -> None:
         for position, one in enumerate(tables.addresses)
     )
     await insert_rows(tx, INSERT_ADDRESSES, merchant_id, rows=addresses)
+    await tx.execute(DELETE_ENTITLED, merchant_id)
+    entitled = ((one.claim, one.holder) for one in tables.entitled)
+    await insert_rows(tx, INSERT_ENTITLED, merchant_id, rows=entitled)
     await tx.execute(DELETE_RULES, merchant_id)
     rules = (
         (kind, id_, msgspec.json.encode(rule))

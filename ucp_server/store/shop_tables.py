@@ -29,6 +29,7 @@ from ucp_server.store.csv_rows import (
     once,
     unwatched,
 )
+from ucp_server.store.eligibility import ANY_CUSTOMER
 from ucp_server.store.feed import FEED_FILE, read_feed
 from ucp_server.store.picture_files import PictureFile, PictureFiles
 from ucp_server.store.product_cells import ProductReader
@@ -45,6 +46,7 @@ _ADDRESS = (
 _DISCOUNT = (
     "type", "value", "description", "min_subtotal", "eligible_item_ids", "eligible_categories",
     "starts_at", "ends_at", "combinable", "priority", "customers_only",
+    "eligibility",
 )  # fmt: skip
 
 
@@ -60,6 +62,13 @@ class AddressRow(msgspec.Struct, frozen=True, kw_only=True):
     address: Address
 
 
+class EntitledRow(msgspec.Struct, frozen=True, kw_only=True):
+    """``holder``: an e-mail address, ``@`` and a domain, or `ANY_CUSTOMER`; in lower case."""
+
+    claim: str
+    holder: str
+
+
 class ShopTables(msgspec.Struct, frozen=True, kw_only=True):
     """A shop, read and checked. ``rules`` are by kind, then id; ``stock`` is by item."""
 
@@ -67,6 +76,7 @@ class ShopTables(msgspec.Struct, frozen=True, kw_only=True):
     stock: Mapping[str, int]
     customers: tuple[CustomerRow, ...]
     addresses: tuple[AddressRow, ...]
+    entitled: tuple[EntitledRow, ...]
     rules: Mapping[str, Mapping[str, msgspec.Struct]]
     pictures: tuple[PictureFile, ...]
     channels: ChannelTables
@@ -105,6 +115,7 @@ def read_shop(folder: Path, currency: str, now: datetime, progress: Progress = u
         addresses=tuple(
             files.rows("addresses.csv", ("id", "customer_id", *_ADDRESS), _address_reader(customers))
         ),
+        entitled=tuple(dict.fromkeys(files.rows("eligibility.csv", ("claim", "holder"), _entitled))),
         rules={"category": categories, **_rules(files, items)},
         pictures=tuple(pictures.found.values()),
         channels=read_channels(files, _described(items)),
@@ -182,6 +193,16 @@ def _address(cells: Cells) -> Address:
     )
 
 
+def _entitled(cells: Cells) -> EntitledRow:
+    holder = cells.required("holder", most=320).lower()
+    if holder != ANY_CUSTOMER and (holder.count("@") != 1 or holder.endswith("@")):
+        raise CellError(f"holder is no e-mail address, no @domain and not {ANY_CUSTOMER}: {holder}")
+    claim = cells.claim("claim")
+    if claim is None:
+        raise CellError("claim is missing")
+    return EntitledRow(claim=claim, holder=holder)
+
+
 # --- rules ---
 
 
@@ -216,6 +237,8 @@ def _coded(read: Callable[[Cells], DiscountRule]) -> Callable[[Cells], DiscountR
 
     def read_coded(cells: Cells) -> DiscountRule:
         code = cells.text("code", most=100)
+        if code and cells.text("eligibility"):
+            raise CellError("a discount has a code or an eligibility, not both")
         rule = (unlike_others if code else read)(cells)
         return msgspec.structs.replace(rule, code=code)
 
@@ -243,6 +266,7 @@ def _discount(cells: Cells, items: Mapping[str, ItemRow]) -> DiscountRule:
         combinable=True if combinable is None else combinable,
         priority=cells.integer("priority", most=1_000) or 1,
         buyers_only=cells.flag("customers_only") or False,
+        claim=cells.claim("eligibility"),
     )
 
 

@@ -29,6 +29,7 @@ from ucp_server.ucp.fulfillment import decode_fulfillment, render_fulfillment
 from ucp_server.ucp.ids import decode_checkout_id, render_checkout_id, render_order_id
 from ucp_server.ucp.messages import render_messages
 from ucp_server.ucp.payment import decode_instruments, decode_payment, render_instruments
+from ucp_server.ucp.policies import Policy, disclosures, render_policies
 from ucp_server.ucp.releases import BUYER_CONSENT, DISCOUNT, FULFILLMENT
 
 Wire = dict[str, Any]
@@ -56,8 +57,8 @@ _STATUSES: Final = MappingProxyType(
     }
 )
 
-# One warning for each claim; who sends more than these is not read them all back.
-CLAIMS_TOLD_MAX: Final = 20
+# Each is answered by a message, and with so many no buyer is entitled to one more.
+CLAIMS_READ_MAX: Final = 20
 
 # UN/CEFACT Rec 20 "one", in whole steps: what a line is sold in that names no unit.
 _PIECE: Final = ("C62", 0)
@@ -88,6 +89,7 @@ class _LineSent(msgspec.Struct):
 
 class _ConsentSent(msgspec.Struct):
     granted: bool
+    source: str = "platform"
 
 
 class _BuyerSent(msgspec.Struct):
@@ -132,13 +134,21 @@ def decode_update(
     return UpdateCheckout(checkout_id=checkout_id, wanted=msgspec.structs.replace(wanted, keep=keep))
 
 
-def decode_complete(document: Wire, checkout_id: str, *, exactly_one: bool = False) -> CompleteCheckout:
+def decode_complete(
+    document: Wire, active: Active, checkout_id: str, *, exactly_one: bool = False
+) -> CompleteCheckout:
     """A complete in the newest form.
 
     Raises `msgspec.ValidationError` and what `decode_payment` does, to which ``exactly_one`` goes.
     """
     instrument, credential = decode_payment(document.get("payment"), exactly_one=exactly_one)
-    return CompleteCheckout(checkout_id=checkout_id, instrument=instrument, credential=credential)
+    return CompleteCheckout(
+        checkout_id=checkout_id,
+        instrument=instrument,
+        credential=credential,
+        buyer=_decode_buyer(msgspec.convert(document.get("buyer"), _BuyerSent | None), active),
+        signals=document.get("signals", {}),
+    )
 
 
 def _decode_wanted(document: Wire, active: Active, *, creating: bool) -> Wanted:
@@ -158,6 +168,7 @@ def _decode_wanted(document: Wire, active: Active, *, creating: bool) -> Wanted:
         buyer=_decode_buyer(sent.buyer, active),
         methods=decode_fulfillment(methods, creating=creating),
         discount_codes=sent.discounts.codes if sent.discounts and DISCOUNT in active else None,
+        claims=_decode_claims(sent.context),
         instruments=decode_instruments(document.get("payment")),
         context=sent.context,
         currency=_preferred_currency(sent.context),
@@ -171,6 +182,12 @@ def _check_units(lines: Sequence[_LineSent]) -> None:
         told = line.item.quantity_unit
         if told is not None and (told.unit, told.scale) != _PIECE:
             raise ProblemRefused(problems.sold_by_the_piece(line.item.id, f"lines[{index}]"))
+
+
+def _decode_claims(context: Wire | None) -> tuple[str, ...]:
+    """What the buyer claims to be entitled to; claims that we do not know stop no sale."""
+    told = msgspec.convert((context or {}).get("eligibility", ()), tuple[str, ...])
+    return tuple(dict.fromkeys(told[:CLAIMS_READ_MAX]))
 
 
 def _preferred_currency(context: Wire | None) -> str | None:
@@ -192,7 +209,8 @@ def _decode_buyer(sent: _BuyerSent | None, active: Active) -> Buyer | None:
         consents=tuple(
             Consent(purpose=purpose, granted=given[purpose].granted)
             for purpose in CONSENT_TEXTS
-            if purpose in given
+            # An answer that repeats what we advertised is not the buyer's.
+            if purpose in given and given[purpose].source == "platform"
         ),
     )
 
@@ -210,24 +228,27 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     continue_url: str
     permalink_url: str | None
     links: tuple[Wire, ...]
+    policies: tuple[Policy, ...] = ()
 
 
 def render(checkout: Checkout, active: Active, around: Surroundings, found: Sequence[Problem] = ()) -> Wire:
     """The checkout in the newest form, without ``ucp``; ``found`` is told beside its own problems."""
-    told = problems_for(checkout, active) + _claims_not_accepted(checkout)
+    told = problems_for(checkout, active)
     told += tuple(problem for problem in found if problem not in told)
     wire: Wire = {
         "id": render_checkout_id(checkout.id),
-        "status": _STATUSES[standing_of(checkout.state, told)],
+        "status": _STATUSES[standing_of(checkout.state, filter(_counts, told))],
         "currency": checkout.currency,
         "line_items": [render_line(line, around.site) for line in checkout.quote.lines],
         "totals": [render_total(row) for row in checkout.quote.totals],
     }
-    if told:
-        wire["messages"] = render_messages(told)
+    if messages := render_messages(told) + disclosures(around.policies):
+        wire["messages"] = messages
+    if around.policies:
+        wire["policies"] = render_policies(around.policies)
     wire |= _render_ways_on(checkout, around)
-    if checkout.basket.buyer is not None:
-        wire["buyer"] = _render_buyer(checkout.basket.buyer, active)
+    if checkout.basket.buyer is not None or BUYER_CONSENT in active:
+        wire["buyer"] = _render_buyer(checkout.basket.buyer or Buyer(), active)
     if FULFILLMENT in active and checkout.quote.methods is not None:
         wire["fulfillment"] = render_fulfillment(checkout.quote.methods)
     if DISCOUNT in active:
@@ -260,15 +281,12 @@ def problems_for(checkout: Checkout, active: Active) -> tuple[Problem, ...]:
     )
 
 
-def _claims_not_accepted(checkout: Checkout) -> tuple[Problem, ...]:
-    """What the buyer claims to be entitled to changes no price here, and stops no sale either.
+def _counts(problem: Problem) -> bool:
+    """A claim that cannot be verified is told, and changes nothing else of the checkout.
 
-    So there is never a claim left to be verified when an order is placed (D/checkout, "Eligibility
-    Verification at Completion").
+    D/checkout, "Eligibility Verification at Completion".
     """
-    claims = (checkout.basket.context or {}).get("eligibility")
-    told = claims[:CLAIMS_TOLD_MAX] if isinstance(claims, list) else ()
-    return tuple(problems.eligibility_not_accepted(claim) for claim in told if isinstance(claim, str))
+    return problem.code != problems.ELIGIBILITY_INVALID
 
 
 def _out_of_sight(problem: Problem) -> Problem:
@@ -308,16 +326,22 @@ def _render_buyer(buyer: Buyer, active: Active) -> Wire:
         "phone_number": buyer.phone_number,
     }
     wire: Wire = {member: text for member, text in told.items() if text is not None}
-    if buyer.consents and BUYER_CONSENT in active:
-        wire["consent"] = {
-            consent.purpose: {
-                "granted": consent.granted,
-                "source": consent.source,
-                "description": CONSENT_TEXTS.get(consent.purpose, consent.purpose),
-            }
-            for consent in buyer.consents
-        }
+    if BUYER_CONSENT in active:
+        wire["consent"] = _render_consents(buyer)
     return wire
+
+
+def _render_consents(buyer: Buyer) -> Wire:
+    """Every purpose that we ask for; what nobody was asked yet is not granted (M:D/buyer-consent)."""
+    answers = {consent.purpose: consent for consent in buyer.consents}
+    return {
+        purpose: {
+            "granted": purpose in answers and answers[purpose].granted,
+            "source": answers[purpose].source if purpose in answers else "business",
+            "description": text,
+        }
+        for purpose, text in CONSENT_TEXTS.items()
+    }
 
 
 def _render_discounts(checkout: Checkout) -> Wire:
@@ -339,6 +363,10 @@ def _render_applied(discount: AppliedDiscount, checkout: Checkout) -> Wire:
         wire["code"] = discount.code
     if discount.automatic:
         wire["automatic"] = True
+    if discount.claim is not None:
+        wire["eligibility"] = discount.claim
+    if discount.provisional:
+        wire["provisional"] = True
     if discount.priority is not None:
         wire["priority"] = discount.priority
     if discount.method is not None:

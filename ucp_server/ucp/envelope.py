@@ -5,6 +5,7 @@ from collections.abc import Set as AbstractSet
 from typing import Any
 
 from ucp_server.ports import HandlerListing
+from ucp_server.ucp.instruments import render_instruments
 from ucp_server.ucp.releases import Capability, Release
 
 Wire = dict[str, Any]
@@ -39,7 +40,7 @@ def put_handlers(release: Release, document: Wire, listings: Iterable[HandlerLis
     if release.handlers_are_in_payment:
         document.setdefault("payment", {})["handlers"] = [older_listing(entry) for entry in listings]
     else:
-        put_map(release, document["ucp"], "payment_handlers", listings_by_name(listings))
+        put_map(release, document["ucp"], "payment_handlers", listings_by_name(release, listings))
 
 
 def put_map(release: Release, ucp: Wire, member: str, entries: Wire) -> None:
@@ -62,16 +63,18 @@ def older_listing(listing: HandlerListing) -> Wire:
     }
 
 
-def listings_by_name(listings: Iterable[HandlerListing]) -> Wire:
+def listings_by_name(release: Release, listings: Iterable[HandlerListing]) -> Wire:
     """``ucp.payment_handlers``: reverse-domain name to entries (T2:S/payment_handler.json)."""
     by_name: Wire = {}
     for listing in listings:
-        entry = {
+        entry: Wire = {
             "id": listing.id,
             "version": listing.version,
             "spec": listing.spec,
             "schema": listing.config_schema,
             "config": dict(listing.config),
         }
+        if offers := render_instruments(release, listing.instruments):
+            entry["available_instruments"] = offers
         by_name.setdefault(listing.name, []).append(entry)
     return by_name

@@ -25,12 +25,15 @@ Wire = dict[str, Any]
 class Row(msgspec.Struct, frozen=True):
     """``january`` is the status under 01-xx, ``later`` from 2026-04-08 on, where 200 is an outcome.
 
-    ``severity`` says who can mend it: the platform, or the buyer on our pages.
+    ``severity`` says who can mend it: the platform, or the buyer on our pages. ``leads_on`` where the
+    platform cannot deal with the shop as it is, but its buyer can (T3:D/overview, "The continue_url
+    Field").
     """
 
     january: int
     later: int
     severity: Severity = Severity.RECOVERABLE
+    leads_on: bool = False
 
 
 _BUYER: Final = Severity.BUYER_INPUT
@@ -64,14 +67,15 @@ TABLE: Final[Mapping[type[Refusal], Row]] = MappingProxyType(
         domain.MethodNotFound: Row(404, 200),
         domain.CardDeclined: Row(402, 402),
         domain.VaultUnavailable: Row(503, 503),
-        refusals.InvalidProfileUrl: Row(400, 400, _BUYER),
-        refusals.ProfileUnreachable: Row(400, 424, _BUYER),
-        refusals.ProfileMalformed: Row(400, 422, _BUYER),
-        refusals.ProfileNotTrusted: Row(403, 403, _BUYER),
+        refusals.InvalidProfileUrl: Row(400, 400, _BUYER, leads_on=True),
+        refusals.ProfileUnreachable: Row(400, 424, _BUYER, leads_on=True),
+        refusals.ProfileMalformed: Row(400, 422, _BUYER, leads_on=True),
+        refusals.ProfileNotTrusted: Row(403, 403, _BUYER, leads_on=True),
         refusals.ProfilesBusy: Row(503, 503),
-        refusals.VersionUnsupported: Row(400, 422, _BUYER),
+        refusals.VersionUnsupported: Row(400, 422, _BUYER, leads_on=True),
         # An outcome and no fault of the request, under every release (digest 11.B, B9).
-        refusals.CapabilitiesIncompatible: Row(200, 200, _BUYER),
+        refusals.CapabilitiesIncompatible: Row(200, 200, _BUYER, leads_on=True),
+        refusals.NothingForSale: Row(400, 200, leads_on=True),
         refusals.Unauthenticated: Row(401, 401),
         refusals.Forbidden: Row(403, 403, _BUYER),
         refusals.KeyInvalid: Row(400, 400),
@@ -87,13 +91,20 @@ _PROBLEM_STATUSES: Final = MappingProxyType({"payment_failed": 402})
 _CHALLENGE: Final[Header] = (b"www-authenticate", b'ApiKey realm="ucp"')
 
 
-def render_refusal(refusal: Refusal, release: Release, *, detailed: bool = False) -> Reply:
-    """The refusal as ``release`` tells it. ``detailed`` adds what the official suite reads."""
+def render_refusal(
+    refusal: Refusal, release: Release, *, detailed: bool = False, storefront: str = ""
+) -> Reply:
+    """The refusal as ``release`` tells it. ``detailed`` adds what the official suite reads.
+
+    ``storefront`` is where a buyer can go whose platform cannot buy here; empty for nowhere.
+    """
     row = TABLE[type(refusal)]
     if release.errors == "messages":
         status, document = _with_messages(refusal, row, detailed=detailed)
     else:
         status, document = _later(refusal, row, release)
+        if storefront and row.leads_on:
+            document["continue_url"] = storefront
     return json_reply(status, document, *_headers(refusal, status))
 
 

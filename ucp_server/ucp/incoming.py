@@ -16,7 +16,7 @@ class Shop(msgspec.Struct, frozen=True, kw_only=True):
 
     ``site`` is the scheme and authority of all its URLs, without a slash at the end: the merchant's
     public URL, or what this request came under where the mode says so. ``links`` are entries of a
-    checkout's ``links``.
+    checkout's ``links``; ``asked_signals`` are names of what a platform should tell of its buyer.
     """
 
     merchant_id: str
@@ -24,6 +24,7 @@ class Shop(msgspec.Struct, frozen=True, kw_only=True):
     root_release: str
     links: tuple[Wire, ...] = ()
     key_required: bool = False
+    asked_signals: tuple[str, ...] = ()
 
     @property
     def root(self) -> Release:

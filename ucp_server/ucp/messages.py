@@ -16,6 +16,7 @@ _ROOTS: Final = MappingProxyType(
         "lines": "line_items",
         "buyer": "buyer",
         "discount_codes": "discounts.codes",
+        "claims": "context.eligibility",
         "methods": "fulfillment.methods",
         "instruments": "payment.instruments",
         "payment": "payment",
@@ -33,6 +34,7 @@ _MEMBERS: Final = MappingProxyType(
         "item_id": "item.id",
     }
 )
+_SIGNAL: Final = re.compile(r"signals\[([a-z0-9._-]+)\]", re.ASCII)
 _SEGMENT: Final = re.compile(r"([a-z_]+)((?:\[\d+\])*)", re.ASCII)
 
 
@@ -42,6 +44,10 @@ def json_path(where: str) -> str | None:
     Our ``methods[0].destinations[1].country`` is
     ``$.fulfillment.methods[0].destinations[1].address_country``.
     """
+    signal = _SIGNAL.fullmatch(where)
+    if signal is not None:
+        # Its name has dots, so it goes into brackets.
+        return f"$.signals['{signal[1]}']"
     segments = [_SEGMENT.fullmatch(segment) for segment in where.split(".")]
     first = segments[0]
     if first is None or first[1] not in _ROOTS:

@@ -9,6 +9,7 @@ import msgspec
 from ucp_server.domain.errors import Refusal
 from ucp_server.modes import Relaxations
 from ucp_server.ucp.incoming import Incoming
+from ucp_server.ucp.instruments import Offers
 from ucp_server.ucp.platforms import (
     DEFAULT_ID,
     URL_LENGTH_MAX,
@@ -96,6 +97,16 @@ class Negotiated(msgspec.Struct, frozen=True, kw_only=True):
         """The problem codes that are answered as a refusal."""
         refusing = self.release.refusing_problems.get(operation, frozenset())
         return refusing - TOLD_BY_STATUS if self.shows_problems else refusing
+
+    @property
+    def instruments(self) -> dict[str, Offers]:
+        """What the platform can pay with, by name of a payment handler, where its release has that."""
+        return {} if self.release.instruments_told == "not" else dict(self.platform.instruments)
+
+    @property
+    def refuses_empty(self) -> bool:
+        """Whether no checkout is made of things of which none is sold."""
+        return self.release.refuses_empty and not self.shows_problems
 
     def refusals_shown(self, operation: str) -> frozenset[str]:
         """The codes of refusals that are answered with the checkout as it stands."""

@@ -4,6 +4,7 @@ Who asks and whether it is true; the release and the capabilities; a key that is
 the steps; the command; the engine. Whatever refuses on the way leaves as a reply of the release.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -11,8 +12,9 @@ import msgspec
 
 from ucp_server.asgi.documents import BadDocument, decode
 from ucp_server.asgi.reply import Reply
-from ucp_server.domain.checkout import Subscriber
+from ucp_server.domain.checkout import Checkout, Subscriber
 from ucp_server.domain.errors import (
+    AttemptInFlight,
     CheckoutNotFound,
     InvalidRequest,
     KeyInFlight,
@@ -22,6 +24,7 @@ from ucp_server.domain.errors import (
     Refusal,
     ReplyExpired,
 )
+from ucp_server.domain.problems import Problem, signal_wanted
 from ucp_server.engine.commands import (
     Answer,
     Call,
@@ -40,8 +43,16 @@ from ucp_server.ucp.ids import decode_checkout_id, decode_order_id
 from ucp_server.ucp.incoming import Incoming
 from ucp_server.ucp.keys import body_to_compare, read_key
 from ucp_server.ucp.negotiation import Negotiated, Negotiation
-from ucp_server.ucp.refusals import BodyInvalid, BodyUnreadable
-from ucp_server.ucp.releases import BUYER_CONSENT, DISCOUNT, FULFILLMENT, ORDER, Release, upgrade_request
+from ucp_server.ucp.refusals import BodyInvalid, BodyUnreadable, NothingForSale
+from ucp_server.ucp.releases import (
+    BUYER_CONSENT,
+    DISCOUNT,
+    FULFILLMENT,
+    ITEM_UNAVAILABLE,
+    ORDER,
+    Release,
+    upgrade_request,
+)
 from ucp_server.ucp.replies import Replies
 from ucp_server.ucp.terms import EventTerms, Terms
 
@@ -76,7 +87,7 @@ class Operations:
             return await self._perform(incoming, negotiated)
         except Refusal as refusal:
             facts["release"], facts["outcome"] = release.version, refusal.code
-            return self.replies.refusal(release, refusal)
+            return self.replies.refusal(release, refusal, merchant_id=incoming.shop.merchant_id)
 
     async def admit(self, incoming: Incoming) -> Negotiated:
         """Let a caller in, or raise the `Refusal` that says why not."""
@@ -99,14 +110,16 @@ class Operations:
             active=negotiated.active,
             operation=incoming.operation,
             site=incoming.shop.site,
+            instruments=negotiated.instruments,
         )
         if not incoming.writes:
             incoming.facts["checkout"] = checkout_id
             return self.replies.checkout(terms, await self.engine.read(scope, checkout_id))
         key = self._key(incoming, checkout_id)
         try:
-            command = self._command(incoming, negotiated, checkout_id)
-            answer = await self.engine.run(self._call(scope, terms, negotiated, key, incoming), command)
+            command, wishes = self._command(incoming, negotiated, checkout_id)
+            call = self._call(scope, terms, negotiated, key, incoming, wishes)
+            answer = await self.engine.run(call, command)
         except (KeyInFlight, KeyReused, ReplyExpired):
             raise
         except Refusal as refusal:
@@ -120,7 +133,11 @@ class Operations:
                 raise
             incoming.facts["checkout"], incoming.facts["outcome"] = checkout_id, _code(refusal)
             standing = await self.engine.read(scope, checkout_id)
-            return self.replies.checkout(terms, standing, told_as_problems(refusal))
+            shown = self.replies.checkout(terms, standing, told_as_problems(refusal))
+            if key is None or not isinstance(refusal, AttemptInFlight):
+                return shown
+            # It was answered in the light of a payment: the same request is not another one after it.
+            answer = await self.engine.keep(scope, key, checkout_id, shown.pack())
         return _reply(incoming, answer)
 
     def _key(self, incoming: Incoming, checkout_id: str) -> Key | None:
@@ -137,12 +154,18 @@ class Operations:
         return Key(operation=incoming.operation, key=key, fingerprint=print_)
 
     def _call(
-        self, scope: Scope, terms: Terms, negotiated: Negotiated, key: Key | None, incoming: Incoming
+        self,
+        scope: Scope,
+        terms: Terms,
+        negotiated: Negotiated,
+        key: Key | None,
+        incoming: Incoming,
+        wishes: Sequence[Problem],
     ) -> Call:
         release = negotiated.release
         return Call(
             scope=scope,
-            render=lambda checkout: self.replies.checkout(terms, checkout).pack(),
+            render=lambda checkout: self._render(terms, negotiated, checkout, wishes),
             render_refusal=lambda refusal: self.replies.refusal(release, refusal).pack(),
             rendering=terms.rendering(),
             key=key,
@@ -150,10 +173,20 @@ class Operations:
             arrived_s=incoming.arrived_s,
         )
 
-    def _command(self, incoming: Incoming, negotiated: Negotiated, checkout_id: str) -> Command:
-        """The request as a command: the last place where its JSON exists."""
+    def _render(
+        self, terms: Terms, negotiated: Negotiated, checkout: Checkout, wishes: Sequence[Problem]
+    ) -> bytes:
+        """Raises `NothingForSale` for a new checkout that a release would rather not have made."""
+        if terms.operation == "create_checkout" and negotiated.refuses_empty and _is_empty(checkout):
+            raise NothingForSale
+        return self.replies.checkout(terms, checkout, wishes).pack()
+
+    def _command(
+        self, incoming: Incoming, negotiated: Negotiated, checkout_id: str
+    ) -> tuple[Command, tuple[Problem, ...]]:
+        """The request as a command, and what it might have told: the last place where its JSON exists."""
         if incoming.operation == "cancel_checkout":
-            return CancelCheckout(checkout_id=checkout_id)
+            return CancelCheckout(checkout_id=checkout_id), ()
         document = self._accepted(incoming, negotiated)
         try:
             command = self._decode(incoming, negotiated, document, checkout_id)
@@ -162,7 +195,7 @@ class Operations:
             raise InvalidRequest(
                 "The body holds a member of another kind than this release has."
             ) from error
-        return command
+        return command, _wishes(incoming, negotiated.release, document)
 
     def _accepted(self, incoming: Incoming, negotiated: Negotiated) -> Wire:
         """The body as far as this request may mean it, in the newest form.
@@ -195,20 +228,41 @@ class Operations:
         active = negotiated.active
         if incoming.operation == "complete_checkout":
             exactly_one = negotiated.release.pays_with_exactly_one
-            return decode_complete(document, checkout_id, exactly_one=exactly_one)
+            return decode_complete(document, active, checkout_id, exactly_one=exactly_one)
         subscriber = _subscriber(incoming, negotiated)
         if incoming.operation == "create_checkout":
             created = decode_create(document, active)
             return msgspec.structs.replace(created, subscriber=subscriber)
         kept = _KEPT if self.relaxed.put_keeps_absent else frozenset[str]()
+        if negotiated.release.consents_are_advertised:
+            kept |= {"consents"}
         updated = decode_update(document, active, checkout_id, kept)
         return msgspec.structs.replace(updated, subscriber=subscriber)
+
+
+def _wishes(incoming: Incoming, release: Release, document: Wire) -> tuple[Problem, ...]:
+    """What the shop would like to know of the buyer's surroundings before the order (D/overview#Signals).
+
+    With the payment it is too late to ask, and what was told is not kept for other replies.
+    """
+    if incoming.operation == "complete_checkout" or "signals" not in release.request_members:
+        return ()
+    told = document.get("signals", {})
+    return tuple(signal_wanted(name) for name in incoming.shop.asked_signals if name not in told)
+
+
+def _is_empty(checkout: Checkout) -> bool:
+    """Whether not one of the things that were asked for is sold here."""
+    lines = checkout.quote.lines
+    missing = [problem for problem in checkout.quote.problems if problem.code == ITEM_UNAVAILABLE]
+    return 0 < len(lines) <= len(missing)
 
 
 def _members(release: Release, operation: str, active: frozenset[str]) -> frozenset[str]:
     """The members that ``operation`` reads; the schema of the operation has looked at all of them."""
     if operation == "complete_checkout":
-        return release.complete_members
+        tells_buyer = release.consents_are_advertised and BUYER_CONSENT in active
+        return release.complete_members | ({"buyer"} if tells_buyer else frozenset())
     return release.request_members | {member for name, member in _ADDED if name in active}
 
 

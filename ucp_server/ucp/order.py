@@ -11,6 +11,7 @@ from ucp_server.domain.order import (
     Order,
     Quantity,
     line_counts,
+    promises,
 )
 from ucp_server.domain.quote import QuotedLine
 from ucp_server.ucp.addresses import render_address
@@ -29,7 +30,7 @@ def render(order: Order, site: str, permalink_url: str) -> Wire:
         "permalink_url": permalink_url,
         "line_items": [_render_line(line, counts[line.line_id], site) for line in order.lines],
         "fulfillment": {
-            "expectations": [_render_expectation(entry) for entry in order.expectations],
+            "expectations": [_render_expectation(entry) for entry in promises(order)],
             "events": [_render_event(event) for event in order.events],
         },
         "adjustments": [_render_adjustment(entry) for entry in order.adjustments],

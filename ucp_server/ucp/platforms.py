@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, Final, Literal, cast
 
 import http_sf
 import msgspec
 
+from ucp_server.ucp.instruments import Offers, read_instruments
 from ucp_server.ucp.refusals import InvalidProfileUrl, ProfileMalformed
 from ucp_server.ucp.releases import ORDER
 
@@ -48,13 +50,15 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
 class Platform(msgspec.Struct, frozen=True, kw_only=True):
     """Who asks. ``version`` is None where no profile says it; ``webhook_url`` where it wants no events.
 
-    ``capabilities`` are the versions by name, None where none is listed because no profile was read.
+    ``capabilities`` are the versions by name, None where none is listed because no profile was read;
+    ``instruments`` what it can pay with, by name of a payment handler.
     """
 
     id: str
     version: str | None = None
     capabilities: Mapping[str, frozenset[str]] | None = None
     webhook_url: str | None = None
+    instruments: Mapping[str, Offers] = MappingProxyType({})
 
 
 class Agent(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,6 +103,7 @@ def read_platform(profile_url: str, document: Wire) -> Platform:
         id=profile_url,
         version=version,
         capabilities=_versions(listed),
+        instruments=read_instruments(ucp.get("payment_handlers")),
         webhook_url=next(
             filter(None, (_webhook_url(entry) for name, entry in listed if name == ORDER)), None
         ),

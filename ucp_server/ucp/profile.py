@@ -49,7 +49,7 @@ def render_profile(
     if release.handlers_are_in_payment:
         document["payment"] = {"handlers": [older_listing(listing) for listing in listings]}
     else:
-        put_map(release, ucp, "payment_handlers", listings_by_name(listings))
+        put_map(release, ucp, "payment_handlers", listings_by_name(release, listings))
     return document | {member: list(keys) for member in _key_members(release, is_root=is_root)}
 
 

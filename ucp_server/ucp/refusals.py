@@ -8,6 +8,7 @@ Refusal (domain/errors.py)
  ├─ ProfilesBusy             too many profiles are being fetched: try again shortly
  ├─ VersionUnsupported       it speaks a release that we do not
  ├─ CapabilitiesIncompatible what it asks for is not among the capabilities of both
+ ├─ NothingForSale           a checkout of things of which none is sold here
  ├─ Unauthenticated          it has to prove who it is
  ├─ Forbidden                it proved to be somebody who may not do this
  ├─ KeyInvalid               an Idempotency-Key that cannot be one, or none where one is needed
@@ -55,6 +56,15 @@ class CapabilitiesIncompatible(Refusal):
 
     def __init__(self, capability: str) -> None:
         super().__init__(f"The platform's profile does not list {capability}, which this needs.")
+
+
+class NothingForSale(Refusal):
+    """No checkout is made where it would have no line (M:D/checkout-rest, "Business Outcomes")."""
+
+    code = "item_unavailable"
+
+    def __init__(self) -> None:
+        super().__init__("None of these items is sold in this shop.")
 
 
 class Unauthenticated(Refusal):

@@ -17,6 +17,7 @@ from ucp_server.ucp.steps import Step, apply, to_2026_01_11, to_2026_01_23, to_2
 
 Wire = dict[str, Any]
 ErrorForm = Literal["messages", "transport"]
+InstrumentsTold = Literal["by_expression", "by_brand", "not"]
 EventSignature = Literal["detached_jws", "http_message"]
 
 CHECKOUT: Final = "dev.ucp.shopping.checkout"
@@ -96,6 +97,10 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     serves_older_platforms: bool = False
     matches_capability_versions: bool = True
     pays_with_exactly_one: bool = True
+    instruments_told: InstrumentsTold = "by_expression"
+    refuses_empty: bool = True
+    # a complete may bring the buyer's answers, and they outlive a PUT that does not mention them
+    consents_are_advertised: bool = True
     nulls_are_absent: bool = False
     errors: ErrorForm = "transport"
     events_name_themselves: bool = False
@@ -106,16 +111,19 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
         return capability.version or self.version
 
 
-def _capabilities(site: str) -> tuple[Capability, ...]:
-    """What we offer, under the addresses that releases publish their documents at."""
+def _capabilities(site: str, shelf: str = "") -> tuple[Capability, ...]:
+    """What we offer, under the addresses that releases publish their documents at.
+
+    ``shelf`` leads the pages of what is no extension.
+    """
 
     def offer(name: str, page: str, *extends: str) -> Capability:
         schema = f"{site}/schemas/shopping/{name.rpartition('.')[2]}.json"
         return Capability(name=name, spec=f"{site}/specification/{page}", schema=schema, extends=extends)
 
     return (
-        offer(CHECKOUT, "checkout"),
-        offer(ORDER, "order"),
+        offer(CHECKOUT, f"{shelf}checkout"),
+        offer(ORDER, f"{shelf}order"),
         offer(FULFILLMENT, "fulfillment", CHECKOUT),
         offer(DISCOUNT, "discount", CHECKOUT),
         offer(BUYER_CONSENT, "buyer-consent", CHECKOUT),
@@ -124,11 +132,13 @@ def _capabilities(site: str) -> tuple[Capability, ...]:
 
 _MEMBERS_01_11: Final = frozenset({"id", "line_items", "buyer", "payment", "currency"})
 _MEMBERS_01_23: Final = frozenset({"id", "line_items", "buyer", "payment", "context"})
-_MEMBERS_LATER: Final = frozenset({"line_items", "buyer", "payment", "context", "attribution"})
+_SIGNALS: Final = frozenset({"signals"})
+_MEMBERS_LATER: Final = _SIGNALS | {"line_items", "buyer", "payment", "context", "attribution"}
 _PAYMENT: Final = frozenset({"payment"})
 
 # 01-xx answers these as errors (digest 6.6); later releases show them in the checkout.
-_UNSELLABLE: Final = frozenset({"out_of_stock", "item_unavailable"})
+ITEM_UNAVAILABLE: Final = "item_unavailable"
+_UNSELLABLE: Final = frozenset({"out_of_stock", ITEM_UNAVAILABLE})
 TOLD_BY_STATUS: Final = _UNSELLABLE | {FULFILLMENT_MISSING, "payment_failed"}
 _REFUSING_01: Final = MappingProxyType(
     {
@@ -171,6 +181,9 @@ R_2026_01_11: Final = Release(
     envelope_orders_maps=False,
     matches_capability_versions=False,
     pays_with_exactly_one=False,
+    instruments_told="not",
+    consents_are_advertised=False,
+    refuses_empty=False,
     nulls_are_absent=True,
     errors="messages",
     events_name_themselves=True,
@@ -195,6 +208,9 @@ R_2026_01_23: Final = Release(
     envelope_orders_maps=False,
     matches_capability_versions=False,
     pays_with_exactly_one=False,
+    instruments_told="not",
+    consents_are_advertised=False,
+    refuses_empty=False,
     nulls_are_absent=True,
     errors="messages",
     events_name_themselves=True,
@@ -207,7 +223,7 @@ R_2026_04_08: Final = Release(
     service_spec="https://ucp.dev/2026-04-08/specification/overview",
     rest_schema="https://ucp.dev/2026-04-08/services/shopping/rest.openapi.json",
     request_members=_MEMBERS_LATER,
-    complete_members=_PAYMENT,
+    complete_members=_PAYMENT | _SIGNALS,
     requests=to_2026_04_08.REQUESTS,
     checkouts=to_2026_04_08.CHECKOUTS,
     orders=to_2026_04_08.ORDERS,
@@ -215,14 +231,16 @@ R_2026_04_08: Final = Release(
     keys_member="signing_keys",
     envelope_orders_maps=False,
     pays_with_exactly_one=False,
+    instruments_told="by_brand",
+    consents_are_advertised=False,
 )
 R_2026_08_25: Final = Release(
     version="2026-08-25",
-    capabilities=_capabilities("https://ucp.dev/2026-08-25"),
+    capabilities=_capabilities("https://ucp.dev/2026-08-25", "shopping/"),
     service_spec="https://ucp.dev/2026-08-25/specification/overview",
     rest_schema="https://ucp.dev/2026-08-25/services/shopping/rest.openapi.json",
     request_members=_MEMBERS_LATER,
-    complete_members=_PAYMENT,
+    complete_members=_PAYMENT | _SIGNALS,
     refusing_problems=MappingProxyType({"update_checkout": frozenset({DESTINATION_UNKNOWN})}),
     refusals_shown=_SHOWN_08_25,
 )

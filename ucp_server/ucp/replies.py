@@ -5,7 +5,7 @@ The same functions write for a request that waits and, from its `Terms`, for one
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ucp_server.asgi.checker import Violation
@@ -22,6 +22,8 @@ from ucp_server.ucp.checkout import Surroundings
 from ucp_server.ucp.envelope import put_handlers, relevant, render_envelope
 from ucp_server.ucp.errors import render_refusal
 from ucp_server.ucp.incoming import Paths
+from ucp_server.ucp.instruments import narrowed
+from ucp_server.ucp.policies import Policy
 from ucp_server.ucp.releases import (
     CHECKOUT,
     ORDER,
@@ -43,6 +45,7 @@ OnFault = Callable[[str, str, tuple[Violation, ...]], None]
 class Replies:
     """Writes for every merchant. ``links`` are by merchant, ``payments`` by merchant and handler.
 
+    ``policies`` and ``storefronts`` (the pages where people buy without a platform) are by merchant.
     ``detailed`` adds to 01-xx errors what the official suite reads.
     """
 
@@ -51,6 +54,8 @@ class Replies:
     links: Mapping[str, tuple[Wire, ...]]
     paths: Paths
     on_fault: OnFault
+    policies: Mapping[str, tuple[Policy, ...]] = field(default_factory=dict)
+    storefronts: Mapping[str, str] = field(default_factory=dict)
     detailed: bool = False
 
     # --- the engine's `Renderer` ---
@@ -71,7 +76,8 @@ class Replies:
         document: Wire = {"ucp": envelope, **body}
         total = Money(checkout.quote.total_minor, checkout.currency)
         item_ids = [line.item_id for line in checkout.quote.lines]
-        put_handlers(release, document, self.listings(checkout.merchant_id, total, item_ids))
+        listings = self.listings(checkout.merchant_id, total, item_ids)
+        put_handlers(release, document, narrowed(listings, terms.instruments))
         downgrade_checkout(release, document)
         self.check(release, terms.operation, terms.active, document)
         return json_reply(201 if terms.operation == "create_checkout" else 200, document, NO_STORE)
@@ -89,8 +95,10 @@ class Replies:
         self.check(release, "get_order", frozenset(), document)
         return json_reply(200, document, NO_STORE)
 
-    def refusal(self, release: Release, refusal: Refusal) -> Reply:
-        return render_refusal(refusal, release, detailed=self.detailed)
+    def refusal(self, release: Release, refusal: Refusal, *, merchant_id: str = "") -> Reply:
+        """``merchant_id`` where the refusal may send the buyer to its storefront."""
+        storefront = self.storefronts.get(merchant_id, "")
+        return render_refusal(refusal, release, detailed=self.detailed, storefront=storefront)
 
     def _around(self, terms: Terms, checkout: Checkout) -> Surroundings:
         placed = checkout.order
@@ -100,6 +108,7 @@ class Replies:
             continue_url=terms.site + self.paths.checkout(checkout.id, checkout.link_token),
             permalink_url=terms.site + permalink if permalink else None,
             links=self.links.get(terms.merchant_id, ()),
+            policies=self.policies.get(terms.merchant_id, ()),
         )
 
     def listings(self, merchant_id: str, total: Money, item_ids: Sequence[str]) -> list[HandlerListing]:

@@ -9,18 +9,23 @@ import msgspec
 
 from ucp_server.domain.checkout import Subscriber
 from ucp_server.engine.commands import Rendering
+from ucp_server.ucp.instruments import Offers
 
 BINDING: Final = "ucp"
 
 
-class Terms(msgspec.Struct, frozen=True, kw_only=True):
-    """``active`` are the negotiated capabilities, ``site`` leads all URLs (see `incoming.Shop`)."""
+class Terms(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """``active`` are the negotiated capabilities, ``site`` leads all URLs (see `incoming.Shop`).
+
+    ``instruments`` are what the platform can pay with, by name of a payment handler.
+    """
 
     merchant_id: str
     release: str
     active: frozenset[str]
     operation: str
     site: str
+    instruments: dict[str, Offers] = {}
 
     def rendering(self) -> Rendering:
         return Rendering(binding=BINDING, terms=msgspec.json.encode(self, order="sorted"))

@@ -1,8 +1,12 @@
-"""The tiny shop as a process: prints the port it listens on, ends with SIGTERM."""
+"""The tiny shop as a process: prints the port it listens on, ends with SIGTERM.
+
+The argument is its release, the first one unless given.
+"""
 
 import asyncio
 import signal
 import socket
+import sys
 
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
@@ -21,7 +25,7 @@ async def main() -> None:
     over = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, over.set)
     print(listener.getsockname()[1], flush=True)
-    await serve(create_app(), config, shutdown_trigger=over.wait)
+    await serve(create_app(*sys.argv[1:2]), config, shutdown_trigger=over.wait)
 
 
 if __name__ == "__main__":

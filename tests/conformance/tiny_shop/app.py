@@ -1,4 +1,4 @@
-"""The tiny shop over HTTP: a correct server of release 2026-01-11 in which faults can be planted.
+"""The tiny shop over HTTP: a correct server of any release in which faults can be planted.
 
 `POST /faults` with a list of names forgets everything and plants those faults.
 """
@@ -18,12 +18,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tests.conformance.tiny_shop import events, render
+from tests.conformance.tiny_shop import events, later, render
+from tests.conformance.tiny_shop.profile import profile
 from tests.conformance.tiny_shop.state import (
     EXTENSIONS,
     HANDLER,
     RELEASE,
-    SERVICE,
     Checkout,
     Refusal,
     Shop,
@@ -79,58 +79,6 @@ async def discovery(request: Request) -> Response:
     return reply
 
 
-def profile(shop: Shop, origin: str) -> Wire:
-    names = ["checkout", "order", *EXTENSIONS]
-    if shop.faulty("does not offer checkout"):
-        names.remove("order")
-        names.remove("checkout")
-    host = "https://tiny.example" if shop.faulty("binds no namespace") else "https://ucp.dev"
-    listed: list[Wire] = []
-    for name in names:
-        capability = {
-            "name": f"{SERVICE}.{name}",
-            "version": RELEASE,
-            "spec": f"{host}/specification/{name}",
-            "schema": f"{host}/schemas/{name}.json",
-        }
-        if name in EXTENSIONS:
-            capability["extends"] = f"{SERVICE}.checkout"
-        listed.append(capability)
-    if shop.faulty("lists a capability twice"):
-        listed.append(listed[0])
-    capabilities: Any = listed
-    if shop.faulty("maps its capabilities"):
-        capabilities = {each["name"]: [each] for each in listed}
-    endpoint = "/ucp" if shop.faulty("has a relative endpoint") else f"{origin}/ucp"
-    if shop.faulty("ends its endpoint in a slash"):
-        endpoint += "/"
-    if shop.faulty("serves over plain http"):
-        endpoint = "http://tiny.example/ucp"
-    handlers = [render.handler()] * (2 if shop.faulty("lists a handler twice") else 1)
-    return {
-        "ucp": {
-            "version": RELEASE,
-            "services": {
-                SERVICE: {
-                    "version": RELEASE,
-                    "spec": "https://ucp.dev/specification/overview",
-                    "rest": {"schema": "https://ucp.dev/rest.json", "endpoint": endpoint},
-                }
-            },
-            "capabilities": capabilities,
-            "supported_versions": leaves(shop, origin),
-        },
-        "payment": {"handlers": handlers},
-        "signing_keys": [] if shop.faulty("publishes no key") else [events.public_key(shop)],
-        **({"generated_at": str(uuid4())} if shop.faulty("changes its profile") else {}),
-    }
-
-
-def leaves(shop: Shop, origin: str) -> Wire:
-    release = "2026-01-23" if shop.faulty("has leaves of another release") else RELEASE
-    return {release: f"{origin}/.well-known/ucp/{RELEASE}"}
-
-
 async def leaf(request: Request) -> Response:
     document = profile(request.app.state.shop, str(request.base_url).rstrip("/"))
     del document["ucp"]["supported_versions"]
@@ -138,7 +86,9 @@ async def leaf(request: Request) -> Response:
 
 
 async def plant(request: Request) -> Response:
-    request.app.state.shop = Shop(faults=set(await request.json()))
+    release = request.app.state.shop.release
+    origin = str(request.base_url).rstrip("/")
+    request.app.state.shop = Shop(faults=set(await request.json()), release=release, origin=origin)
     return as_json({})
 
 
@@ -151,18 +101,31 @@ async def negotiated(request: Request, shop: Shop) -> Caller:
     header = request.headers.get("ucp-agent", "")
     found = re.search(r'(?:^|,\s*)profile="(https?://[^"]+)"', header)
     if found is None:
-        if shop.faulty("serves anybody"):
+        if shop.faulty("serves anybody") or shop.faulty("shows orders to anybody"):
             return Caller("anybody", ["checkout", *EXTENSIONS], "")
         raise Refusal(400, "invalid_profile_url", "UCP-Agent names no profile.")
     if shop.faulty("stumbles over parameters") and ";" in header:
         raise Refusal(400, "invalid_profile_url", "UCP-Agent is malformed.")
     try:
         document = await fetched(found[1], shop)
-    except (aiohttp.ClientError, TimeoutError, ValueError, KeyError, TypeError) as error:
+    except (aiohttp.ClientError, TimeoutError, ValueError, KeyError, TypeError, AttributeError) as error:
         if shop.faulty("guesses unreadable profiles"):
             return Caller(found[1], ["checkout", *EXTENSIONS], "")
-        raise Refusal(400, "profile_malformed", "The profile cannot be read.") from error
+        raise unread(error, shop) from error
     return intersected(found[1], document, shop, first=request.url.path == "/ucp/checkout-sessions")
+
+
+def unread(error: Exception, shop: Shop) -> Refusal:
+    """Since April what cannot be reached and what cannot be read differ."""
+    if not shop.since_april or shop.faulty("refuses with 400"):
+        return Refusal(400, "profile_malformed", "The profile cannot be read.")
+    if isinstance(error, aiohttp.ClientConnectionError | TimeoutError | Unreachable):
+        return Refusal(424, "profile_unreachable", "The profile cannot be reached.")
+    return Refusal(422, "profile_malformed", "The profile is none.")
+
+
+class Unreachable(ValueError):
+    """The profile was answered, but not with 2xx."""
 
 
 async def fetched(url: str, shop: Shop) -> Wire:
@@ -173,18 +136,21 @@ async def fetched(url: str, shop: Shop) -> Wire:
         session.get(url, allow_redirects=follow) as reply,
     ):
         if reply.status != 200:
-            raise ValueError(url)
+            raise Unreachable(url)
         return dict((await reply.json())["ucp"])
 
 
 def intersected(url: str, ucp: Wire, shop: Shop, *, first: bool) -> Caller:
     version = ucp["version"]
+    if shop.since_april and version != shop.release and not shop.faulty("takes any release"):
+        status = 400 if shop.faulty("refuses with 400") else 422
+        raise Refusal(status, "version_unsupported", f"Version {version} is not supported.")
     lax = shop.faulty("checks the release only at first") and not first
-    if version > RELEASE and not lax and not shop.faulty("takes any release"):
+    if version > shop.release and not lax and not shop.faulty("takes any release"):
         raise Refusal(400, "version_unsupported", f"Version {version} is not supported.")
-    if version < RELEASE and shop.faulty("refuses older releases"):
+    if version < shop.release and shop.faulty("refuses older releases"):
         raise Refusal(400, "version_unsupported", f"Version {version} is not supported.")
-    theirs = {each["name"].rpartition(".")[2]: each for each in ucp["capabilities"]}
+    theirs = {each["name"].rpartition(".")[2]: each for each in later.capabilities(ucp)}
     if "unheard_of" in theirs and shop.faulty("stumbles over unknown capabilities"):
         raise Refusal(400, "invalid", "unknown capability")
     if "checkout" not in theirs and not shop.faulty("needs nothing in common"):
@@ -202,7 +168,7 @@ def route(operation: Operation) -> Callable[[Request], Awaitable[Response]]:
         try:
             reply = await answered(operation, shop, request)
         except Refusal as refusal:
-            reply = as_json(refusal_body(refusal, shop), refusal.status)
+            reply = refused(refusal, shop)
         if shop.faulty("calls errors text") and reply.status_code >= 400:
             reply.headers["content-type"] = "text/plain"
         if shop.faulty("calls replies text") and reply.status_code < 400:
@@ -212,6 +178,13 @@ def route(operation: Operation) -> Callable[[Request], Awaitable[Response]]:
         return reply
 
     return endpoint
+
+
+def refused(refusal: Refusal, shop: Shop) -> Response:
+    if not shop.since_april:
+        return as_json(refusal_body(refusal, shop), refusal.status)
+    status, document = later.refusal(refusal, shop)
+    return as_json(document, status)
 
 
 async def answered(operation: Operation, shop: Shop, request: Request) -> Response:
@@ -268,7 +241,8 @@ def parsed(raw: bytes, request: Request, shop: Shop) -> Wire:
 
 
 def shown(checkout: Checkout, shop: Shop, request: Request) -> Wire:
-    return render.render(checkout, shop, str(request.base_url).rstrip("/"))
+    document = render.render(checkout, shop, str(request.base_url).rstrip("/"))
+    return later.checkout(document, checkout, shop) if shop.is_mapped else document
 
 
 async def create(shop: Shop, caller: Caller, request: Request, body: Wire) -> tuple[int, Wire]:
@@ -297,9 +271,20 @@ def modifiable(checkout: Checkout, shop: Shop, what: str) -> None:
 
 async def update(shop: Shop, caller: Caller, request: Request, body: Wire) -> tuple[int, Wire]:
     checkout = shop.of(request.path_params["id"], caller.url)
+    if checkout.state == "complete_in_progress":
+        if shop.faulty("changes what is in progress"):
+            write(checkout, body, shop, replacing=True)
+        document = shown(checkout, shop, request)
+        return 200, later.with_error(document, "in_progress", "The payment is under way.")
     modifiable(checkout, shop, "changes")
     if body.get("id") not in (None, checkout.id) and not shop.faulty("does not compare ids"):
         raise Refusal(400, "invalid", "id is not the id of the path.")
+    odd = later.without_usable_choice(body) if shop.since_august else None
+    if odd is not None and not shop.faulty("takes unusable choices"):
+        path = f"$.fulfillment.methods[{odd}].selected_destination_id"
+        return 200, later.with_error(
+            shown(checkout, shop, request), "address_undeliverable", "We do not go there.", path
+        )
     if shop.faulty("clears before it checks"):
         checkout.buyer = {}
     write(checkout, body, shop, replacing=True)
@@ -309,10 +294,25 @@ async def update(shop: Shop, caller: Caller, request: Request, body: Wire) -> tu
 
 
 async def complete(shop: Shop, caller: Caller, request: Request, body: Wire) -> tuple[int, Wire]:
+    """Since April what keeps an order from being placed is shown beside the checkout."""
     checkout = shop.of(request.path_params["id"], caller.url)
     modifiable(checkout, shop, "completes")
+    try:
+        return await placed(shop, checkout, request, body)
+    except Refusal as refusal:
+        declined = refusal.code in {"missing", "payment_declined", "payment_failed"}
+        if not shop.since_april or not declined or shop.faulty("declines with an error"):
+            raise
+        code = refusal.code.replace("declined", "failed")
+        document = shown(checkout, shop, request)
+        status = document["status"] if checkout.state != "open" else "incomplete"
+        return 200, later.with_error(document | {"status": status}, code, refusal.content)
+
+
+async def placed(shop: Shop, checkout: Checkout, request: Request, body: Wire) -> tuple[int, Wire]:
     before = shown(checkout, shop, request)
-    instrument = table(body.get("payment_data"), "payment_data")
+    sent = later.instrument(body, shop) if shop.is_mapped else body.get("payment_data")
+    instrument = table(sent, "payment_data")
     if before["status"] not in sellable(shop):
         content = "Fulfillment address and option must be selected"
         raise Refusal(400, "missing", content)
@@ -322,6 +322,11 @@ async def complete(shop: Shop, caller: Caller, request: Request, body: Wire) -> 
         if shop.faulty("gives up after a decline"):
             checkout.state = "canceled"
         raise
+    if instrument["credential"]["token"] == later.PENDING:
+        checkout.state = "complete_in_progress"
+        return 200, shown(checkout, shop, request)
+    if shop.since_august and not shop.faulty("drops what a complete brings"):
+        checkout.buyer = {**checkout.buyer, **(body.get("buyer") or {})}
     order_id = "order-1" if shop.faulty("numbers all orders one") else str(uuid4())
     link = f"{request.base_url}orders/{order_id}"
     if shop.faulty("links orders relatively"):
@@ -361,9 +366,22 @@ def charge(instrument: Wire, shop: Shop) -> None:
     if credential is None and shop.faulty("needs no credential"):
         return
     token = text(table(credential, "credential").get("token"), "token")
-    if token != "pays-well" and not shop.faulty("never declines"):
+    if token not in {"pays-well", later.PENDING} and not shop.faulty("never declines"):
         status = 400 if shop.faulty("declines with 400") else 402
         raise Refusal(status, "payment_declined", "The payment was declined.")
+
+
+async def read_order(shop: Shop, caller: Caller, request: Request, body: Wire) -> tuple[int, Wire]:
+    if "x-api-key" not in request.headers and not shop.faulty("shows orders without a credential"):
+        raise Refusal(401, "unauthorized", "Orders are shown with a key alone.")
+    order = shop.orders.get(request.path_params["id"])
+    anybody = shop.faulty("shows orders to anybody") or shop.faulty("shows foreign checkouts")
+    foreign = order and shop.checkouts[order["checkout_id"]].owner != caller.url and not anybody
+    if order is None or foreign or shop.faulty("hides orders"):
+        raise Refusal(404, "not_found", "There is no such order.")
+    if shop.faulty("reads orders otherwise"):
+        return 200, order | {"label": "read"}
+    return 200, order
 
 
 async def cancel(shop: Shop, caller: Caller, request: Request, body: Wire) -> tuple[int, Wire]:
@@ -410,17 +428,18 @@ async def lifespan(app: Starlette) -> Any:
         task.cancel()
 
 
-def create_app() -> Starlette:
+def create_app(release: str = RELEASE) -> Starlette:
     sessions = "/ucp/checkout-sessions"
     app = Starlette(
         routes=[
             Route("/faults", plant, methods=["POST"]),
             Route("/.well-known/ucp", discovery),
             Route("/.well-known/ucp/", discovery),
-            Route(f"/.well-known/ucp/{RELEASE}", leaf),
+            Route("/.well-known/ucp/{release}", leaf),
             Route("/continue/{id}", page),
             Route("/orders/{id}", page),
             Route("/testing/simulate-shipping/{id}", ship, methods=["POST"]),
+            Route("/ucp/orders/{id}", route(read_order), methods=["GET"]),
             Route(sessions, route(create), methods=["POST"]),
             Route(f"{sessions}/{{id}}", route(read), methods=["GET", "DELETE"]),
             Route(f"{sessions}/{{id}}", route(update), methods=["PUT"]),
@@ -429,5 +448,5 @@ def create_app() -> Starlette:
         ],
         lifespan=lifespan,
     )
-    app.state.shop = Shop()
+    app.state.shop = Shop(release=release)
     return app

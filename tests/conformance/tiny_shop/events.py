@@ -11,6 +11,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
+from tests.conformance.tiny_shop import later
+from tests.conformance.tiny_shop.message_signatures import signed_headers
 from tests.conformance.tiny_shop.state import RELEASE, SERVICE, Checkout, Shop, Wire
 
 KEY = ec.generate_private_key(ec.SECP256R1())
@@ -65,7 +67,7 @@ def order_of(checkout: Checkout, shown: Wire, shop: Shop) -> Wire:
         "method_type": method["type"],
         "destination": {name: value for name, value in destination.items() if name != "id"},
     }
-    return {
+    order = {
         "ucp": {
             "version": RELEASE,
             "capabilities": [{"name": f"{SERVICE}.order", "version": RELEASE}],
@@ -79,36 +81,48 @@ def order_of(checkout: Checkout, shown: Wire, shop: Shop) -> Wire:
             "events": [],
         },
     }
+    return later.order(order, shop) if shop.is_mapped else order
 
 
 async def tell(order: Wire, webhook_url: str, shop: Shop) -> None:
     """Deliver the order as an event; a refusal brings it again."""
     if shop.faulty("tells nobody"):
         return
-    event = {**order, "event_id": str(uuid4()), "created_time": "2026-02-01T10:00:00Z"}
+    event_id = str(uuid4())
+    event = {**order, "event_id": event_id, "created_time": "2026-02-01T10:00:00Z"}
+    if shop.since_april:
+        event = dict(order)
     if shop.faulty("tells only what is new"):
-        event = {each: event[each] for each in ("id", "event_id", "created_time", "ucp")}
+        event = {each: event[each] for each in ("id", "event_id", "created_time", "ucp") if each in event}
     if shop.faulty("tells everybody"):
-        await send(event, webhook_url.replace("other-agent", "buyer-agent"), shop)
-    await send(event, webhook_url, shop)
+        await send(event, event_id, webhook_url.replace("other-agent", "buyer-agent"), shop)
+    await send(event, event_id, webhook_url, shop)
 
 
-async def send(event: Wire, webhook_url: str, shop: Shop) -> None:
+async def send(event: Wire, event_id: str, webhook_url: str, shop: Shop) -> None:
     # The receiver goes away with the run that it belongs to.
     with contextlib.suppress(aiohttp.ClientError):
-        await send_until_taken(event, webhook_url, shop)
+        await send_until_taken(event, event_id, webhook_url, shop)
 
 
-async def send_until_taken(event: Wire, webhook_url: str, shop: Shop) -> None:
+def headers_of(body: bytes, event_id: str, webhook_url: str, shop: Shop) -> dict[str, str]:
+    if shop.since_april:
+        key = ANOTHER_KEY if shop.faulty("signs with another key") else KEY
+        return signed_headers(webhook_url, body, event_id, key, shop)
+    headers = {"Content-Type": "text/plain" if shop.faulty("calls events text") else "application/json"}
+    if not shop.faulty("does not sign"):
+        headers["Request-Signature"] = signature(body, shop)
+    return headers
+
+
+async def send_until_taken(event: Wire, event_id: str, webhook_url: str, shop: Shop) -> None:
     async with aiohttp.ClientSession() as session:
         for _ in range(1 if shop.faulty("gives up at once") else TRIES_MAX):
             if shop.faulty("renames events when it retries"):
-                event = event | {"event_id": str(uuid4())}
+                event_id = str(uuid4())
+                event = event if shop.since_april else event | {"event_id": event_id}
             body = json.dumps(event).encode()
-            kind = "text/plain" if shop.faulty("calls events text") else "application/json"
-            headers = {"Content-Type": kind}
-            if not shop.faulty("does not sign"):
-                headers["Request-Signature"] = signature(body, shop)
+            headers = headers_of(body, event_id, webhook_url, shop)
             async with session.post(webhook_url, data=body, headers=headers) as reply:
                 if reply.status < 300:
                     return

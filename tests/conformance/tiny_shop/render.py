@@ -70,6 +70,8 @@ def render(checkout: Checkout, shop: Shop, origin: str) -> Wire:
             document["buyer"].pop("phone_number", None)
         if "buyer_consent" not in checkout.capabilities or faulty("forgets consent"):
             document["buyer"].pop("consent", None)
+        if faulty("hears yes alone") and "consent" in document["buyer"]:
+            document["buyer"]["consent"] = dict.fromkeys(document["buyer"]["consent"], True)
         if faulty("makes consent up"):
             document["buyer"]["consent"] = {"marketing": True, **(checkout.buyer.get("consent") or {})}
     if checkout.state == "open":

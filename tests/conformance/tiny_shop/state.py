@@ -42,9 +42,23 @@ class Shop(msgspec.Struct):
     """Everything that a reset forgets."""
 
     faults: set[str] = set()
+    release: str = RELEASE
+    origin: str = ""
     checkouts: dict[str, Checkout] = {}
     orders: dict[str, Wire] = {}
     replies: dict[tuple[str, ...], tuple[bytes, int, bytes]] = {}
+
+    @property
+    def is_mapped(self) -> bool:
+        return self.release > RELEASE
+
+    @property
+    def since_april(self) -> bool:
+        return self.release >= "2026-04-08"
+
+    @property
+    def since_august(self) -> bool:
+        return self.release >= "2026-08-25"
 
     def faulty(self, name: str) -> bool:
         return name in self.faults
@@ -125,8 +139,11 @@ def read_methods(body: Wire, shop: Shop, lines: list[Wire]) -> list[Wire]:
             {**table(one, "a destination"), "id": str(one.get("id") or uuid4())}
             for one in rows(each.get("destinations") or [], "destinations")
         ]
+        if destinations and "type" not in each and shop.since_august and not shop.faulty("guesses types"):
+            raise Refusal(400, "invalid", "a method with destinations must have a type")
         if kind == "pickup":
-            destinations = [{"id": key, "name": name} for key, name in PLACES.items()]
+            places = [{"id": key, "name": name} for key, name in PLACES.items()]
+            destinations = [*places, *(destinations if shop.faulty("believes places") else [])]
         groups = rows(each.get("groups") or [{}], "groups")
         methods.append(
             {
@@ -159,8 +176,17 @@ def write(checkout: Checkout, body: Wire, shop: Shop, *, replacing: bool) -> Non
     buyer = table(body.get("buyer") or {}, "buyer")
     if keeps("buyer", "keeps an absent buyer"):
         buyer = checkout.buyer
+    buyer = with_answers(buyer, checkout.buyer, shop)
     checkout.lines, checkout.methods, checkout.codes, checkout.buyer = lines, methods, codes, buyer
     checkout.claimed = body
+
+
+def with_answers(buyer: Wire, before: Wire, shop: Shop) -> Wire:
+    """Since August what a buyer answered outlives an update that is silent about it."""
+    silent = "consent" in before and "consent" not in buyer
+    if shop.since_august and silent and not shop.faulty("forgets answers"):
+        return buyer | {"consent": before["consent"]}
+    return buyer
 
 
 def read_codes(body: Wire, shop: Shop, checkout: Checkout) -> list[str]:

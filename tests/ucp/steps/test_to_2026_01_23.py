@@ -73,3 +73,39 @@ def test_where_nothing_else_is_said_nothing_is():
     for document in ({"messages": [{"code": "eligibility_not_accepted"}]}, {}):
         steps.claims_are_not_spoken_of(document)
         assert document == {}
+
+
+def test_a_discount_does_not_say_by_which_claim_it_was_granted():
+    applied = {"title": "Members", "amount": 5, "automatic": True}
+    told = {"messages": [{"code": "eligibility_accepted"}, {"code": "eligibility_invalid"}]}
+    document = {
+        "discounts": {"applied": [applied | {"eligibility": "com.example.club", "provisional": True}]}
+    }
+    steps.claims_are_not_spoken_of(document | told)
+    assert document["discounts"]["applied"] == [applied]
+
+
+def test_nobody_claims_anything():
+    document = {"context": {"eligibility": [7], "language": "de"}}
+    steps.claims_are_not_made(document)
+    assert document == {"context": {"language": "de"}}
+
+
+def test_a_context_of_another_kind_is_left_to_the_decoder():
+    for document in ({}, {"context": None}, {"context": ["eligibility"]}):
+        before = dict(document)
+        steps.claims_are_not_made(document)
+        assert document == before
+
+
+def test_warnings_lose_how_they_have_to_be_shown():
+    warning = {"type": "warning", "code": "final_sale", "content": "x", "path": "$.line_items"}
+    document = {"messages": [warning | {"presentation": "disclosure", "url": "u", "image_url": "i"}]}
+    steps.warnings_are_not_presented(document)
+    assert document == {"messages": [warning]}
+
+
+def test_a_document_without_messages_is_not_given_any():
+    document: dict[str, object] = {}
+    steps.warnings_are_not_presented(document)
+    assert document == {}

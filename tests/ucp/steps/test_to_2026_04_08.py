@@ -92,3 +92,18 @@ def test_lines_of_another_form_are_left_to_the_decoder():
         before = str(document)
         steps.quantities_are_in_pieces(document)
         assert str(document) == before
+
+
+def test_policies_are_not_told():
+    document = {"policies": [{"type": "x"}], "links": []}
+    steps.policies_are_links_only(document)
+    assert document == {"links": []}
+    steps.policies_are_links_only(document)
+    assert document == {"links": []}
+
+
+def test_what_is_advertised_is_no_answer_of_the_buyer():
+    offered = {"granted": False, "source": "business", "description": "x"}
+    document = {"buyer": {"consent": {"dev.ucp.consent.marketing": offered}}}
+    steps.consent_purposes_become_booleans(document)
+    assert document == {}

@@ -45,7 +45,7 @@ ANSWER_BYTES_MAX = 64 * 1024
 # Not a byte of the request has left when one of these is raised.
 _NEVER_CONNECTED = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 # The members of a listing that a merchant's ``config`` may name beside those of the provider.
-_ABOUT = frozenset({"name", "version", "spec", "config_schema"})
+_ABOUT = frozenset({"name", "version", "spec", "config_schema", "instruments"})
 _OWN_MACHINE = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -108,6 +108,8 @@ class HttpPayment:
             **_means(credential),
             "merchant": attempt.merchant_id,
         }
+        if attempt.signals:
+            body["signals"] = attempt.signals
         try:
             status, content = await self._call("POST", "authorizations", body)
         except _NEVER_CONNECTED:
@@ -273,8 +275,8 @@ def configured(handler_id: str, config: Mapping[str, object], private: Mapping[s
     """The factory behind the entry point ``dev.ucp-server.http``.
 
     ``config`` is the listing's own, with ``name``, ``version``, ``spec`` and ``config_schema`` of the
-    handler beside it; ``private`` has ``base_url`` and, where there is one, ``api_key`` and
-    ``account_token``.
+    handler beside it, and the ``instruments`` that it takes (`InstrumentOffer`); ``private`` has
+    ``base_url`` and, where there is one, ``api_key`` and ``account_token``.
     Raises ValueError with a sentence for the merchant.
     """
     missing = [f"config.{name}" for name in ("spec", "config_schema") if name not in config]

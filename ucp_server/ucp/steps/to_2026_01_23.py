@@ -2,12 +2,20 @@
 
 from typing import Any, Final
 
-from ucp_server.domain.problems import ELIGIBILITY_NOT_ACCEPTED
+from ucp_server.domain.problems import ELIGIBILITY_ACCEPTED, ELIGIBILITY_NOT_ACCEPTED
 from ucp_server.ucp.steps import Step, objects_in, totals_in
 
 Wire = dict[str, Any]
 
 DISCOUNTS: Final = frozenset({"discount", "items_discount"})
+ABOUT_CLAIMS: Final = frozenset({ELIGIBILITY_ACCEPTED, ELIGIBILITY_NOT_ACCEPTED})
+
+
+def claims_are_not_made(document: Wire) -> None:
+    """2026-04-08 gave ``context`` its claims (types/context.json); before, the member was anybody's."""
+    context = document.get("context")
+    if isinstance(context, dict):
+        context.pop("eligibility", None)
 
 
 def discounts_become_positive(document: Wire) -> None:
@@ -18,11 +26,24 @@ def discounts_become_positive(document: Wire) -> None:
 
 
 def claims_are_not_spoken_of(document: Wire) -> None:
-    """2026-04-08 gave ``context`` its claims and their warnings (types/context.json, warning_code.json)."""
-    kept = [m for m in objects_in(document, "messages") if m["code"] != ELIGIBILITY_NOT_ACCEPTED]
+    """2026-04-08 answers claims in messages and applied discounts (S/shopping/discount.json).
+
+    Only one that cannot be verified is told before, since no order is placed with it.
+    """
+    for discount in objects_in(document.get("discounts"), "applied"):
+        discount.pop("eligibility", None)
+        discount.pop("provisional", None)
+    kept = [m for m in objects_in(document, "messages") if m["code"] not in ABOUT_CLAIMS]
     document["messages"] = kept
     if not kept:
         del document["messages"]
+
+
+def warnings_are_not_presented(document: Wire) -> None:
+    """2026-04-08 told how a warning has to be shown (S/shopping/types/message_warning.json)."""
+    for message in objects_in(document, "messages"):
+        for member in ("presentation", "image_url", "url"):
+            message.pop(member, None)
 
 
 def orders_lose_their_currency(document: Wire) -> None:
@@ -55,8 +76,12 @@ def adjustments_become_amounts(document: Wire) -> None:
                 adjustment["amount"] = abs(row["amount"])
 
 
-REQUESTS: Final[tuple[Step, ...]] = ()
-CHECKOUTS: Final[tuple[Step, ...]] = (discounts_become_positive, claims_are_not_spoken_of)
+REQUESTS: Final[tuple[Step, ...]] = (claims_are_not_made,)
+CHECKOUTS: Final[tuple[Step, ...]] = (
+    discounts_become_positive,
+    claims_are_not_spoken_of,
+    warnings_are_not_presented,
+)
 ORDERS: Final[tuple[Step, ...]] = (
     discounts_become_positive,
     orders_lose_their_currency,

@@ -32,14 +32,23 @@ def consent_booleans_become_purposes(document: Wire) -> None:
 
 
 def consent_purposes_become_booleans(document: Wire) -> None:
-    """Before 2026-08-25 ``buyer.consent`` was four booleans; purposes beyond them are left out."""
+    """Before 2026-08-25 ``buyer.consent`` was four booleans; purposes beyond them are left out.
+
+    They were the buyer's: what we offer to answer had no place yet.
+    """
     buyer = document.get("buyer")
     if not isinstance(buyer, dict) or "consent" not in buyer:
         return
-    purposes = buyer["consent"]
-    buyer["consent"] = {
-        name: purposes[purpose]["granted"] for name, purpose in CONSENTS.items() if purpose in purposes
+    purposes = buyer.pop("consent")
+    given = {
+        name: purposes[purpose]["granted"]
+        for name, purpose in CONSENTS.items()
+        if purpose in purposes and purposes[purpose]["source"] == "platform"
     }
+    if given:
+        buyer["consent"] = given
+    if not buyer:
+        del document["buyer"]
 
 
 def quantities_are_in_pieces(document: Wire) -> None:
@@ -82,6 +91,14 @@ def descriptions_become_text(document: Wire) -> None:
             option["description"] = option["description"]["plain"]
 
 
+def policies_are_links_only(document: Wire) -> None:
+    """2026-08-25 gave replies the rules of the shop (S/shopping/types/policy.json).
+
+    Before, ``links`` led there; what a buyer has to see stays a warning.
+    """
+    document.pop("policies", None)
+
+
 REQUESTS: Final[tuple[Step, ...]] = (
     consent_booleans_become_purposes,
     quantities_are_in_pieces,
@@ -91,5 +108,6 @@ CHECKOUTS: Final[tuple[Step, ...]] = (
     consent_purposes_become_booleans,
     destinations_lose_their_type,
     descriptions_become_text,
+    policies_are_links_only,
 )
 ORDERS: Final[tuple[Step, ...]] = ()

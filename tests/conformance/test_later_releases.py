@@ -1,0 +1,38 @@
+"""What only later releases demand is shown a tiny shop of theirs that breaks it."""
+
+import pytest
+
+from conformance.cli import RELEASES
+from conformance.registry import checks_for
+from tests.conformance.conftest import serving
+from tests.conformance.faults import FAULTS
+from tests.conformance.later_faults import LATER_FAULTS
+from tests.conformance.planting import checked
+
+NEWEST = RELEASES[-1]
+# These two need a shop in production and one on TLS; test_transport.py shows them theirs.
+ELSEWHERE = {"negotiation.plain_http_profile_is_refused", "always.old_tls_is_refused"}
+
+
+@pytest.mark.parametrize("fault", LATER_FAULTS)
+async def test_a_planted_fault_is_reported_by_the_checks_it_belongs_to(
+    newest_shop: str, fault: str
+) -> None:
+    results = await checked(newest_shop, NEWEST, *LATER_FAULTS[fault], fault=fault)
+    verdicts = {name: result.verdict for name, result in results.items()}
+    assert verdicts == dict.fromkeys(LATER_FAULTS[fault], "fail")
+    assert all(result.reason for result in results.values())
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_every_check_has_a_fault_that_it_reports(release: str) -> None:
+    shown = {name for names in [*FAULTS.values(), *LATER_FAULTS.values()] for name in names}
+    assert {each.id for each in checks_for(release)} <= shown | ELSEWHERE
+
+
+@pytest.mark.parametrize("release", RELEASES[1:])
+async def test_a_shop_without_faults_passes_every_check(release: str) -> None:
+    with serving(release) as url:
+        results = await checked(url, release)
+    others = {name: each.reason for name, each in results.items() if each.verdict != "pass"}
+    assert set(others) == ELSEWHERE, others
