@@ -1,10 +1,20 @@
 from pathlib import Path
 
-from tests.store.shops import imported
-from ucp_server.domain.catalog import Item, picture_url
+from tests.store.products import product, sold, with_variants
+from tests.store.shops import execute, imported
+from ucp_server.domain.catalog import (
+    Availability,
+    Barcode,
+    Choice,
+    Item,
+    Market,
+    Named,
+    ProductOption,
+    picture_url,
+)
 from ucp_server.domain.money import Money
-from ucp_server.store.catalog import PostgresCatalog
-from ucp_server.store.database import Pool
+from ucp_server.store.catalog import PostgresCatalog, Translation
+from ucp_server.store.database import Pool, recorded_statements
 from ucp_server.store.shelf import PostgresShop
 
 
@@ -76,3 +86,90 @@ def test_a_picture_of_the_shop_is_served_under_its_own_address() -> None:
     assert picture_url("pictures/tea.svg", site) == "https://shop.example/pictures/tea.svg"
     assert picture_url("https://cdn.example/tea.jpg", site) == "https://cdn.example/tea.jpg"
     assert picture_url(None, site) is None
+
+
+# --- what is shown ---
+
+
+async def test_an_identifier_stands_for_a_product_or_for_one_of_its_variants(pool: Pool) -> None:
+    await sold(
+        pool,
+        with_variants("Notebook", ({"Size": "A5"}, 1_400), ({"Size": "A6"}, 500)),
+        product("Tea", sku="T-1", handle="green", barcodes=(Barcode("EAN", "4006381333931"),)),
+        product("Pen", sku="t-1"),
+    )
+    assert await PostgresCatalog(pool).resolve(
+        "shop", ["notebook", "notebook-a6", "tea", "T-1", "4006381333931", "GREEN", "gone"]
+    ) == {
+        "notebook": (Named("notebook"),),
+        "notebook-a6": (Named("notebook", "notebook-a6"),),
+        "tea": (Named("tea"),),
+        "T-1": (Named("pen", "pen"), Named("tea", "tea")),
+        "4006381333931": (Named("tea", "tea"),),
+        "GREEN": (Named("tea", "tea"),),
+    }
+    assert await PostgresCatalog(pool).resolve("other", ["notebook"]) == {}
+
+
+async def test_a_product_is_shown_whole_with_the_prices_of_this_moment(pool: Pool) -> None:
+    await sold(pool, with_variants("Notebook", ({"Size": "A6"}, 500), ({"Size": "A5"}, 1_400)))
+    await execute(pool, "update items set price_minor = 600 where id = 'notebook-a6'")
+    [shown] = (await PostgresCatalog(pool).products("shop", ["notebook", "gone"], Market())).values()
+    assert [(one.id, one.price, one.choices) for one in shown.variants] == [
+        ("notebook-a6", Money(600, "EUR"), (Choice("Size", "A6"),)),
+        ("notebook-a5", Money(1_400, "EUR"), (Choice("Size", "A5"),)),
+    ]
+    assert shown.options == (ProductOption("Size", ("A6", "A5")),)
+    assert (
+        shown.variants[0].item
+        == (await PostgresCatalog(pool).items("shop", ["notebook-a6"]))["notebook-a6"]
+    )
+
+
+async def test_texts_are_in_the_language_that_was_asked_for(pool: Pool) -> None:
+    await sold(
+        pool,
+        product("Teapot", description="Iron", translations={"de": Translation(title="Teekanne")}),
+    )
+
+    async def told(language: str | None) -> tuple[str, str]:
+        products = await PostgresCatalog(pool).products("shop", ["teapot"], Market(language=language))
+        return products["teapot"].title, products["teapot"].description
+
+    assert await told("de") == await told("de-AT") == await told("DE") == ("Teekanne", "Iron")
+    assert await told("fr") == await told(None) == ("Teapot", "Iron")
+
+
+async def test_availability_is_stock_and_what_the_shop_says(pool: Pool) -> None:
+    await sold(
+        pool,
+        *(product(title) for title in ("Unlimited", "Counted", "Gone")),
+        product("Soon", status="preorder"),
+        product("Sold out", status="backorder"),
+        product("Never", status="discontinued"),
+    )
+    await execute(
+        pool,
+        "insert into inventory (merchant_id, item_id, on_hand, reserved) "
+        "values ('shop', 'counted', 2, 1), ('shop', 'gone', 2, 2), "
+        "('shop', 'sold-out', 0, 0), ('shop', 'never', 5, 0)",
+    )
+    ids = ["unlimited", "counted", "gone", "soon", "sold-out", "never"]
+    shown = await PostgresCatalog(pool).products("shop", ids, Market())
+    assert {id_: shown[id_].variants[0].availability for id_ in ids} == {
+        "unlimited": Availability(available=True, status="in_stock"),
+        "counted": Availability(available=True, status="in_stock"),
+        "gone": Availability(available=False, status="out_of_stock"),
+        "soon": Availability(available=True, status="preorder"),
+        "sold-out": Availability(available=False, status="out_of_stock"),
+        "never": Availability(available=False, status="discontinued"),
+    }
+
+
+async def test_a_page_of_products_is_one_statement(pool: Pool) -> None:
+    await sold(pool, *(product(f"Sheet {n}") for n in range(10)))
+    catalog = PostgresCatalog(pool)
+    with recorded_statements() as sent:
+        assert len(await catalog.products("shop", [f"sheet-{n}" for n in range(10)], Market())) == 10
+        assert len(await catalog.resolve("shop", [f"sheet-{n}" for n in range(10)])) == 10
+    assert len(sent) == 2

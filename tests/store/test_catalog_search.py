@@ -6,7 +6,7 @@ from tests.store.products import product, sold, with_variants
 from tests.store.shops import execute
 from ucp_server.domain.catalog import Choice, Filters, Market, Search
 from ucp_server.store.catalog import PostgresCatalog, Translation
-from ucp_server.store.catalog_search import RANKED_MAX, Stage
+from ucp_server.store.catalog_search import FEW_MAX, RANKED_MAX, Stage
 from ucp_server.store.database import Pool, recorded_statements
 
 EVERYTHING = Filters()
@@ -162,11 +162,15 @@ async def test_a_price_is_that_of_this_moment_and_of_any_variant(pool: Pool) -> 
     assert await found(pool, "notebook calendar", Filters(price_min_minor=2_000)) == []
 
 
-async def test_a_wide_price_is_browsed_from_the_other_side(pool: Pool) -> None:
-    rows = [product(f"Sheet {n:04d}", 100 + n) for n in range(60)]
-    await sold(pool, *rows)
-    wide = await found(pool, None, Filters(price_min_minor=110))
-    assert wide == [row.id for row in rows[10:]]
+async def test_many_products_are_browsed_in_the_order_of_the_shop_too(pool: Pool) -> None:
+    many = FEW_MAX + 100
+    await sold(pool, *(product(f"Sheet {n}", 1_000 + n % 2, category="Paper") for n in range(many)))
+    in_order = [f"sheet-{n}" for n in range(many)]
+    assert await found(pool, None, Filters(price_min_minor=1_000), limit=1_000) == in_order[:1_000]
+    assert await found(pool, None, Filters(categories=("paper",)), limit=1_000) == in_order[:1_000]
+    dear = Filters(categories=("paper",), price_min_minor=1_001)
+    assert await found(pool, None, dear, limit=1_000) == in_order[1:2_000:2]
+    assert await found(pool, None, Filters(price_min_minor=2_000)) == []
 
 
 async def test_a_category_is_a_name_or_the_beginning_of_a_path(pool: Pool) -> None:

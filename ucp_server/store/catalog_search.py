@@ -50,8 +50,8 @@ UNSOLD: Final[tuple[StockStatus, ...]] = ("out_of_stock", "discontinued")
 # How many products are ranked: of a word that is in more of them than a list holds, those that have
 # it in their titles come first, and beyond that the shop's own order decides about as well.
 RANKED_MAX: Final = 1_500
-# Browsing by a price: up to as many items are looked at from the price's side, else from the shop's.
-BY_PRICE_MAX: Final = 5_000
+# Browsing: as many items at a price, or products of a category, are gone through one by one.
+FEW_MAX: Final = 5_000
 # Known words that are looked at for each misspelt one, and those that it is taken for.
 ALIKE_MAX: Final = 256
 LESS_ALIKE_MAX: Final = 64
@@ -125,12 +125,6 @@ FIND_ANY: Final = f"""
 select product_id from ({_ranked("$7::tsquery", _SUM_OF_RANKS)}) as found {_BEST}
 """
 
-FIND_IN_CATEGORIES: Final = f"""
-select product_id from product_words w
-where w.words @@ $7::tsquery and {_OWN} and {_FITS}
-order by w.position limit $6
-"""
-
 FIND_NAMED: Final = f"""
 select product_id from product_words w
 where w.merchant_id = $1 and w.product_id = any($7::text[])
@@ -138,30 +132,46 @@ where w.merchant_id = $1 and w.product_id = any($7::text[])
 order by w.position limit $6
 """
 
-# Whichever side is the shorter way: the few items at a price, or the shop's order up to the limit.
-BROWSE: Final = f"""
-with priced as materialized (
-    select product_id from items
-    where merchant_id = $1 and ($2::bigint is not null or $3::bigint is not null)
-      and price_minor between coalesce($2, 0) and coalesce($3, 9007199254740991)
-    limit {BY_PRICE_MAX + 1}
-), narrow as materialized (
-    select ($2::bigint is not null or $3::bigint is not null)
-           and (select count(*) from priced) <= {BY_PRICE_MAX} as is_it
-), by_price as (
+
+def _browsing(few: str, *, is_given: str = "true", also: str = "true") -> str:
+    """In the shop's order, by whichever is the shorter way: ``few`` products, or that order itself.
+
+    ``few`` count where ``is_given``. On the other way ``also`` holds for each product; where many fit,
+    the limit is soon reached.
+    """
+    return f"""
+with few as materialized ({few} limit {FEW_MAX + 1}),
+way as materialized (select {is_given} and count(*) <= {FEW_MAX} as is_short from few),
+one_by_one as (
     select w.product_id, w.position
-    from (select distinct product_id from priced where (select is_it from narrow)) one
+    from (select distinct product_id from few where (select is_short from way)) one
     join product_words w on w.merchant_id = $1 and w.product_id = one.product_id
     where {_FITS}
     order by w.position limit $6
 ), in_order as (
     select w.product_id, w.position from product_words w
-    where w.merchant_id = $1 and not (select is_it from narrow) and {_FITS}
+    where w.merchant_id = $1 and not (select is_short from way) and {also} and {_FITS}
     order by w.position limit $6
 )
-select product_id from (select * from by_price union all select * from in_order) as found
+select product_id from (select * from one_by_one union all select * from in_order) as found
 order by position limit $6
 """
+
+
+_HAS_PRICE: Final = "($2::bigint is not null or $3::bigint is not null)"
+BROWSE: Final = _browsing(
+    f"""
+    select product_id from items
+    where merchant_id = $1 and {_HAS_PRICE}
+      and price_minor between coalesce($2, 0) and coalesce($3, 9007199254740991)
+    """,
+    is_given=_HAS_PRICE,
+)
+# The function instead of the operator: no index of words on the way through the shop's order.
+FIND_IN_CATEGORIES: Final = _browsing(
+    f"select w.product_id from product_words w where w.words @@ $7::tsquery and {_OWN}",
+    also="ts_match_vq(w.words, $7::tsquery)",
+)
 
 LOAD_SHOP_LANGUAGES: Final = "select language from product_languages where merchant_id = $1"
 COUNT_WORDS: Final = (
