@@ -95,6 +95,27 @@ def test_a_product_with_its_variants_in_one_line(tmp_path: Path) -> None:
     assert {item.detail.tax_category for item in book.items} == {"reduced"}
 
 
+def test_an_option_is_one_however_its_letters_are_written(tmp_path: Path) -> None:
+    (tea,) = good(
+        feed_of(
+            tmp_path,
+            TEA | {"variants": [
+                {"id": "a", "options": {"Size": "Large", "Leaf": "whole"}},
+                {"id": "b", "options": {"size": "large", "LEAF": "broken"}},
+            ]},
+        )
+    )  # fmt: skip
+    assert tea.detail.options == (
+        ProductOption("Size", ("Large",)),
+        ProductOption("Leaf", ("whole", "broken")),
+    )
+
+
+def test_what_costs_what_it_always_did_is_not_reduced(tmp_path: Path) -> None:
+    (tea,) = good(feed_of(tmp_path, TEA | {"list_price": 500}))
+    assert tea.items[0].detail.list_price_minor is None
+
+
 def test_what_has_no_variants_is_sold_as_itself(tmp_path: Path) -> None:
     (tea,) = good(feed_of(tmp_path, TEA | {"sku": "T", "ean": ["4006381333931"], "weight_g": 80}))
     (item,) = tea.items
@@ -251,6 +272,10 @@ BAD: list[tuple[list[object], int, str]] = [
     ([TEA | {"tags": [str(n) for n in range(51)]}], 1, "tags names more than 50"),
     ([TEA | {"tags": [{}]}], 1, "a list or an object stands where"),
     ([TEA | {"options": {str(n): "x" for n in range(51)}}], 1, "options has more than 50 members"),
+    ([TEA | {"options": {str(n): "x" for n in range(11)}}], 1, "there are more than 10 options"),
+    ([TEA | {"options": {" ": "x"}}], 1, "an option has a name of"),
+    ([TEA | {"product_type": "a > > b"}], 1, "product_type is not a path such as"),
+    ([TEA | {"product_type": [str(n) for n in range(11)]}], 1, "product_type names more than 10"),
     ([TEA | {"translations": {"de": "Tee"}}], 1, "translations has no title and description for de"),
     ([TEA | {"translations": {"de": {"name": "Tee"}}}], 1, "translations has something else"),
     ([TEA | {"translations": {"German!": {"title": "Tee"}}}], 1, "title:German! is no language"),

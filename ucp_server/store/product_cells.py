@@ -53,6 +53,13 @@ _SKU_CHARS_MAX: Final = 80
 # An agent is given all of them with every product; a page of ten shall stay readable.
 _TAGS_MAX: Final = 50
 _MEDIA_MAX: Final = 20
+# More than a person chooses by; with all variants they still fit what Postgres indexes of a product.
+_OPTIONS_MAX: Final = 10
+_OPTION_NAME_CHARS_MAX: Final = 100
+# Deeper than any taxonomy; each level is something to search by.
+_CATEGORY_DEPTH_MAX: Final = 10
+_CATEGORIES_MAX: Final = 10
+_CATEGORY_CHARS_MAX: Final = 750
 # As many as the largest shop platforms allow.
 VARIANTS_MAX: Final = 2_048
 _STATUSES: Final[Mapping[str, StockStatus]] = {
@@ -210,7 +217,10 @@ class ProductReader:
             prices = _Prices(price, told)
         if prices.price_minor is not None:
             _not_below(prices.list_price_minor, prices.price_minor)
-        return prices
+        # What costs what it always did is not reduced.
+        return (
+            prices if prices.list_price_minor != prices.price_minor else _Prices(prices.price_minor, None)
+        )
 
     def _amount(self, cells: Cells, column: str) -> int | None:
         """Minor units, or an amount with its currency."""
@@ -254,11 +264,13 @@ class ProductReader:
 def whole(shown: Shown, variants: Sequence[Sold]) -> ProductRow:
     """The product with what is sold of it: its variants, or itself where there are none."""
     items = tuple(sold.item for sold in variants) or (shown.sold.item,)
-    labels: dict[str, dict[str, None]] = {}
+    # One option, however its letters are written from row to row.
+    found: dict[str, tuple[str, dict[str, str]]] = {}
     for item in items:
         for name, label in item.detail.options.items():
-            labels.setdefault(name, {})[label] = None
-    options = tuple(ProductOption(name, tuple(found)) for name, found in labels.items())
+            _, labels = found.setdefault(name.casefold(), (name, {}))
+            labels.setdefault(label.casefold(), label)
+    options = tuple(ProductOption(name, tuple(labels.values())) for name, labels in found.values())
     detail = msgspec.structs.replace(shown.detail, options=options)
     return ProductRow(id=shown.id, title=shown.title, detail=detail, items=items)
 
@@ -305,11 +317,17 @@ def _by_language(cells: Cells, prefix: str, chars_max: int) -> dict[str, str]:
 
 
 def _chosen(cells: Cells) -> dict[str, str]:
-    return {
-        column.removeprefix(OPTION): text
+    chosen = {
+        column.removeprefix(OPTION).strip(): text
         for column in cells.columns
         if column.startswith(OPTION) and (text := cells.text(column, most=255)) is not None
     }
+    if len(chosen) > _OPTIONS_MAX:
+        raise CellError(f"there are more than {_OPTIONS_MAX} options")
+    for name in chosen:
+        if not 1 <= len(name) <= _OPTION_NAME_CHARS_MAX or not name.isprintable():
+            raise CellError(f"an option has a name of 1 to {_OPTION_NAME_CHARS_MAX} printable characters")
+    return chosen
 
 
 def _stock(cells: Cells) -> tuple[StockStatus | None, int | None]:
@@ -391,7 +409,17 @@ def _categories(cells: Cells, known: rules.Category | None) -> tuple[Category, .
 
 
 def _paths(cells: Cells, column: str) -> tuple[str, ...]:
-    return tuple(" > ".join(part.strip() for part in path.split(">")) for path in cells.names(column))
+    paths = tuple(_path(column, path) for path in cells.names(column))
+    if len(paths) > _CATEGORIES_MAX:
+        raise CellError(f"{column} names more than {_CATEGORIES_MAX}")
+    return paths
+
+
+def _path(column: str, written: str) -> str:
+    parts = [part.strip() for part in written.split(">")]
+    if len(written) > _CATEGORY_CHARS_MAX or len(parts) > _CATEGORY_DEPTH_MAX or not all(parts):
+        raise CellError(f"{column} is not a path such as Tea > Green tea: {written[:80]}")
+    return " > ".join(parts)
 
 
 def _media_type(url: str) -> str:
