@@ -8,13 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.store.shops import NOW
-from tests.store.test_importing import ANY
+from tests.store.test_importing import ANY, texts
 from tests.style.sources import ROOT
 from ucp_server.domain.catalog import Barcode, Category, Media, ProductOption, Rating
 from ucp_server.store import feed
 from ucp_server.store.catalog import ProductRow, Translation
 from ucp_server.store.csv_rows import CsvFolder
+from ucp_server.store.database import Pool
 from ucp_server.store.feed import read_feed
+from ucp_server.store.importing import import_feed
 from ucp_server.store.picture_files import PictureFiles
 from ucp_server.store.product_cells import ProductReader
 from ucp_server.store.product_tables import Goods, limits
@@ -101,7 +103,9 @@ def test_an_option_is_one_however_its_letters_are_written(tmp_path: Path) -> Non
             tmp_path,
             TEA | {"variants": [
                 {"id": "a", "options": {"Size": "Large", "Leaf": "whole"}},
-                {"id": "b", "options": {"size": "large", "LEAF": "broken"}},
+                {"id": "b", "options": [
+                    {"name": "size", "label": "large"}, {"name": "LEAF", "value": "broken"},
+                ]},
             ]},
         )
     )  # fmt: skip
@@ -273,6 +277,7 @@ BAD: list[tuple[list[object], int, str]] = [
     ([TEA | {"tags": [{}]}], 1, "a list or an object stands where"),
     ([TEA | {"options": {str(n): "x" for n in range(51)}}], 1, "options has more than 50 members"),
     ([TEA | {"options": {str(n): "x" for n in range(11)}}], 1, "there are more than 10 options"),
+    ([TEA | {"options": ["x"]}], 1, "options has something else than names"),
     ([TEA | {"options": {" ": "x"}}], 1, "an option has a name of"),
     ([TEA | {"product_type": "a > > b"}], 1, "product_type is not a path such as"),
     ([TEA | {"product_type": [str(n) for n in range(11)]}], 1, "product_type names more than 10"),
@@ -338,3 +343,42 @@ def test_no_line_makes_the_reader_fail(tmp_path: Path, lines: list[object]) -> N
     for row in files.bad:
         assert row.line >= 1
         assert row.reason
+
+
+usual_lines = st.fixed_dictionaries(
+    {
+        "id": st.sampled_from(["tea", "pen", "cup"]) | texts,
+        "title": texts,
+        "price": st.integers(0, 2**53 - 1),
+    },
+    optional={
+        "description": texts,
+        "tags": st.lists(texts, max_size=3),
+        "product_type": texts,
+        "brand": texts,
+        "sku": texts,
+        "language": st.sampled_from(["de", "ja", "ar", "xx-YY"]),
+        "quantity": st.integers(0, 9),
+        "availability": st.sampled_from(["in stock", "preorder", "discontinued"]),
+        "color": texts,
+        "translations": st.dictionaries(
+            st.sampled_from(["fr", "en"]), st.fixed_dictionaries({"title": texts})
+        ),
+        "variants": st.lists(
+            st.fixed_dictionaries({"id": texts, "options": st.dictionaries(texts, texts, max_size=2)}),
+            max_size=3,
+        ),
+    },
+)
+
+
+@settings(ANY, max_examples=60)
+@given(st.lists(usual_lines, max_size=4))
+async def test_what_the_reader_takes_postgres_takes(
+    pool: Pool, tmp_path: Path, lines: list[dict[str, Any]]
+) -> None:
+    file = feed_of(tmp_path, *lines)
+    goods, files = read(file)
+    if not files.bad:
+        done = await import_feed(pool, "shop", "EUR", file)
+        assert done.counts["products"] == len(goods.products)

@@ -45,7 +45,7 @@ def cells_of(members: Mapping[str, object], line: int, ignored: set[str]) -> Cel
             if each in _COLUMNS or each.startswith(PREFIXES):
                 # Two names of one column: the one that came first holds.
                 cells.setdefault(each, text)
-            else:
+            elif len(ignored) < _NAMES_KEPT:
                 ignored.add(name[:80])
     return Cells(cells, line)
 
@@ -60,7 +60,9 @@ def _flat(column: str, value: object) -> Iterator[tuple[str, str]]:
     match value:
         case str() | bool() | int() | float():
             yield column, _listed(_text(value)) if column == "media" else _text(value)
-        case list() if column in _LISTS or column in _COLUMNS:
+        case list() if column == "options":
+            yield from map(_option, value[:_ENTRIES_MAX])
+        case list() if column in _COLUMNS:
             texts = [_text(each) for each in value]
             yield column, msgspec.json.encode(texts).decode() if column in _LISTS else "|".join(texts)
         case dict() if column == "options":
@@ -93,6 +95,13 @@ def _few(column: str, entries: Mapping[str, object]) -> Iterator[tuple[str, obje
     if len(entries) > _ENTRIES_MAX:
         raise CellError(f"{column} has more than {_ENTRIES_MAX} members")
     yield from entries.items()
+
+
+def _option(entry: object) -> tuple[str, str]:
+    match entry:
+        case {"name": str(name), "label": label} | {"name": str(name), "value": label}:
+            return OPTION + name, _text(label)
+    raise CellError("options has something else than names with their label or value")
 
 
 def _translation(language: str, texts: object) -> Iterator[tuple[str, str]]:
