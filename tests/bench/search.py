@@ -24,7 +24,7 @@ from ucp_server.store.migrate import migrate
 from ucp_server.store.products import replace_products
 
 SIZES: Final = (1_000, 10_000, 100_000)
-CALLS: Final = 400
+CALLS: Final = 200
 SEED: Final = 5
 PAGE: Final = 10
 LIST: Final = 1_000

@@ -59,7 +59,7 @@ async def test_offers_are_found_by_words_in_the_index_of_words(pool: Pool) -> No
     [
         (catalog_search.FIND_ALL, "product_words_words"),
         (catalog_search.FIND_ANY, "product_words_words"),
-        (catalog_search.FIND_IN_CATEGORIES, "product_words_words"),
+        (catalog_search.FIND_WITHIN, "product_words_words"),
         (catalog_search.FIND_ALIKE, "vocabulary_trigrams"),
         (catalog_search.FIND_LESS_ALIKE, "vocabulary_trigrams"),
         (catalog_search.BROWSE, "product_words_in_order"),

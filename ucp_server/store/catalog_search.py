@@ -79,9 +79,10 @@ class Stage(StrEnum):
 
 
 # Parameters that all searches share; None is no condition. Conditions on items hold for one of them.
+# A value instead of EXISTS: for the latter Postgres might first make a table of all items that fit.
 _FITS: Final = f"""
-($2::bigint is null and $3::bigint is null and $4::boolean is null and $5::tsquery is null or exists (
-    select from items i
+($2::bigint is null and $3::bigint is null and $4::boolean is null and $5::tsquery is null or coalesce((
+    select true from items i
     left join inventory v on v.merchant_id = i.merchant_id and v.item_id = i.id
     where i.merchant_id = w.merchant_id and i.product_id = w.product_id
       and ($2::bigint is null or i.price_minor >= $2)
@@ -89,7 +90,8 @@ _FITS: Final = f"""
       and ($5::tsquery is null or i.choices @@ $5)
       and ($4::boolean is null or $4 = (coalesce(v.on_hand - v.reserved, 1) > 0
            and coalesce(i.detail ->> 'status', '') not in ({", ".join(f"'{one}'" for one in UNSOLD)})))
-))
+    limit 1
+), false))
 """
 # The concatenation keeps Postgres from going through all products of the merchant: one plan serves all
 # searches, and only the index of words is right for all of them.
@@ -100,21 +102,21 @@ def _ranked(wanted: str, rank: str) -> str:
     return f"""
 select w.product_id, w.position, w.title_length, {rank} as rank
 from product_words w
-where w.words @@ {wanted} and {_OWN} and {_FITS}
+where {wanted} and {_OWN} and {_FITS}
 limit {RANKED_MAX}
 """
 
 
 _BEST: Final = "order by rank desc, title_length, position limit $6"
+_RANK: Final = f"ts_rank('{WEIGHTS}', w.words, $9::tsquery)"
 
 # $7 has all words in the title, $8 anywhere; $9 weighs.
-_BY_TITLE_OR_ANYWHERE: Final = f"""
-with titled as materialized ({_ranked("$7::tsquery", f"ts_rank('{WEIGHTS}', w.words, $9::tsquery)")}),
-anywhere as materialized ({_ranked("$8::tsquery", f"ts_rank('{WEIGHTS}', w.words, $9::tsquery)")})
-"""
 FIND_ALL: Final = f"""
-{_BY_TITLE_OR_ANYWHERE}
-select product_id from (select * from titled union select * from anywhere) as found {_BEST}
+with titled as materialized ({_ranked("w.words @@ $7::tsquery", _RANK)}),
+elsewhere as materialized (
+    {_ranked("w.words @@ $8::tsquery and not ts_match_vq(w.words, $7::tsquery)", _RANK)}
+)
+select product_id from (select * from titled union all select * from elsewhere) as found {_BEST}
 """
 
 _SUM_OF_RANKS: Final = f"""
@@ -122,7 +124,7 @@ _SUM_OF_RANKS: Final = f"""
  from unnest($8::text[], $9::float4[]) as each (word, weight))
 """
 FIND_ANY: Final = f"""
-select product_id from ({_ranked("$7::tsquery", _SUM_OF_RANKS)}) as found {_BEST}
+select product_id from ({_ranked("w.words @@ $7::tsquery", _SUM_OF_RANKS)}) as found {_BEST}
 """
 
 FIND_NAMED: Final = f"""
@@ -168,7 +170,7 @@ BROWSE: Final = _browsing(
     is_given=_HAS_PRICE,
 )
 # The function instead of the operator: no index of words on the way through the shop's order.
-FIND_IN_CATEGORIES: Final = _browsing(
+FIND_WITHIN: Final = _browsing(
     f"select w.product_id from product_words w where w.words @@ $7::tsquery and {_OWN}",
     also="ts_match_vq(w.words, $7::tsquery)",
 )
@@ -199,13 +201,16 @@ limit {LESS_ALIKE_MAX}
 
 
 class _Asked(msgspec.Struct, frozen=True):
-    """One search while it goes through its stages. ``shared`` are the parameters $1 to $6."""
+    """One search while it goes through its stages. ``shared`` are the parameters $1 to $6.
+
+    ``within`` is what the filters ask of a product's own lexemes.
+    """
 
     merchant_id: str
     tag: str
     words: Sequence[AskedWord]
     dictionaries: Sequence[str]
-    categories: str | None
+    within: str | None
     shared: tuple[object, ...]
 
 
@@ -228,11 +233,11 @@ class Finder:
         words = list(dict.fromkeys(words_of(query)))[:QUERY_WORDS_MAX]
         tag = tag_of(merchant_id)
         shared = (merchant_id, *_conditions(tag, search.filters), limit)
-        categories = categories_query(tag, search.filters.categories)
+        within = _within(tag, search.filters)
         if not query:
-            stage, found = Stage.BROWSE, await self._browse(db, shared, categories)
+            stage, found = Stage.BROWSE, await self._browse(db, shared, within)
         elif named:
-            stage, found = Stage.NAMED, _ids(await db.fetch(FIND_NAMED, *shared, named, categories))
+            stage, found = Stage.NAMED, _ids(await db.fetch(FIND_NAMED, *shared, named, within))
         elif not words:
             stage, found = Stage.NOTHING, []
         else:
@@ -240,15 +245,15 @@ class Finder:
             await self._stems.learn(db, dictionaries, words)
             asked = asked_words(words, dictionaries, self._stems)
             stage, found = await self._in_stages(
-                db, _Asked(merchant_id, tag, asked, dictionaries, categories, shared)
+                db, _Asked(merchant_id, tag, asked, dictionaries, within, shared)
             )
         self.stages[stage if found else Stage.NOTHING] += 1
         return found
 
-    async def _browse(self, db: Read, shared: tuple[object, ...], categories: str | None) -> list[str]:
-        if categories is None:
+    async def _browse(self, db: Read, shared: tuple[object, ...], within: str | None) -> list[str]:
+        if within is None:
             return _ids(await db.fetch(BROWSE, *shared))
-        return _ids(await db.fetch(FIND_IN_CATEGORIES, *shared, categories))
+        return _ids(await db.fetch(FIND_WITHIN, *shared, within))
 
     async def _in_stages(self, db: Read, asked: _Asked) -> tuple[Stage, list[str]]:
         found = await self._all(db, asked)
@@ -267,8 +272,8 @@ class Finder:
 
     async def _all(self, db: Read, asked: _Asked, *, is_begun: bool = False) -> list[str]:
         words, tag = asked.words, asked.tag
-        in_title = _within(all_of(tag, words, "^", is_begun=is_begun), asked.categories)
-        anywhere = _within(all_of(tag, words, is_begun=is_begun), asked.categories)
+        in_title = _and(all_of(tag, words, "^", is_begun=is_begun), asked.within)
+        anywhere = _and(all_of(tag, words, is_begun=is_begun), asked.within)
         weighing = any_of(tag, words, is_begun=is_begun)
         return _ids(await db.fetch(FIND_ALL, *asked.shared, in_title, anywhere, weighing))
 
@@ -283,7 +288,7 @@ class Finder:
                 break
             choosing.append(one)
             products += known.get(one.word.plain, 0)
-        wanted = _within(any_of(asked.tag, choosing), asked.categories)
+        wanted = _and(any_of(asked.tag, choosing), asked.within)
         each = [all_of(asked.tag, [one]) for one in asked.words]
         weights = [rarity(known.get(one.word.plain, 0), total) for one in asked.words]
         return _ids(await db.fetch(FIND_ANY, *asked.shared, wanted, each, weights))
@@ -362,8 +367,14 @@ def _conditions(tag: str, filters: Filters) -> tuple[object, ...]:
     return filters.price_min_minor, filters.price_max_minor, filters.available, choices
 
 
-def _within(words: str, categories: str | None) -> str:
-    return words if categories is None else f"({words}) & ({categories})"
+def _within(tag: str, filters: Filters) -> str | None:
+    """What is chosen is asked of the product as well, since that is what the index knows."""
+    both = (categories_query(tag, filters.categories), choices_query(tag, filters.choices))
+    return " & ".join(f"({each})" for each in both if each is not None) or None
+
+
+def _and(words: str, within: str | None) -> str:
+    return words if within is None else f"({words}) & {within}"
 
 
 def _ids(rows: Sequence[Mapping[str, str]]) -> list[str]:

@@ -56,6 +56,8 @@ SERVER_SETTINGS = {
     "plan_cache_mode": "force_generic_plan",
     # ... also when the table that was small while it was made has grown. Every search has an index.
     "enable_seqscan": "off",
+    # A second process for one statement takes a processor from another caller.
+    "max_parallel_workers_per_gather": "0",
     "TimeZone": "UTC",
 }
 
