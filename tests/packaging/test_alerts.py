@@ -7,7 +7,7 @@ import pytest
 
 from tests.packaging.fronts import EXAMPLES
 from ucp_server.asgi.metrics import BUCKETS_S, Metrics
-from ucp_server.ucp.rest import CHECKOUT_ROUTES
+from ucp_server.ucp.operation_table import OPERATIONS
 
 Node = dict[str, Any]
 
@@ -101,7 +101,7 @@ def test_callers_limits_are_alerts(operation: str, limit_s: int):
     assert rule["expr"].endswith(f" > {limit_s}")
     # Beside an edge a quantile would be a guess between two buckets.
     assert float(limit_s) in BUCKETS_S
-    assert operation in {name for _, _, name in CHECKOUT_ROUTES}
+    assert operation in OPERATIONS
 
 
 @pytest.mark.parametrize(

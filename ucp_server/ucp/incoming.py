@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from ucp_server.asgi.facts import Facts
+from ucp_server.ucp.operation_table import OPERATIONS
 from ucp_server.ucp.releases import Release, newest_served, served
 
 Wire = dict[str, Any]
@@ -74,4 +75,4 @@ class Incoming(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def writes(self) -> bool:
-        return not self.operation.startswith("get_")
+        return OPERATIONS[self.operation].writes

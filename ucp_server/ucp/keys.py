@@ -11,8 +11,8 @@ KEY_LENGTH_MAX: Final = 255
 _BARE: Final = re.compile(rf"[!-~]{{1,{KEY_LENGTH_MAX}}}", re.ASCII)
 _QUOTED: Final = re.compile(r'"(?:[ !#-\[\]-~]|\\["\\])*"', re.ASCII)
 
-# The operation whose body may be left out or empty, to the same effect.
-_BODILESS: Final = "cancel_checkout"
+# The operations whose body may be left out or empty, to the same effect.
+_BODILESS: Final = frozenset({"cancel_checkout", "cancel_cart"})
 
 
 def read_key(value: str | None, *, required: bool) -> str | None:
@@ -36,4 +36,4 @@ def read_key(value: str | None, *, required: bool) -> str | None:
 
 def body_to_compare(operation: str, body: bytes) -> bytes:
     """The bytes that tell a repeated request: for a cancel an empty object is as good as nothing."""
-    return b"" if operation == _BODILESS and body.strip() == b"{}" else body
+    return b"" if operation in _BODILESS and body.strip() == b"{}" else body

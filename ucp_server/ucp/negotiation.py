@@ -10,6 +10,7 @@ from ucp_server.domain.errors import Refusal
 from ucp_server.modes import Relaxations
 from ucp_server.ucp.incoming import Incoming
 from ucp_server.ucp.instruments import Offers
+from ucp_server.ucp.operation_table import OPERATIONS
 from ucp_server.ucp.platforms import (
     DEFAULT_ID,
     URL_LENGTH_MAX,
@@ -38,8 +39,6 @@ from ucp_server.ucp.refusals import (
     VersionUnsupported,
 )
 from ucp_server.ucp.releases import (
-    CHECKOUT,
-    ORDER,
     OUTCOMES,
     SERVED,
     TOLD_BY_STATUS,
@@ -50,19 +49,6 @@ from ucp_server.ucp.releases import (
     served,
 )
 from ucp_server.ucp.schema import Schemas
-
-# The capability that an operation is about (T3:D/overview#Response Capability Selection).
-ROOTS: Final = MappingProxyType(
-    {
-        "create_checkout": CHECKOUT,
-        "get_checkout": CHECKOUT,
-        "update_checkout": CHECKOUT,
-        "complete_checkout": CHECKOUT,
-        "cancel_checkout": CHECKOUT,
-        "get_order": ORDER,
-        "update_order": ORDER,
-    }
-)
 
 # Each keeps a profile that the cache would let go; real ones have 2 to 10 KiB.
 PLATFORMS_READ_MAX: Final = 1_000
@@ -170,7 +156,7 @@ class Negotiation:
         version = platform.version or caller.agent.version
         release = incoming.endpoint if version is None else release_for(version, incoming.endpoint)
         active = self._active(release, platform)
-        root = ROOTS[incoming.operation]
+        root = OPERATIONS[incoming.operation].root
         if root not in active:
             raise CapabilitiesIncompatible(root)
         shows_problems = caller.listed is not None and caller.listed.shows_problems

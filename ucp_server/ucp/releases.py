@@ -21,6 +21,9 @@ InstrumentsTold = Literal["by_expression", "by_brand", "not"]
 EventSignature = Literal["detached_jws", "http_message"]
 
 CHECKOUT: Final = "dev.ucp.shopping.checkout"
+CART: Final = "dev.ucp.shopping.cart"
+CATALOG_SEARCH: Final = "dev.ucp.shopping.catalog.search"
+CATALOG_LOOKUP: Final = "dev.ucp.shopping.catalog.lookup"
 ORDER: Final = "dev.ucp.shopping.order"
 FULFILLMENT: Final = "dev.ucp.shopping.fulfillment"
 DISCOUNT: Final = "dev.ucp.shopping.discount"
@@ -111,24 +114,42 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
         return capability.version or self.version
 
 
-def _capabilities(site: str, shelf: str = "") -> tuple[Capability, ...]:
+def _capabilities(
+    site: str, roots: tuple[str, ...], extensions: Mapping[str, tuple[str, ...]], shelf: str = ""
+) -> tuple[Capability, ...]:
     """What we offer, under the addresses that releases publish their documents at.
 
-    ``shelf`` leads the pages of what is no extension.
+    ``extensions`` have their possible parents; ``shelf`` leads the pages of what is none.
     """
 
-    def offer(name: str, page: str, *extends: str) -> Capability:
-        schema = f"{site}/schemas/shopping/{name.rpartition('.')[2]}.json"
-        return Capability(name=name, spec=f"{site}/specification/{page}", schema=schema, extends=extends)
+    def offer(name: str, shelf: str, parents: tuple[str, ...]) -> Capability:
+        own = name.removeprefix(f"{SHOPPING}.")
+        page = own.replace("_", "-").replace(".", "/")
+        return Capability(
+            name=name,
+            spec=f"{site}/specification/{shelf}{page}",
+            schema=f"{site}/schemas/shopping/{own.replace('.', '_')}.json",
+            extends=parents,
+        )
 
     return (
-        offer(CHECKOUT, f"{shelf}checkout"),
-        offer(ORDER, f"{shelf}order"),
-        offer(FULFILLMENT, "fulfillment", CHECKOUT),
-        offer(DISCOUNT, "discount", CHECKOUT),
-        offer(BUYER_CONSENT, "buyer-consent", CHECKOUT),
+        *(offer(root, shelf, ()) for root in roots),
+        *(offer(extension, "", parents) for extension, parents in extensions.items()),
     )
 
+
+_ROOTS_01: Final = (CHECKOUT, ORDER)
+_EXTENSIONS_01: Final = MappingProxyType(
+    {FULFILLMENT: (CHECKOUT,), DISCOUNT: (CHECKOUT,), BUYER_CONSENT: (CHECKOUT,)}
+)
+_ROOTS_LATER: Final = (CHECKOUT, ORDER, CART, CATALOG_SEARCH, CATALOG_LOOKUP)
+# A basket has its discounts before it is paid (T3:D/discount), and since 2026-08-25 its buyer's
+# answers (M:D/buyer-consent), and goods their ways to a buyer (M:D/fulfillment).
+_EXTENSIONS_04_08: Final = _EXTENSIONS_01 | {DISCOUNT: (CHECKOUT, CART)}
+_EXTENSIONS_08_25: Final = _EXTENSIONS_04_08 | {
+    FULFILLMENT: (CHECKOUT, CATALOG_SEARCH, CATALOG_LOOKUP),
+    BUYER_CONSENT: (CHECKOUT, CART),
+}
 
 _MEMBERS_01_11: Final = frozenset({"id", "line_items", "buyer", "payment", "currency"})
 _MEMBERS_01_23: Final = frozenset({"id", "line_items", "buyer", "payment", "context"})
@@ -162,7 +183,7 @@ _SHOWN_08_25: Final = MappingProxyType(
 
 R_2026_01_11: Final = Release(
     version="2026-01-11",
-    capabilities=_capabilities("https://ucp.dev"),
+    capabilities=_capabilities("https://ucp.dev", _ROOTS_01, _EXTENSIONS_01),
     service_spec="https://ucp.dev/specification/overview",
     rest_schema="https://ucp.dev/services/shopping/rest.openapi.json",
     request_members=_MEMBERS_01_11,
@@ -192,7 +213,7 @@ R_2026_01_11: Final = Release(
 )
 R_2026_01_23: Final = Release(
     version="2026-01-23",
-    capabilities=_capabilities("https://ucp.dev"),
+    capabilities=_capabilities("https://ucp.dev", _ROOTS_01, _EXTENSIONS_01),
     service_spec="https://ucp.dev/specification/overview",
     rest_schema="https://ucp.dev/services/shopping/rest.openapi.json",
     request_members=_MEMBERS_01_23,
@@ -219,7 +240,7 @@ R_2026_01_23: Final = Release(
 )
 R_2026_04_08: Final = Release(
     version="2026-04-08",
-    capabilities=_capabilities("https://ucp.dev/2026-04-08"),
+    capabilities=_capabilities("https://ucp.dev/2026-04-08", _ROOTS_LATER, _EXTENSIONS_04_08),
     service_spec="https://ucp.dev/2026-04-08/specification/overview",
     rest_schema="https://ucp.dev/2026-04-08/services/shopping/rest.openapi.json",
     request_members=_MEMBERS_LATER,
@@ -236,7 +257,7 @@ R_2026_04_08: Final = Release(
 )
 R_2026_08_25: Final = Release(
     version="2026-08-25",
-    capabilities=_capabilities("https://ucp.dev/2026-08-25", "shopping/"),
+    capabilities=_capabilities("https://ucp.dev/2026-08-25", _ROOTS_LATER, _EXTENSIONS_08_25, "shopping/"),
     service_spec="https://ucp.dev/2026-08-25/specification/overview",
     rest_schema="https://ucp.dev/2026-08-25/services/shopping/rest.openapi.json",
     request_members=_MEMBERS_LATER,

@@ -3,8 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from itertools import groupby
-from operator import itemgetter
-from typing import Final
+from operator import attrgetter
 
 from starlette.requests import Request
 from starlette.routing import Route
@@ -13,29 +12,18 @@ from ucp_server.asgi.facts import facts_of
 from ucp_server.asgi.reply import Reply
 from ucp_server.ucp.authentication import Network, client_certificate
 from ucp_server.ucp.incoming import Incoming, Shop
+from ucp_server.ucp.operation_table import operations_of
 from ucp_server.ucp.releases import Release
 
 Endpoint = Callable[[Request], Awaitable[Reply]]
 # What a route leads to: operation and the release of its path (None: the shop's root release).
 EndpointFor = Callable[[str, Release], Endpoint]
 
-# Path below a release's endpoint, method, operation (V/openapi.json); those of one path stand together.
-CHECKOUT_ROUTES: Final = (
-    ("/checkout-sessions", "POST", "create_checkout"),
-    ("/checkout-sessions/{id}", "GET", "get_checkout"),
-    ("/checkout-sessions/{id}", "PUT", "update_checkout"),
-    ("/checkout-sessions/{id}/complete", "POST", "complete_checkout"),
-    ("/checkout-sessions/{id}/cancel", "POST", "cancel_checkout"),
-)
-# T3:V/rest.openapi.json; for releases that have it.
-ORDER_ROUTES: Final = (("/orders/{id}", "GET", "get_order"),)
-
 
 def operation_routes(release: Release, endpoint_for: EndpointFor) -> Iterable[Route]:
     """The operations under the endpoint of ``release``."""
-    routes = CHECKOUT_ROUTES + ORDER_ROUTES if release.serves_orders else CHECKOUT_ROUTES
-    for path, rows in groupby(routes, key=itemgetter(0)):
-        endpoints = {method: endpoint_for(operation, release) for _, method, operation in rows}
+    for path, rows in groupby(operations_of(release), key=attrgetter("path")):
+        endpoints = {row.method: endpoint_for(row.name, release) for row in rows}
         yield route(f"/ucp/{release.version}{path}", endpoints)
 
 
