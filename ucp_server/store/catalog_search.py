@@ -50,6 +50,8 @@ UNSOLD: Final[tuple[StockStatus, ...]] = ("out_of_stock", "discontinued")
 # How many products are ranked: of a word that is in more of them than a list holds, those that have
 # it in their titles come first, and beyond that the shop's own order decides about as well.
 RANKED_MAX: Final = 1_500
+# Fewer of those that have but one of many words: each word is weighed by itself, up to 16 of them.
+ANY_RANKED_MAX: Final = 500
 # Browsing: as many items at a price, or products of a category, are gone through one by one.
 FEW_MAX: Final = 5_000
 # Known words that are looked at for each misspelt one, and those that it is taken for.
@@ -98,12 +100,12 @@ _FITS: Final = f"""
 _OWN: Final = "w.merchant_id || '' = $1"
 
 
-def _ranked(wanted: str, rank: str) -> str:
+def _ranked(wanted: str, rank: str, at_most: int = RANKED_MAX) -> str:
     return f"""
 select w.product_id, w.position, w.title_length, {rank} as rank
 from product_words w
 where {wanted} and {_OWN} and {_FITS}
-limit {RANKED_MAX}
+limit {at_most}
 """
 
 
@@ -124,7 +126,7 @@ _SUM_OF_RANKS: Final = f"""
  from unnest($8::text[], $9::float4[]) as each (word, weight))
 """
 FIND_ANY: Final = f"""
-select product_id from ({_ranked("w.words @@ $7::tsquery", _SUM_OF_RANKS)}) as found {_BEST}
+select product_id from ({_ranked("w.words @@ $7::tsquery", _SUM_OF_RANKS, ANY_RANKED_MAX)}) as found {_BEST}
 """
 
 FIND_NAMED: Final = f"""
@@ -284,7 +286,7 @@ class Finder:
         choosing: list[AskedWord] = []
         products = 0
         for one in rarest:
-            if choosing and products >= RANKED_MAX:
+            if choosing and products >= ANY_RANKED_MAX:
                 break
             choosing.append(one)
             products += known.get(one.word.plain, 0)

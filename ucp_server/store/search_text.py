@@ -179,7 +179,10 @@ def typos_between(one: str, other: str) -> int:
 
 def nearest(word: str, known: Iterable[str], typos_max: int, at_most: int) -> list[str]:
     """The first ``at_most`` of ``known`` with as few typos as any of them, and not more than allowed."""
-    apart = [(typos_between(word, other), other) for other in known]
+    letters = set(word)
+    # A typo exchanges one letter for another at most: this leaves few to be compared one by one.
+    likely = (other for other in known if len(letters ^ set(other)) <= 2 * typos_max)
+    apart = [(typos_between(word, other), other) for other in likely]
     least = min((typos for typos, _ in apart), default=0)
     return [] if least > typos_max else [other for typos, other in apart if typos == least][:at_most]
 
