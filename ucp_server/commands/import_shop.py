@@ -35,9 +35,10 @@ class _Load(Protocol):
 @of_merchant
 @configured
 def import_command(settings: Settings, source: Path, merchant_id: str | None) -> None:
-    """Replace a merchant's shop by the files in FOLDER, or its products by those of FEED.
+    """Load a shop from CSV files, or its products from a feed.
 
-    A feed has one JSON object a line and a name that ends in .jsonl or .ndjson.
+    The merchant's shop is replaced by the files in FOLDER, or its products alone by those of FEED,
+    which has one JSON object a line and a name that ends in .jsonl or .ndjson.
     """
     if source.is_file() and source.suffix.lower() not in FEED_SUFFIXES:
         raise click.BadParameter(
