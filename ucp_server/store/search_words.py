@@ -119,7 +119,8 @@ class AskedWord(msgspec.Struct, frozen=True):
 
 def asked_words(words: Sequence[Word], dictionaries: Sequence[str], stems: Stems) -> list[AskedWord]:
     """The words of a query without those that say nothing, unless there are no others."""
-    asked, fillers = [], []
+    asked: list[AskedWord] = []
+    fillers: list[AskedWord] = []
     for word in words:
         found = [stems.of(dictionary, word) for dictionary in dictionaries]
         kept = tuple(dict.fromkeys(stem for stem in found if stem is not None))
