@@ -9,7 +9,7 @@ from datetime import datetime
 
 import msgspec
 
-from ucp_server.domain.checkout import Basket, Line
+from ucp_server.domain.checkout import Basket, Line, Subscriber
 from ucp_server.domain.problems import Kind, Problem, Severity
 from ucp_server.domain.quote import Quote
 
@@ -31,6 +31,8 @@ class Cart(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     created_at: datetime
     updated_at: datetime
     expires_at: datetime
+    # Who hears of an order that its buyer makes of it without the platform.
+    subscriber: Subscriber | None = None
 
 
 class PricedCart(msgspec.Struct, frozen=True, kw_only=True):

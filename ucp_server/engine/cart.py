@@ -62,6 +62,7 @@ async def create(setup: Setup, call: CartCall, command: CreateCart) -> Answer:
         created_at=at,
         updated_at=at,
         expires_at=at + timedelta(seconds=merchant.cart_ttl_s),
+        subscriber=command.subscriber,
     )
     write = _write_of(call, PricedCart(cart=cart, quote=quote))
     await _commit(setup, write, _insert, _find_written)
@@ -84,6 +85,7 @@ async def update(setup: Setup, call: CartCall, command: UpdateCart) -> Answer:
             basket=basket,
             updated_at=at,
             expires_at=at + timedelta(seconds=merchant.cart_ttl_s),
+            subscriber=command.subscriber or before.subscriber,
         )
         write = _write_of(call, PricedCart(cart=cart, quote=quote))
         if await _commit(setup, write, update_cart, _find_written):

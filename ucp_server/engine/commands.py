@@ -93,6 +93,7 @@ class CreateCart(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     wanted: Wanted
+    subscriber: Subscriber | None = None
 
 
 class UpdateCart(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,6 +101,7 @@ class UpdateCart(msgspec.Struct, frozen=True, kw_only=True):
 
     cart_id: str
     wanted: Wanted
+    subscriber: Subscriber | None = None
 
 
 class CancelCart(msgspec.Struct, frozen=True, kw_only=True):
@@ -148,7 +150,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     """One request around a command.
 
     ``render`` and ``render_refusal`` are pure and quick; they give the reply's bytes as they will
-    be kept and replayed. ``refusing_problems`` are the problem codes that this caller's release
+    be kept and replayed; ``render_known``, if there is one, those of a checkout that was made of the
+    cart before. ``refusing_problems`` are the problem codes that this caller's release
     answers as a refusal; for a create ``render`` may raise one itself, then nothing is written.
     ``arrived_s`` is the event loop's time (``loop.time()``) at which the request came in: a caller's
     patience counts from there. Without it, from the call of ``run``.
@@ -159,6 +162,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     render_refusal: Callable[[Refusal], bytes]
     rendering: Rendering
     key: Key | None = None
+    render_known: Callable[[Checkout], bytes] | None = None
     refusing_problems: frozenset[str] = frozenset()
     arrived_s: float | None = None
 

@@ -102,7 +102,7 @@ async def _commit(setup: Setup, write: Write, source: Source) -> bool:
 
 async def _answer_with(setup: Setup, call: Call, checkout: Checkout) -> Answer:
     """Show the checkout; with a key the answer is kept, though nothing was changed."""
-    reply = call.render(checkout)
+    reply = (call.render_known or call.render)(checkout)
     if call.key is not None:
         await _keep(setup, claim_of(call.scope, call.key), checkout.id, reply)
     return Answer(reply=reply, checkout_id=checkout.id)
