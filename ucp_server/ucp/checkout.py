@@ -3,7 +3,7 @@
 Digest 2.3 to 2.13. What is rendered here is brought to older releases by `steps`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from types import MappingProxyType
 from typing import Any, Final
@@ -14,11 +14,11 @@ from ucp_server.asgi.times import rfc3339
 from ucp_server.domain import problems
 from ucp_server.domain.catalog import picture_url
 from ucp_server.domain.checkout import Buyer, Checkout, Consent
-from ucp_server.domain.errors import InvalidRequest, ProblemRefused
+from ucp_server.domain.errors import CartNotFound, InvalidRequest, ProblemRefused
 from ucp_server.domain.lifecycle import Standing, is_over, standing_of
 from ucp_server.domain.lines import WantedLine
 from ucp_server.domain.problems import Kind, Problem, Severity
-from ucp_server.domain.quote import AppliedDiscount, QuotedLine, Total
+from ucp_server.domain.quote import AppliedDiscount, Quote, QuotedLine, Total
 from ucp_server.engine.commands import (
     CompleteCheckout,
     CreateCheckout,
@@ -26,11 +26,17 @@ from ucp_server.engine.commands import (
     Wanted,
 )
 from ucp_server.ucp.fulfillment import decode_fulfillment, render_fulfillment
-from ucp_server.ucp.ids import decode_checkout_id, render_checkout_id, render_order_id
+from ucp_server.ucp.ids import (
+    decode_cart_id,
+    decode_checkout_id,
+    render_cart_id,
+    render_checkout_id,
+    render_order_id,
+)
 from ucp_server.ucp.messages import render_messages
 from ucp_server.ucp.payment import decode_instruments, decode_payment, render_instruments
 from ucp_server.ucp.policies import Policy, disclosures, render_policies
-from ucp_server.ucp.releases import BUYER_CONSENT, DISCOUNT, FULFILLMENT
+from ucp_server.ucp.releases import BUYER_CONSENT, CART, DISCOUNT, FULFILLMENT
 
 Wire = dict[str, Any]
 Active = AbstractSet[str]  # names of the capabilities that both sides have
@@ -114,8 +120,24 @@ class _CheckoutSent(msgspec.Struct):
 
 
 def decode_create(document: Wire, active: Active) -> CreateCheckout:
-    """A create in the newest form. Raises `msgspec.ValidationError` where the form is another."""
-    return CreateCheckout(wanted=_decode_wanted(document, active, creating=True))
+    """A create in the newest form.
+
+    Raises `msgspec.ValidationError` where the form is another, and `CartNotFound` for the name of a
+    cart that cannot be one of ours.
+    """
+    wanted = decode_wanted(document, active, creating=True)
+    return CreateCheckout(wanted=wanted, cart_id=_decode_cart(document) if CART in active else None)
+
+
+def _decode_cart(document: Wire) -> str | None:
+    """The cart that the checkout is made of (T3:D/cart#Cart-to-Checkout Conversion)."""
+    named = document.get("cart_id")
+    if named is None:
+        return None
+    cart_id = decode_cart_id(named)
+    if cart_id is None:
+        raise CartNotFound(named)
+    return cart_id
 
 
 def decode_update(
@@ -129,8 +151,8 @@ def decode_update(
     named = document.get("id")
     if isinstance(named, str) and decode_checkout_id(named) != checkout_id:
         raise InvalidRequest("The id in the body is that of another checkout.", where="id")
-    wanted = _decode_wanted(document, active, creating=False)
-    keep |= {member for name, member in _OF_EXTENSIONS.items() if name not in active}
+    wanted = decode_wanted(document, active, creating=False)
+    keep |= out_of_reach(active)
     return UpdateCheckout(checkout_id=checkout_id, wanted=msgspec.structs.replace(wanted, keep=keep))
 
 
@@ -151,7 +173,13 @@ def decode_complete(
     )
 
 
-def _decode_wanted(document: Wire, active: Active, *, creating: bool) -> Wanted:
+def out_of_reach(active: Active) -> frozenset[str]:
+    """The members of `Wanted` that belong to an extension which the platform does not have."""
+    return frozenset(member for name, member in _OF_EXTENSIONS.items() if name not in active)
+
+
+def decode_wanted(document: Wire, active: Active, *, creating: bool) -> Wanted:
+    """What a checkout or a cart shall hold. Raises as `decode_create`, and `ProblemRefused`."""
     sent = msgspec.convert(document, _CheckoutSent)
     _check_units(sent.line_items)
     methods = document.get("fulfillment") if FULFILLMENT in active else None
@@ -226,7 +254,7 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
 
     site: str
     continue_url: str
-    permalink_url: str | None
+    permalink_url: str | None = None
     links: tuple[Wire, ...]
     policies: tuple[Policy, ...] = ()
 
@@ -248,11 +276,13 @@ def render(checkout: Checkout, active: Active, around: Surroundings, found: Sequ
         wire["policies"] = render_policies(around.policies)
     wire |= _render_ways_on(checkout, around)
     if checkout.basket.buyer is not None or BUYER_CONSENT in active:
-        wire["buyer"] = _render_buyer(checkout.basket.buyer or Buyer(), active)
+        wire["buyer"] = render_buyer(checkout.basket.buyer or Buyer(), active)
     if FULFILLMENT in active and checkout.quote.methods is not None:
         wire["fulfillment"] = render_fulfillment(checkout.quote.methods)
     if DISCOUNT in active:
-        wire |= _render_discounts(checkout)
+        wire |= render_discounts(checkout.basket.discount_codes, checkout.quote)
+    if CART in active and checkout.cart_id is not None:
+        wire["cart_id"] = render_cart_id(checkout.cart_id)
     return wire | {"payment": {"instruments": render_instruments(checkout.basket.instruments)}}
 
 
@@ -270,14 +300,21 @@ def _render_ways_on(checkout: Checkout, around: Surroundings) -> Wire:
 def problems_for(checkout: Checkout, active: Active) -> tuple[Problem, ...]:
     """The checkout's problems as this platform can act on them.
 
-    One that lies in an extension which the platform does not have cannot be seen or mended by it:
-    then the buyer is asked, on our pages. Once a checkout is over nobody can mend anything.
+    Once a checkout is over nobody can mend anything.
     """
-    unseen = tuple(member for name, member in _OF_EXTENSIONS.items() if name not in active)
+    over = is_over(checkout.state)
+    return as_seen((each for each in checkout.problems if not (over and each.kind is Kind.ERROR)), active)
+
+
+def as_seen(found: Iterable[Problem], active: Active) -> tuple[Problem, ...]:
+    """Problems as a platform with the capabilities ``active`` can act on them.
+
+    One that lies in an extension which the platform does not have cannot be seen or mended by it:
+    then the buyer is asked, on our pages.
+    """
+    unseen = tuple(out_of_reach(active))
     return tuple(
-        _out_of_sight(problem) if (problem.where or "").startswith(unseen) else problem
-        for problem in checkout.problems
-        if problem.kind is not Kind.ERROR or not is_over(checkout.state)
+        _out_of_sight(problem) if (problem.where or "").startswith(unseen) else problem for problem in found
     )
 
 
@@ -317,7 +354,7 @@ def render_total(row: Total) -> Wire:
     return wire
 
 
-def _render_buyer(buyer: Buyer, active: Active) -> Wire:
+def render_buyer(buyer: Buyer, active: Active) -> Wire:
     told = {
         "first_name": buyer.first_name,
         "last_name": buyer.last_name,
@@ -344,20 +381,20 @@ def _render_consents(buyer: Buyer) -> Wire:
     }
 
 
-def _render_discounts(checkout: Checkout) -> Wire:
-    codes, applied = checkout.basket.discount_codes, checkout.quote.discounts
-    if codes is None and not applied:
+def render_discounts(codes: Sequence[str] | None, quote: Quote) -> Wire:
+    """The member ``discounts``, where there is anything to tell of ``codes`` and what they did."""
+    if codes is None and not quote.discounts:
         return {}
     return {
         "discounts": {
             "codes": list(codes or ()),
-            "applied": [_render_applied(discount, checkout) for discount in applied],
+            "applied": [_render_applied(discount, quote) for discount in quote.discounts],
         }
     }
 
 
-def _render_applied(discount: AppliedDiscount, checkout: Checkout) -> Wire:
-    places = {line.line_id: index for index, line in enumerate(checkout.quote.lines)}
+def _render_applied(discount: AppliedDiscount, quote: Quote) -> Wire:
+    places = {line.line_id: index for index, line in enumerate(quote.lines)}
     wire: Wire = {"title": discount.title, "amount": discount.amount_minor}
     if discount.code is not None:
         wire["code"] = discount.code

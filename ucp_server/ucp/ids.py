@@ -7,7 +7,7 @@ import re
 from typing import Final
 from uuid import UUID
 
-_WIRE_ID: Final = re.compile(r"(chk|ord)_([0-9a-f]{32})", re.ASCII)
+_WIRE_ID: Final = re.compile(r"(chk|ord|cart)_([0-9a-f]{32})", re.ASCII)
 
 
 def render_checkout_id(checkout_id: str) -> str:
@@ -18,6 +18,10 @@ def render_order_id(order_id: str) -> str:
     return "ord_" + UUID(order_id).hex
 
 
+def render_cart_id(cart_id: str) -> str:
+    return "cart_" + UUID(cart_id).hex
+
+
 def decode_checkout_id(text: str) -> str | None:
     """The row's UUID as text; None for what was never an id of ours."""
     return _decode("chk", text)
@@ -26,6 +30,11 @@ def decode_checkout_id(text: str) -> str | None:
 def decode_order_id(text: str) -> str | None:
     """The row's UUID as text; None for what was never an id of ours."""
     return _decode("ord", text)
+
+
+def decode_cart_id(text: str) -> str | None:
+    """The row's UUID as text; None for what was never an id of ours."""
+    return _decode("cart", text)
 
 
 def _decode(prefix: str, text: str) -> str | None:
