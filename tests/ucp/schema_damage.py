@@ -87,7 +87,7 @@ def _instances(node: Node) -> list[Any]:
         return [_array(node)]
     if kind == "boolean":
         return [True]
-    return [_integer(node)] if kind == "integer" else [_string(node)]
+    return [_integer(node)] if kind in ("integer", "number") else [_string(node)]
 
 
 def _string(node: Node) -> str:

@@ -93,6 +93,11 @@ def at(node: Node, path: str) -> Node | None:
 
 REPLIES = "create_checkout get_checkout update_checkout complete_checkout cancel_checkout"
 EMBEDDED = {"properties": {"transport": {"const": "embedded"}}, "required": ["transport"]}
+CHOICE = {"name": STRING, "id": STRING, "label": STRING}
+CHOICES = {
+    "type": "array",
+    "items": {"type": "object", "properties": CHOICE, "required": ["label", "name"]},
+}
 DELEGATE = {"type": "array", "items": STRING}
 SCHEMES = {"type": "array", "items": {"type": "string", "enum": ["light", "dark"]}}
 DELEGATING = {"type": "object", "properties": {"delegate": DELEGATE}}
@@ -107,11 +112,14 @@ UPDATE = (
 )
 LINES = "The releases' published pages ship to an address by naming the method's type alone."
 WORDS = "A transport is one of four words as it is; nothing more is asked of any of them."
+OURS = "The set of filters is open, and these are ours: what is not understood is not passed over."
+TARGET = "The id is told beside the body, and 2026-08-25 has none in it."
 SAME = "The same cases as a condition, so that a fault names the member that is missing."
 
 JANUARY = "2026-01-11 2026-01-23"
 UNTYPED_PLACES = f"{JANUARY} 2026-04-08"
 SINCE_APRIL = "2026-04-08 2026-08-25"
+CATALOGS = "search_catalog lookup_catalog get_product"
 SERVICES = "$.ucp.services.*[]"
 DESTINATIONS = "$.fulfillment.methods[].destinations[]"
 
@@ -135,6 +143,10 @@ EXCEPTIONS = (
            optional("line_item_ids"), LINES),
     Listed(UNTYPED_PLACES, "request", "create_checkout update_checkout", DESTINATIONS, any_of, STORE),
     Listed(UNTYPED_PLACES, "response", REPLIES, DESTINATIONS, any_of, STORE),
+    Listed("2026-04-08", "request", "update_cart", "$", optional("id"), TARGET),
+    Listed(SINCE_APRIL, "request", CATALOGS, "$.filters",
+           member("available", {"type": "boolean"}), OURS),
+    Listed(SINCE_APRIL, "request", CATALOGS, "$.filters", member("options", CHOICES), OURS),
     Listed("2026-01-23", "request", "profile", SERVICES, said_twice, WORDS),
     Listed("2026-01-23", "response", f"{REPLIES} profile", SERVICES,
            condition(**{"if": EMBEDDED, "then": {"properties": {"config": DELEGATING}}}), SAME),

@@ -11,7 +11,7 @@ from typing import Any
 SCHEMAS = Path(__file__).parents[2] / "schemas" / "ucp"
 RELEASES = sorted(path.name for path in SCHEMAS.iterdir() if path.is_dir())
 WIDTH = 100  # as the code: ruff's line-length
-TOP = ("$schema", "$id", "description", "capability", "adds_to", "$ref", "type", "properties")
+TOP = ("$schema", "$id", "description", "since", "capability", "adds_to", "$ref", "type", "properties")
 
 
 def laid_out(document: dict[str, Any]) -> str:

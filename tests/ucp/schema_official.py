@@ -18,6 +18,13 @@ EXTENSION_FILES = {
     f"{SHOPPING}discount": "discount",
     f"{SHOPPING}buyer_consent": "buyer_consent",
 }
+CART = f"{SHOPPING}cart"  # no extension by its name, but it brings a member to checkouts
+SEARCH, LOOKUP = f"{SHOPPING}catalog.search", f"{SHOPPING}catalog.lookup"
+CATALOG_OPERATIONS = {  # operation -> capability, what its shapes are called
+    "search_catalog": (SEARCH, "search"),
+    "lookup_catalog": (LOOKUP, "lookup"),
+    "get_product": (LOOKUP, "get_product"),
+}
 SUBSCHEMAS = {"items", "additionalProperties", "propertyNames", "contains", "if", "then", "else"}
 LISTS = {"allOf", "anyOf", "oneOf"}
 MAPS = {"properties", "$defs"}
@@ -132,11 +139,30 @@ def annotated(official: Official, direction: str, operation: str, active: frozen
     """A body of a release that publishes annotated documents under `source/`."""
     if (direction, operation) in official.alone:
         return official.inline(official.alone[direction, operation], direction)
-    parts = ["schemas/shopping/checkout.json"]
+    if operation in CATALOG_OPERATIONS:
+        capability, stem = CATALOG_OPERATIONS[operation]
+        shape = f"{stem}_{direction}"
+        root = f"schemas/shopping/catalog_{capability.rpartition('.')[2]}.json#/$defs/{shape}"
+        return official.all_of(
+            [root, *_added(official, active, capability, "$defs", shape)], direction, "read"
+        )
+    verb, _, kind = operation.partition("_")
+    parts = [f"schemas/shopping/{kind}.json", *_added(official, active, f"{SHOPPING}{kind}")]
+    if kind == "checkout" and CART in active:
+        parts.append("schemas/shopping/cart.json#/$defs/checkout")
+    return official.all_of(parts, direction, verb)
+
+
+def _added(official: Official, active: frozenset[str], *steps: str) -> list[str]:
+    """What each active extension says at `#/$defs/<steps>`, where it says anything."""
+    added = []
     for name, stem in EXTENSION_FILES.items():
-        if name in active:
-            parts.append(f"schemas/shopping/{stem}.json#/$defs/{SHOPPING}checkout")
-    return official.all_of(parts, direction, operation.removesuffix("_checkout"))
+        node = official.document(official.folder / f"schemas/shopping/{stem}.json")["$defs"]
+        for step in steps:
+            node = node.get(step, {})
+        if name in active and node:
+            added.append(f"schemas/shopping/{stem}.json#/$defs/{'/'.join(steps)}")
+    return added
 
 
 class Published(NamedTuple):

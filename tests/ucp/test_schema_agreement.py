@@ -30,7 +30,7 @@ from tests.ucp.schema_exceptions import (
 )
 from tests.ucp.schema_layout import RELEASES, SCHEMAS
 from tests.ucp.schema_normal import Node, differences, normal
-from tests.ucp.schema_official import EXTENSION_FILES, PUBLISHED, Official
+from tests.ucp.schema_official import CART, EXTENSION_FILES, PUBLISHED, SHOPPING, Official
 from ucp_server.asgi.checker import Checker
 from ucp_server.ucp.schema import BODIES, Direction, Schemas
 
@@ -44,21 +44,33 @@ UNPUBLISHED = {(release, "response", "error") for release in ("2026-01-11", "202
 # Without either member, a constraint on a value is an empty expression, which is allowed.
 UNBREAKABLE = ("anyOf", ".constraints.properties.*|oneOf0.0")
 
+# What may change a body of this document.
+ADDING = {
+    "checkout": {*EXTENSION_FILES, CART},
+    "cart": {f"{SHOPPING}discount", f"{SHOPPING}buyer_consent"},
+    "catalog_search": {f"{SHOPPING}fulfillment"},
+    "catalog_lookup": {f"{SHOPPING}fulfillment"},
+}
+
 Case = tuple[str, Direction, str, frozenset[str]]
 
 
 def cases() -> list[Case]:
-    """Every body of every release; checkouts with every set of extensions."""
-    names = list(EXTENSION_FILES)
-    sets = chain.from_iterable(combinations(names, size) for size in range(len(names) + 1))
-    every = [frozenset(chosen) for chosen in sets]
+    """Every body of every release, with every set of the extensions that add to it, and with all."""
     return [
         (release, direction, operation, extensions)
         for release in PUBLISHED
-        for (direction, operation), body in BODIES.items()
-        for extensions in (every if body.document == "checkout" else every[:1])
+        for direction, operation in ours().bodies(release)
+        for extensions in _sets(release, BODIES[direction, operation].document)
         if (release, direction, operation) not in UNPUBLISHED
     ]
+
+
+def _sets(release: str, document: str) -> list[frozenset[str]]:
+    names = sorted(ADDING.get(document.partition("#")[0], set()) & ours().extensions(release))
+    sizes = range(len(names) + 1)
+    chosen = list(map(frozenset, chain.from_iterable(combinations(names, size) for size in sizes)))
+    return chosen if ALL in chosen or not names else [*chosen, ALL]
 
 
 def name_of(case: Any) -> str:
@@ -130,7 +142,7 @@ def changed(case: Case) -> tuple[Node, set[int]]:
 
 def _materialise_constraints(case: Case, envelope: Node) -> None:
     """The prose has a resolver put request constraints into replies; the documents do not."""
-    if case[1] == "response" and case[2].endswith("_checkout"):
+    if case[1] == "response" and case[2].endswith(("_checkout", "_cart")):
         path = "schemas/common/types/request_constraints.json"
         member("request_constraints", normal(official(case[0]).inline(path)))(envelope)
 
@@ -274,7 +286,17 @@ def test_extensions_bear_the_published_names(release: str) -> None:
     folder = official(release).folder / "schemas/shopping"
     suffix = "_resp" if release in JANUARY else ""
     files = [folder / f"{stem}{suffix}.json" for stem in EXTENSION_FILES.values()]
+    files += folder.glob("cart.json")
     assert {json.loads(path.read_text())["name"] for path in files} == ours().extensions(release)
+
+
+@pytest.mark.parametrize("release", sorted(PUBLISHED))
+def test_a_release_has_the_carts_and_catalogs_that_it_published(release: str) -> None:
+    folder = official(release).folder / "schemas/shopping"
+    for row, body in BODIES.items():
+        name = body.document.partition("#")[0]
+        has = name not in {"cart", "catalog_search", "catalog_lookup"} or any(folder.glob(f"{name}*.json"))
+        assert (row in ours().bodies(release)) is has
 
 
 # The pickup place that no body can have under the published documents (digest 11, A14).

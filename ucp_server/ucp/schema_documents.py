@@ -2,11 +2,11 @@
 
 They lie in `schemas/ucp/<release>/`: JSON Schema 2020-12 with a few words of our own, explained
 in `schemas/README.md`. `presence`, beside a member, says in which uses of the document it is
-required or optional; `capability` and `adds_to` say what an extension adds to which documents; a
-`$ref` names a document (`total`, `message#/$defs/error`) and what stands beside it is laid over.
+required or optional; `since` which release was the first to have the document; `capability` and
+`adds_to` what an extension adds to which documents; a `$ref` names a document (`total`, `message#/$defs/error`) and what stands beside it is laid over.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,7 +26,7 @@ DIRECTIONS: Final = {
 USES: Final = frozenset({*DIRECTIONS, "request", "response"})
 WORDS: Final = frozenset({"required", "optional"})
 
-OURS: Final = frozenset({"$schema", "$id", "$ref", "$defs", "presence", "capability", "adds_to"})
+OURS: Final = frozenset({"$schema", "$id", "$ref", "$defs", "presence", "since", "capability", "adds_to"})
 MAPS: Final = frozenset({"properties", "patternProperties", "dependentSchemas"})
 LISTS: Final = frozenset({"allOf", "anyOf", "oneOf", "prefixItems"})
 NARROWING: Final = frozenset({"items", "additionalProperties", "propertyNames"})
@@ -54,6 +54,18 @@ def _read(path: Path, release: str) -> Wire:
     if document.get("$id") != expected:
         raise SchemaError(f"{path}: $id must be {expected}")
     return document
+
+
+def not_yet(documents: Mapping[str, Wire], release: str, order: Sequence[str]) -> frozenset[str]:
+    """The documents that `release` does not have, since a newer one was the first to.
+
+    SchemaError for a `since` that is none of the releases in `order`, oldest first.
+    """
+    first = {name: document.get("since", release) for name, document in documents.items()}
+    if strange := sorted(name for name, since in first.items() if since not in order):
+        raise SchemaError(f"{strange[0]}: no release is called {first[strange[0]]}")
+    place = order.index(release)
+    return frozenset(name for name, since in first.items() if order.index(since) > place)
 
 
 def extensions_of(documents: Mapping[str, Wire]) -> frozenset[str]:
