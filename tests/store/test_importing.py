@@ -135,6 +135,25 @@ async def test_more_rows_than_one_statement_takes(
     assert len((await dump(pool))["items"]) == 95
 
 
+async def test_more_rows_than_are_looked_at_once(
+    pool: Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk, "ROWS_PER_PAGE", 7)
+    shop = {
+        "products": "id,title,price,sku\n"
+        + "".join(f"item-{n},Item {n},{n},x{n % 9}\n" for n in range(40)),
+        "inventory": "product_id,quantity\n" + "".join(f"item-{n},{n}\n" for n in range(40)),
+    }
+    await imported(pool, tmp_path, **shop)
+    first = await dump(pool)
+    await imported(pool, tmp_path, **shop)
+    assert await dump(pool) == first
+    await imported(pool, tmp_path, inventory="")
+    left = await dump(pool)
+    assert [row["id"] for row in left["items"]] == ["pen", "tea"]
+    assert left["inventory"] == left["product_names"] == []
+
+
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 async def test_files_of_spreadsheets_are_read(pool: Pool, tmp_path: Path, end: str) -> None:
     text = f'\ufeffid,title,price,note{end}tea,"Tea, ""loose""{end}green",500,x{end}{end},,,{end}'

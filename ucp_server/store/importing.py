@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from ucp_server.domain.addresses import content_hash
-from ucp_server.store.bulk import insert_rows
+from ucp_server.store.bulk import insert_rows, read_rows
 from ucp_server.store.channels import replace_channels
 from ucp_server.store.csv_rows import BadRow, CsvFolder, CutText, Progress, unwatched
 from ucp_server.store.database import Pool, Tx, read, retrying, statement, transaction
@@ -165,7 +165,10 @@ cross join lateral (
 order by new.item_id
 on conflict (merchant_id, item_id) do update set on_hand = greatest(excluded.on_hand, inventory.reserved)
 """
-LOAD_COUNTED: Final = "select item_id, on_hand, reserved from inventory where merchant_id = $1"
+LOAD_COUNTED: Final = """
+select item_id, on_hand, reserved from inventory where merchant_id = $1 and item_id > $2
+order by item_id limit $3
+"""
 DELETE_INVENTORY: Final = "delete from inventory where merchant_id = $1 and item_id = any($2::text[])"
 
 DELETE_CUSTOMERS: Final = "delete from customers where merchant_id = $1"
@@ -241,7 +244,7 @@ async def _stock(tx: Tx, merchant_id: str, stock: Mapping[str, int], uncounted: 
     Buyers wait for rows that are written here: it is the last that is done, it leaves alone what stays
     as it was, and rows are locked in the order in which attempts lock them.
     """
-    rows = await tx.fetch(LOAD_COUNTED, merchant_id)
+    rows = await read_rows(tx, LOAD_COUNTED, merchant_id)
     counted = {row["item_id"]: (row["on_hand"], row["reserved"]) for row in rows}
     gone = ((item_id,) for item_id in sorted(counted.keys() - stock.keys() - uncounted))
     changed = (

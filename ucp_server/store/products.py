@@ -10,7 +10,7 @@ from collections.abc import Set as AbstractSet
 from typing import Final
 
 from ucp_server.domain.catalog import Choice
-from ucp_server.store.bulk import insert_rows
+from ucp_server.store.bulk import insert_rows, read_rows
 from ucp_server.store.catalog import ItemRow, ProductRow, Translation
 from ucp_server.store.csv_rows import Progress, unwatched
 from ucp_server.store.database import Tx
@@ -77,11 +77,19 @@ select $1, new.language from unnest($2::text[]) as new (language)
 on conflict do nothing
 """
 
-LOAD_ITEM_IDS: Final = "select id from items where merchant_id = $1"
-LOAD_PRODUCT_IDS: Final = "select id from products where merchant_id = $1"
-LOAD_NAMES: Final = "select name, product_id, item_id from product_names where merchant_id = $1"
-LOAD_VOCABULARY: Final = "select word, products from vocabulary where merchant_id = $1"
-LOAD_LANGUAGES: Final = "select language from product_languages where merchant_id = $1"
+LOAD_ITEM_IDS: Final = "select id from items where merchant_id = $1 and id > $2 order by id limit $3"
+LOAD_PRODUCT_IDS: Final = "select id from products where merchant_id = $1 and id > $2 order by id limit $3"
+LOAD_NAMES: Final = """
+select name, product_id, item_id from product_names
+where merchant_id = $1 and (name, product_id, item_id) > ($2, $3, $4)
+order by name, product_id, item_id limit $5
+"""
+LOAD_VOCABULARY: Final = """
+select word, products from vocabulary where merchant_id = $1 and word > $2 order by word limit $3
+"""
+LOAD_LANGUAGES: Final = """
+select language from product_languages where merchant_id = $1 and language > $2 order by language limit $3
+"""
 
 DELETE_ITEMS: Final = "delete from items where merchant_id = $1 and id = any($2::text[])"
 DELETE_PRODUCTS: Final = "delete from products where merchant_id = $1 and id = any($2::text[])"
@@ -159,7 +167,7 @@ class _Writer:
         await _remove(tx, merchant_id, LOAD_ITEM_IDS, item_ids, DELETE_ITEMS)
         product_ids = {(row.id,) for row in rows}
         await _remove(tx, merchant_id, LOAD_PRODUCT_IDS, product_ids, DELETE_WORDS, DELETE_PRODUCTS)
-        known = await _remove(tx, merchant_id, LOAD_NAMES, self._names, DELETE_NAMES)
+        known = await _remove(tx, merchant_id, LOAD_NAMES, self._names, DELETE_NAMES, key_columns=3)
         await insert_rows(tx, INSERT_NAMES, merchant_id, rows=sorted(self._names - known))
         languages = {(language,) for language in self._languages}
         known = await _remove(tx, merchant_id, LOAD_LANGUAGES, languages, DELETE_LANGUAGES)
@@ -189,7 +197,8 @@ class _Writer:
     async def _write_vocabulary(self) -> None:
         tx, merchant_id = self._tx, self._merchant_id
         counts = {word: count for word, count in self._counts.items() if not is_piece(word)}
-        known = {row["word"]: row["products"] for row in await tx.fetch(LOAD_VOCABULARY, merchant_id)}
+        rows = await read_rows(tx, LOAD_VOCABULARY, merchant_id)
+        known = {row["word"]: row["products"] for row in rows}
         gone = ((word,) for word in known.keys() - counts.keys())
         await insert_rows(tx, DELETE_VOCABULARY, merchant_id, rows=gone)
         changed = (
@@ -201,14 +210,20 @@ class _Writer:
 
 
 async def _remove(
-    tx: Tx, merchant_id: str, load: str, kept: AbstractSet[tuple[str, ...]], *deletes: str
+    tx: Tx,
+    merchant_id: str,
+    load: str,
+    kept: AbstractSet[tuple[str, ...]],
+    *deletes: str,
+    key_columns: int = 1,
 ) -> set[tuple[str, ...]]:
     """Delete what ``load`` finds and is not ``kept``; returns what it found.
 
     The difference is taken here: Postgres, not knowing how long a list it is handed will be, might
     compare each row with all of it.
     """
-    found = {tuple(row) for row in await tx.fetch(load, merchant_id)}
+    rows = await read_rows(tx, load, merchant_id, key_columns=key_columns)
+    found = {tuple(row) for row in rows}
     for delete in deletes:
         await insert_rows(tx, delete, merchant_id, rows=iter(found - kept))
     return found
