@@ -3,7 +3,8 @@
 They lie in `schemas/ucp/<release>/`: JSON Schema 2020-12 with a few words of our own, explained
 in `schemas/README.md`. `presence`, beside a member, says in which uses of the document it is
 required or optional; `since` which release was the first to have the document; `capability` and
-`adds_to` what an extension adds to which documents; a `$ref` names a document (`total`, `message#/$defs/error`) and what stands beside it is laid over.
+`adds_to` what an extension adds to which documents; a `$ref` names a document (`total`,
+`message#/$defs/error`) and what stands beside it is laid over.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
