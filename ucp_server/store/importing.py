@@ -4,6 +4,7 @@ The merchant's own rows are replaced; what happened since stays: pieces reserved
 addresses that buyers told us. A quote sees either the old shop or the new one.
 """
 
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from typing import Final
 import msgspec
 
 from ucp_server.domain.addresses import content_hash
+from ucp_server.domain.errors import StoreUnavailable
 from ucp_server.store.bulk import insert_rows, read_rows
 from ucp_server.store.channels import replace_channels
 from ucp_server.store.csv_rows import BadRow, CsvFolder, CutText, Progress, unwatched
@@ -110,8 +112,10 @@ async def _written(pool: Pool, write: Callable[[Tx], Awaitable[None]]) -> None:
 
     await retrying(whole)
     for sql in ANALYZE:
-        async with statement(pool) as tx:
-            await tx.execute(sql)
+        # The shop is loaded whatever comes of it; on a busy machine Postgres looks a minute later.
+        with contextlib.suppress(StoreUnavailable):
+            async with statement(pool) as tx:
+                await tx.execute(sql)
 
 
 async def _load_categories(pool: Pool, merchant_id: str) -> dict[str, Category]:
