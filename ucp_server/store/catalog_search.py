@@ -112,12 +112,10 @@ limit {at_most}
 _BEST: Final = "order by rank desc, title_length, position limit $6"
 _RANK: Final = f"ts_rank('{WEIGHTS}', w.words, $9::tsquery)"
 
-# $7 has all words in the title, $8 anywhere; $9 weighs.
+# $7 has all words in the title, $8 has them but not so; $9 weighs.
 FIND_ALL: Final = f"""
 with titled as materialized ({_ranked("w.words @@ $7::tsquery", _RANK)}),
-elsewhere as materialized (
-    {_ranked("w.words @@ $8::tsquery and not ts_match_vq(w.words, $7::tsquery)", _RANK)}
-)
+elsewhere as materialized ({_ranked("w.words @@ $8::tsquery", _RANK)})
 select product_id from (select * from titled union all select * from elsewhere) as found {_BEST}
 """
 
@@ -137,20 +135,19 @@ order by w.position limit $6
 """
 
 
-def _browsing(few: str, *, is_given: str = "true", also: str = "true") -> str:
+def _browsing(few: str, rows: str, *, is_given: str = "true", also: str = "true") -> str:
     """In the shop's order, by whichever is the shorter way: ``few`` products, or that order itself.
 
-    ``few`` count where ``is_given``. On the other way ``also`` holds for each product; where many fit,
-    the limit is soon reached.
+    ``few`` count where ``is_given``, and ``rows`` are theirs. On the other way ``also`` holds for each
+    product; where many fit, the limit is soon reached.
     """
     return f"""
 with few as materialized ({few} limit {FEW_MAX + 1}),
 way as materialized (select {is_given} and count(*) <= {FEW_MAX} as is_short from few),
 one_by_one as (
     select w.product_id, w.position
-    from (select distinct product_id from few where (select is_short from way)) one
-    join product_words w on w.merchant_id = $1 and w.product_id = one.product_id
-    where {_FITS}
+    from {rows}
+    where (select is_short from way) and {_FITS}
     order by w.position limit $6
 ), in_order as (
     select w.product_id, w.position from product_words w
@@ -169,11 +166,19 @@ BROWSE: Final = _browsing(
     where merchant_id = $1 and {_HAS_PRICE}
       and price_minor between coalesce($2, 0) and coalesce($3, 9007199254740991)
     """,
+    rows="""
+    (select distinct product_id from few) one
+    join product_words w on w.merchant_id = $1 and w.product_id = one.product_id
+    """,
     is_given=_HAS_PRICE,
 )
 # The function instead of the operator: no index of words on the way through the shop's order.
 FIND_WITHIN: Final = _browsing(
-    f"select w.product_id from product_words w where w.words @@ $7::tsquery and {_OWN}",
+    f"""
+    select w.merchant_id, w.product_id, w.position from product_words w
+    where w.words @@ $7::tsquery and {_OWN}
+    """,
+    rows="few w",
     also="ts_match_vq(w.words, $7::tsquery)",
 )
 
@@ -276,8 +281,9 @@ class Finder:
         words, tag = asked.words, asked.tag
         in_title = _and(all_of(tag, words, "^", is_begun=is_begun), asked.within)
         anywhere = _and(all_of(tag, words, is_begun=is_begun), asked.within)
+        elsewhere = f"({anywhere}) & !({in_title})"
         weighing = any_of(tag, words, is_begun=is_begun)
-        return _ids(await db.fetch(FIND_ALL, *asked.shared, in_title, anywhere, weighing))
+        return _ids(await db.fetch(FIND_ALL, *asked.shared, in_title, elsewhere, weighing))
 
     async def _any(self, db: Read, asked: _Asked, known: Mapping[str, int]) -> list[str]:
         """Rare words choose the products, and common ones only how they are ranked."""
