@@ -18,6 +18,7 @@ from ucp_server.config import Settings
 from ucp_server.domain.checkout import Instrument
 from ucp_server.domain.money import Money
 from ucp_server.engine.attribution import Network
+from ucp_server.engine.catalog import Browsing
 from ucp_server.engine.ledger import Ledger
 from ucp_server.engine.orders import Orders
 from ucp_server.engine.runner import Engine
@@ -32,6 +33,8 @@ from ucp_server.pages.pictures import Pictures
 from ucp_server.ports import Credential
 from ucp_server.store.catalog import PostgresCatalog
 from ucp_server.store.offers import PostgresOffers
+from ucp_server.store.rates import PostgresRates
+from ucp_server.store.rules import RuleTables
 from ucp_server.ucp.authentication import Authentication
 from ucp_server.ucp.binding import Binding
 from ucp_server.ucp.incoming import Shop as UcpShop
@@ -63,6 +66,12 @@ def ucp(house: House, engine: Engine, hosts: Hosts) -> Binding:
 
     return Binding(
         engine=engine,
+        browsing=Browsing(
+            pool=house.pool,
+            catalog=PostgresCatalog(house.pool),
+            rates=PostgresRates(RuleTables(house.pool)),
+            merchants=house.setup.merchants,
+        ),
         orders=Orders(house.setup),
         negotiation=Negotiation(
             profiles=ProfileCache(

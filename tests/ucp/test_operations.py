@@ -17,9 +17,11 @@ from ucp_server.domain.money import Money
 from ucp_server.engine.commands import CompleteCheckout, CreateCheckout, UpdateCheckout
 from ucp_server.modes import RELAXATIONS, Mode
 from ucp_server.ports import HandlerListing
+from ucp_server.ucp.accepting import without_nulls
+from ucp_server.ucp.admitted import admitted
+from ucp_server.ucp.decoding import checkout_command
 from ucp_server.ucp.incoming import Paths
 from ucp_server.ucp.negotiation import Negotiated
-from ucp_server.ucp.operations import Operations, without_nulls
 from ucp_server.ucp.platforms import Platform
 from ucp_server.ucp.releases import CHECKOUT, R_2026_01_11
 from ucp_server.ucp.replies import Replies
@@ -75,28 +77,19 @@ def replies(**changes: Any) -> Replies:
         "schemas": SCHEMAS,
         "payments": {"demo": {"mock": Listed(), "other_name": Listed(), "broken": Broken()}},
         "links": {},
-        "paths": Paths(checkout="/checkout/{}/{}".format, order="/order/{}/{}".format),
+        "paths": Paths(
+            checkout="/checkout/{}/{}".format, cart="/cart/{}/{}".format, order="/order/{}/{}".format
+        ),
         "on_fault": lambda *fault: faults.append(fault),
     }
     return Replies(**(given | changes))
-
-
-NOTHING: Any = None
-OPERATIONS = Operations(
-    engine=NOTHING,
-    negotiation=NOTHING,
-    authentication=NOTHING,
-    replies=replies(),
-    relaxed=RELAXATIONS[Mode.PRODUCTION],
-    secret=b"s" * 32,
-)
 
 
 def command(operation: str, document: Any, active: frozenset[str] = frozenset(ALL)) -> Any:
     """The command that a body becomes; raises what refuses it."""
     asked = incoming(None, operation, raw=msgspec.json.encode(document), target=samples.WIRE_ID)
     agreed = Negotiated(platform=Platform(id="p"), release=R_2026_01_11, active=active)
-    return OPERATIONS._command(asked, agreed, samples.ID)[0]
+    return checkout_command(admitted(asked, agreed), SCHEMAS, RELAXATIONS[Mode.PRODUCTION])[0]
 
 
 @pytest.mark.parametrize("operation", FULL)
@@ -182,7 +175,7 @@ def test_what_never_was_an_id_of_ours_is_unknown():
     agreed = Negotiated(platform=Platform(id="p"), release=R_2026_01_11, active=frozenset(ALL))
     for target in ("", "x", samples.ID, samples.ORDER_WIRE_ID):
         with pytest.raises(CheckoutNotFound):
-            OPERATIONS._perform(incoming(None, "get_checkout", target=target), agreed).send(None)
+            admitted(incoming(None, "get_checkout", target=target), agreed)
 
 
 def test_nulls_go_everywhere_but_in_lists():

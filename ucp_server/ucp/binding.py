@@ -13,6 +13,7 @@ from ucp_server.asgi.facts import facts_of
 from ucp_server.asgi.reply import Reply, plain_refusal
 from ucp_server.domain.errors import StoreUnavailable
 from ucp_server.domain.money import Money
+from ucp_server.engine.catalog import Browsing
 from ucp_server.engine.orders import Orders
 from ucp_server.engine.runner import Engine
 from ucp_server.modes import Relaxations
@@ -44,6 +45,7 @@ class Binding:
     """
 
     engine: Engine
+    browsing: Browsing
     orders: Orders
     negotiation: Negotiation
     authentication: Authentication
@@ -60,6 +62,7 @@ class Binding:
     def operations(self) -> Operations:
         return Operations(
             engine=self.engine,
+            browsing=self.browsing,
             negotiation=self.negotiation,
             authentication=self.authentication,
             replies=self.replies,

@@ -44,6 +44,9 @@ TABLE: Final[Mapping[type[Refusal], Row]] = MappingProxyType(
         domain.CheckoutNotFound: Row(404, 200),
         domain.CartNotFound: Row(404, 200),
         domain.OrderNotFound: Row(404, 200),
+        domain.ProductNotFound: Row(404, 200),
+        domain.CursorUnknown: Row(400, 400),
+        domain.RequestTooLarge: Row(400, 400),
         domain.WrongState: Row(409, 409),
         domain.NotReady: Row(400, 409),
         domain.ProblemRefused: Row(400, 200),
@@ -76,6 +79,7 @@ TABLE: Final[Mapping[type[Refusal], Row]] = MappingProxyType(
         # An outcome and no fault of the request, under every release (digest 11.B, B9).
         refusals.CapabilitiesIncompatible: Row(200, 200, _BUYER, leads_on=True),
         refusals.NothingForSale: Row(400, 200, leads_on=True),
+        refusals.NothingInStock: Row(400, 200, leads_on=True),
         refusals.Unauthenticated: Row(401, 401),
         refusals.Forbidden: Row(403, 403, _BUYER),
         refusals.KeyInvalid: Row(400, 400),

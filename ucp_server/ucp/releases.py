@@ -69,8 +69,8 @@ class Capability(msgspec.Struct, frozen=True, kw_only=True):
 class Release(msgspec.Struct, frozen=True, kw_only=True):
     """One dated release.
 
-    ``requests`` lead from it to the next newer release, ``checkouts`` and ``orders`` from there to
-    it. ``request_members`` are what a create or update can have without an extension,
+    ``requests`` lead from it to the next newer release, ``checkouts``, ``carts`` and ``orders`` from
+    there to it. ``request_members`` are what a create or update can have without an extension,
     ``complete_members`` all that a complete can have.
     ``refusing_problems`` are, by operation, the problem codes that it answers as a refusal;
     ``refusals_shown`` the codes of refusals that it answers with the checkout as it stands, and with
@@ -85,7 +85,9 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     complete_members: frozenset[str]
     requests: tuple[Step, ...] = ()
     checkouts: tuple[Step, ...] = ()
+    carts: tuple[Step, ...] = ()
     orders: tuple[Step, ...] = ()
+    catalogs: tuple[Step, ...] = ()
     refusing_problems: Mapping[str, frozenset[str]] = MappingProxyType({})
     refusals_shown: Mapping[str, frozenset[str]] = MappingProxyType({})
     # profile and envelope
@@ -247,7 +249,9 @@ R_2026_04_08: Final = Release(
     complete_members=_PAYMENT | _SIGNALS,
     requests=to_2026_04_08.REQUESTS,
     checkouts=to_2026_04_08.CHECKOUTS,
+    carts=to_2026_04_08.CARTS,
     orders=to_2026_04_08.ORDERS,
+    catalogs=to_2026_04_08.CATALOGS,
     refusals_shown=OUTCOMES,
     keys_member="signing_keys",
     envelope_orders_maps=False,
@@ -318,10 +322,22 @@ def downgrade_checkout(release: Release, document: Wire, chain: Chain = RELEASES
         apply(row.checkouts, document)
 
 
+def downgrade_cart(release: Release, document: Wire, chain: Chain = RELEASES) -> None:
+    """Bring a cart in the newest form to that of ``release``, in place."""
+    for row in reversed(_onwards(release, chain)):
+        apply(row.carts, document)
+
+
 def downgrade_order(release: Release, document: Wire, chain: Chain = RELEASES) -> None:
     """Bring an order in the newest form to that of ``release``, in place."""
     for row in reversed(_onwards(release, chain)):
         apply(row.orders, document)
+
+
+def downgrade_catalog(release: Release, document: Wire, chain: Chain = RELEASES) -> None:
+    """Bring what a catalog found, in the newest form, to that of ``release``, in place."""
+    for row in reversed(_onwards(release, chain)):
+        apply(row.catalogs, document)
 
 
 def _onwards(release: Release, chain: Chain) -> Chain:

@@ -10,12 +10,14 @@ from typing import Any
 
 from ucp_server.asgi.checker import Violation
 from ucp_server.asgi.reply import NO_STORE, Reply, json_reply
+from ucp_server.domain.cart import PricedCart
 from ucp_server.domain.checkout import Checkout
 from ucp_server.domain.errors import Refusal
 from ucp_server.domain.money import Money
 from ucp_server.domain.order import Order
 from ucp_server.domain.problems import Problem
 from ucp_server.ports import HandlerListing, Payment
+from ucp_server.ucp import cart as carts
 from ucp_server.ucp import checkout as checkouts
 from ucp_server.ucp import order as orders
 from ucp_server.ucp.checkout import Surroundings
@@ -23,12 +25,16 @@ from ucp_server.ucp.envelope import put_handlers, relevant, render_envelope
 from ucp_server.ucp.errors import render_refusal
 from ucp_server.ucp.incoming import Paths
 from ucp_server.ucp.instruments import narrowed
+from ucp_server.ucp.operation_table import OPERATIONS
 from ucp_server.ucp.policies import Policy
 from ucp_server.ucp.releases import (
+    CART,
     CHECKOUT,
     ORDER,
     ROWS,
     Release,
+    downgrade_cart,
+    downgrade_catalog,
     downgrade_checkout,
     downgrade_order,
 )
@@ -68,8 +74,13 @@ class Replies:
 
     # --- for requests that wait ---
 
-    def checkout(self, terms: Terms, checkout: Checkout, found: Sequence[Problem] = ()) -> Reply:
-        """``found`` is told beside the checkout's own problems."""
+    def checkout(
+        self, terms: Terms, checkout: Checkout, found: Sequence[Problem] = (), *, is_new: bool = True
+    ) -> Reply:
+        """``found`` is told beside the checkout's own problems.
+
+        ``is_new`` is of a create: whether it made the checkout.
+        """
         release = ROWS[terms.release]
         body = checkouts.render(checkout, terms.active, self._around(terms, checkout), found)
         envelope = render_envelope(release, relevant(release, terms.active, CHECKOUT))
@@ -80,7 +91,26 @@ class Replies:
         put_handlers(release, document, narrowed(listings, terms.instruments))
         downgrade_checkout(release, document)
         self.check(release, terms.operation, terms.active, document)
-        return json_reply(201 if terms.operation == "create_checkout" else 200, document, NO_STORE)
+        created = is_new and terms.operation == "create_checkout"
+        return json_reply(201 if created else 200, document, NO_STORE)
+
+    def cart(self, terms: Terms, priced: PricedCart, found: Sequence[Problem] = ()) -> Reply:
+        """``found`` is told beside the cart's own problems."""
+        release, cart = ROWS[terms.release], priced.cart
+        shaping = relevant(release, terms.active, CART)
+        active = frozenset(capability.name for capability in shaping)
+        around = Surroundings(
+            site=terms.site,
+            continue_url=terms.site + self.paths.cart(cart.id, cart.link_token),
+            links=self.links.get(terms.merchant_id, ()),
+            policies=self.policies.get(terms.merchant_id, ()),
+        )
+        is_gone = terms.operation == "cancel_cart"
+        body = carts.render(priced, active, around, found, is_gone=is_gone)
+        document: Wire = {"ucp": render_envelope(release, shaping), **body}
+        downgrade_cart(release, document)
+        self.check(release, terms.operation, active, document)
+        return json_reply(201 if terms.operation == "create_cart" else 200, document, NO_STORE)
 
     def order(self, release: Release, site: str, order: Order) -> Wire:
         """The order in the form of ``release``, for a reply or an event."""
@@ -93,6 +123,15 @@ class Replies:
     def order_reply(self, release: Release, site: str, order: Order) -> Reply:
         document = self.order(release, site, order)
         self.check(release, "get_order", frozenset(), document)
+        return json_reply(200, document, NO_STORE)
+
+    def catalog(self, terms: Terms, found: Wire) -> Reply:
+        """``found`` is in the newest form, without its envelope."""
+        release = ROWS[terms.release]
+        shaping = relevant(release, terms.active, OPERATIONS[terms.operation].root)
+        document: Wire = {"ucp": render_envelope(release, shaping), **found}
+        downgrade_catalog(release, document)
+        self.check(release, terms.operation, terms.active, document)
         return json_reply(200, document, NO_STORE)
 
     def refusal(self, release: Release, refusal: Refusal, *, merchant_id: str = "") -> Reply:

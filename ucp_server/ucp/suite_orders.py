@@ -16,8 +16,9 @@ from ucp_server.domain.errors import AdjustmentRefused, Refusal
 from ucp_server.domain.order import Adjustment, AdjustmentType, EventType, FulfillmentEvent, Quantity
 from ucp_server.engine.commands import Scope
 from ucp_server.engine.orders import Orders, Parcel
+from ucp_server.ucp.admitted import order_in_path
 from ucp_server.ucp.incoming import Incoming
-from ucp_server.ucp.operations import Operations, order_in_path
+from ucp_server.ucp.operations import Operations
 from ucp_server.ucp.refusals import BodyUnreadable, Forbidden
 from ucp_server.ucp.replies import Replies
 

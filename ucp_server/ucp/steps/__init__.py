@@ -38,6 +38,13 @@ def options_in(document: Wire) -> Iterator[Wire]:
             yield from objects_in(group, "options")
 
 
+def variants_in(document: Wire) -> Iterator[Wire]:
+    """Every variant in what a catalog found: of several products, or of the one that is shown."""
+    products = [*objects_in(document, "products"), document.get("product")]
+    for product in products:
+        yield from objects_in(product, "variants")
+
+
 def apply(steps: Iterable[Step], document: Wire) -> None:
     for step in steps:
         step(document)

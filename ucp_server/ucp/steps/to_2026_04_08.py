@@ -3,7 +3,7 @@
 from types import MappingProxyType
 from typing import Any, Final
 
-from ucp_server.ucp.steps import Step, methods_in, objects_in, options_in
+from ucp_server.ucp.steps import Step, methods_in, objects_in, options_in, variants_in
 
 Wire = dict[str, Any]
 
@@ -99,6 +99,31 @@ def policies_are_links_only(document: Wire) -> None:
     document.pop("policies", None)
 
 
+def unit_prices_are_in_plain_numbers(document: Wire) -> None:
+    """2026-08-25 made measures counts of steps in a coded unit (S/shopping/types/unit_price.json).
+
+    Before, the content was a decimal number, what it is compared with an integer, and the unit a text
+    for people (T3:S/shopping/types/variant.json). What is compared with half a litre had no form.
+    """
+    for variant in variants_in(document):
+        price = variant.get("unit_price")
+        if not isinstance(price, dict):
+            continue
+        measure, reference = _plain(price["measure"]), _plain(price["reference"])
+        if isinstance(reference["value"], int):
+            price["measure"], price["reference"] = measure, reference
+        else:
+            del variant["unit_price"]
+
+
+def _plain(measure: Wire) -> Wire:
+    value, steps = measure["value"], 10 ** measure.get("scale", 0)
+    return {
+        "value": value // steps if value % steps == 0 else value / steps,
+        "unit": measure.get("display_text", measure["unit"]),
+    }
+
+
 REQUESTS: Final[tuple[Step, ...]] = (
     consent_booleans_become_purposes,
     quantities_are_in_pieces,
@@ -110,4 +135,6 @@ CHECKOUTS: Final[tuple[Step, ...]] = (
     descriptions_become_text,
     policies_are_links_only,
 )
+CARTS: Final[tuple[Step, ...]] = (policies_are_links_only,)
 ORDERS: Final[tuple[Step, ...]] = ()
+CATALOGS: Final[tuple[Step, ...]] = (unit_prices_are_in_plain_numbers,)
