@@ -14,8 +14,10 @@ from ucp_server.domain.catalog import (
     Barcode,
     Category,
     Choice,
+    Filters,
     Measure,
     Media,
+    Place,
     Product,
     ProductOption,
     Rating,
@@ -144,6 +146,20 @@ def test_what_is_let_in_can_be_decoded(schemas: Schemas, release: str) -> None:
             assert asked
             for document in asked:
                 decode(document, active)
+
+
+def test_filters_of_an_extension_that_is_not_active_may_be_anything(schemas: Schemas) -> None:
+    """The set of filters is open: what nobody agreed on is neither read nor refused."""
+    asked = filtered(methods="pickup", fulfills_to=["Porto"], available=True)
+    row: tuple[Direction, str] = ("request", "search_catalog")
+    for release in BOTH:
+        assert places(schemas, release, row, asked, frozenset()) == set()
+    search, _ = catalog.decode_search(asked, frozenset())
+    assert search.filters == Filters(available=True)
+
+    delivered = filtered(methods=["pickup"], fulfills_to={"location": "centre"})
+    search, _ = catalog.decode_search(delivered, ALL)
+    assert search.filters == Filters(methods=("pickup",), fulfills_to=Place(location_id="centre"))
 
 
 # --- what is answered

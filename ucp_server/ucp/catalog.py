@@ -72,6 +72,11 @@ class _FiltersSent(msgspec.Struct):
     price: _PriceSent | None = None
     available: bool | None = None
     options: tuple[_ChoiceSent, ...] = ()
+
+
+class _DeliverySent(msgspec.Struct):
+    """The filters that an extension adds; without it anybody may mean anything by these names."""
+
     fulfills_to: _PlaceSent | None = None
     methods: tuple[str, ...] = ()
 
@@ -83,7 +88,7 @@ class _PaginationSent(msgspec.Struct):
 
 class _AnySent(msgspec.Struct):
     context: _ContextSent | None = None
-    filters: _FiltersSent | None = None
+    filters: Wire = {}
 
 
 class _SearchSent(_AnySent):
@@ -126,20 +131,18 @@ def decode_product(
     return sent.id, wish, _filters(sent.filters, active), _market(sent.context, languages)
 
 
-def _filters(sent: _FiltersSent | None, active: Active) -> Filters:
-    """Delivery belongs to an extension: without it those members were looked at by nobody."""
-    if sent is None:
-        return Filters()
-    price, to = sent.price or _PriceSent(), sent.fulfills_to
-    delivers = FULFILLMENT in active
+def _filters(told: Wire, active: Active) -> Filters:
+    sent = msgspec.convert(told, _FiltersSent)
+    delivery = msgspec.convert(told, _DeliverySent) if FULFILLMENT in active else _DeliverySent()
+    price, to = sent.price or _PriceSent(), delivery.fulfills_to
     return Filters(
         categories=sent.categories,
         price_min_minor=price.min,
         price_max_minor=price.max,
         available=sent.available,
         choices=_choices(sent.options),
-        methods=sent.methods if delivers else (),
-        fulfills_to=_place(to) if to and delivers else None,
+        methods=delivery.methods,
+        fulfills_to=_place(to) if to else None,
     )
 
 
