@@ -52,7 +52,7 @@ EVENTS_AT_ONCE: Final = 64
 # The key changes once a year, an hour after its successor is shown; this often is often enough.
 CODES_LOOKED_AFTER_S: Final = 3600.0
 # The pages' forms; everything else speaks JSON.
-_FORMS_UNDER: Final = ("/checkout/",)
+_FORMS_UNDER: Final = ("/checkout/", "/cart/")
 
 
 class Refusing(Protocol):

@@ -67,7 +67,7 @@ async def open_house(settings: Settings, name: str, lines_out: int) -> AsyncIter
         schemas=schemas,
         payments=payments,
         links={merchant: links_of(settings, merchant) for merchant in settings.merchant},
-        paths=Paths(checkout=links.checkout_path, order=links.order_path),
+        paths=Paths(checkout=links.checkout_path, cart=links.cart_path, order=links.order_path),
         on_fault=tell_fault,
         policies={merchant: policies_of(settings, merchant) for merchant in settings.merchant},
         storefronts={name: table.storefront_url for name, table in settings.merchant.items()},

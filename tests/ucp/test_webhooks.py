@@ -78,7 +78,7 @@ REPLIES = Replies(
     schemas=SCHEMAS,
     payments={},
     links={},
-    paths=Paths(checkout="/checkout/{}/{}".format, order="/order/{}/{}".format),
+    paths=Paths(checkout="/checkout/{}/{}".format, cart="/cart/{}/{}".format, order="/order/{}/{}".format),
     on_fault=refuse_faults,
 )
 

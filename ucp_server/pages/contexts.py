@@ -162,6 +162,32 @@ class LineRow(msgspec.Struct, frozen=True, kw_only=True):
     note: str
 
 
+class CartLine(msgspec.Struct, frozen=True, kw_only=True):
+    """``problem`` is why it cannot be had as it is, ``note`` whatever else is to be told of it."""
+
+    title: str
+    quantity: int
+    amount: str
+    image_url: str | None
+    problem: str
+    note: str
+
+
+class CartPage(msgspec.Struct, frozen=True, kw_only=True):
+    """A cart that its buyer looks at; ``is_buyable`` where at least one line can be had."""
+
+    shop: Shop
+    title: str
+    lead: str
+    assets: Assets
+    notices: tuple[Notice, ...]
+    lines: tuple[CartLine, ...]
+    totals: tuple[Row, ...]
+    is_buyable: bool
+    open_until: str
+    form_token: str
+
+
 class EventRow(msgspec.Struct, frozen=True, kw_only=True):
     when: str
     text: str

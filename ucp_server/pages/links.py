@@ -1,15 +1,21 @@
-"""The paths of the two pages that links lead to. The token is the key; the id only finds the row."""
+"""The paths of the pages that links lead to. The token is the key; the id only finds the row."""
 
 from typing import Final
 from uuid import UUID
 
 CHECKOUT_ROUTE: Final = "/checkout/{page_id}/{token}"
+CART_ROUTE: Final = "/cart/{page_id}/{token}"
 ORDER_ROUTE: Final = "/order/{page_id}/{token}"
 
 
 def checkout_path(checkout_id: str, link_token: str) -> str:
     """Where the buyer takes over a checkout (``continue_url`` without the origin)."""
     return CHECKOUT_ROUTE.format(page_id=UUID(checkout_id).hex, token=link_token)
+
+
+def cart_path(cart_id: str, link_token: str) -> str:
+    """Where the buyer sees a cart and goes on to buy (its ``continue_url`` without the origin)."""
+    return CART_ROUTE.format(page_id=UUID(cart_id).hex, token=link_token)
 
 
 def order_path(order_id: str, permalink_token: str) -> str:

@@ -1,4 +1,4 @@
-"""What a posted form does: change the checkout, or change it and pay, by the engine's own commands."""
+"""What a posted form does: make a checkout, change it, change it and pay, by the engine's own commands."""
 
 import logging
 from collections.abc import Callable
@@ -7,9 +7,11 @@ from hashlib import sha256
 from typing import Final
 
 from ucp_server.asgi.reply import Reply
+from ucp_server.domain.cart import Cart
 from ucp_server.domain.checkout import Checkout, Instrument
 from ucp_server.domain.errors import (
     AttemptInFlight,
+    CartNotFound,
     KeyInFlight,
     ProblemRefused,
     Refusal,
@@ -21,6 +23,7 @@ from ucp_server.engine.commands import (
     Call,
     Command,
     CompleteCheckout,
+    CreateCheckout,
     Key,
     Rendering,
     Scope,
@@ -45,7 +48,7 @@ PagePayments = Callable[[str, Money], tuple[Instrument, Credential] | None]
 
 @dataclass(frozen=True, kw_only=True)
 class Pressing:
-    """Buttons of the hand-off page over one engine. Every answer is a redirect to a page of ours."""
+    """Buttons of the pages over one engine. Every answer is a redirect to a page of ours."""
 
     engine: Engine
     payments: PagePayments
@@ -68,6 +71,26 @@ class Pressing:
             return await self._update(checkout, wanted)
         except Refusal as refusal:
             return Reply.unpack(refused(path_of(checkout), refusal))
+
+    async def check_out(self, cart: Cart) -> Reply:
+        """On to the checkout that the cart has, or to a new one.
+
+        Whoever presses twice comes to the same. Raises `CartNotFound` where the cart is gone.
+        """
+        path = links.cart_path(cart.id, cart.link_token)
+        call = Call(
+            scope=Scope(merchant_id=cart.merchant_id, platform_id=cart.platform_id),
+            render=after,
+            render_refusal=lambda refusal: refused(path, refusal),
+            rendering=Rendering(binding=BINDING, terms=path.encode()),
+        )
+        command = CreateCheckout(wanted=Wanted(lines=()), subscriber=cart.subscriber, cart_id=cart.id)
+        try:
+            return Reply.unpack((await self.engine.run(call, command)).reply)
+        except CartNotFound:
+            raise
+        except Refusal as refusal:
+            return Reply.unpack(refused(path, refusal))
 
     async def _update(self, checkout: Checkout, wanted: Wanted) -> Reply:
         if not forms.is_changed(checkout, wanted):

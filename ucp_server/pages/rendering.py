@@ -8,9 +8,9 @@ import jinja2
 
 from ucp_server.asgi.reply import Reply
 from ucp_server.pages import security
-from ucp_server.pages.contexts import Assets, CheckoutPage, OrderPage, PlainPage, Shop
+from ucp_server.pages.contexts import Assets, CartPage, CheckoutPage, OrderPage, PlainPage, Shop
 
-Page = CheckoutPage | OrderPage | PlainPage
+Page = CheckoutPage | CartPage | OrderPage | PlainPage
 
 
 def _asset(name: str, media_type: bytes) -> tuple[str, Reply]:
@@ -39,6 +39,7 @@ TEMPLATES: Final = jinja2.Environment(
 )
 TEMPLATE_OF: Final[dict[type[Page], str]] = {
     CheckoutPage: "checkout.html",
+    CartPage: "cart.html",
     OrderPage: "order.html",
     PlainPage: "plain.html",
 }

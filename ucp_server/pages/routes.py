@@ -1,4 +1,4 @@
-"""Routes of the pages: show a checkout, take its form, show an order, the assets."""
+"""Routes of the pages: a checkout or a cart and what is pressed there, an order, the assets."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -10,11 +10,13 @@ from starlette.types import Scope
 
 from ucp_server.asgi.facts import facts_of
 from ucp_server.asgi.reply import Reply
+from ucp_server.domain.cart import Cart, PricedCart
 from ucp_server.domain.checkout import Checkout
-from ucp_server.domain.errors import CheckoutNotFound, OrderNotFound, Refusal
+from ucp_server.domain.errors import CartNotFound, CheckoutNotFound, OrderNotFound, Refusal
 from ucp_server.domain.lifecycle import Standing
 from ucp_server.engine.runner import Engine
 from ucp_server.pages import forms, links, security
+from ucp_server.pages.cart import cart_page
 from ucp_server.pages.checkout import checkout_page
 from ucp_server.pages.contexts import Shop
 from ucp_server.pages.order import order_page
@@ -24,7 +26,7 @@ from ucp_server.pages.rendering import ASSET_REPLIES, ASSETS, NOBODY, say, show
 __all__ = ["BINDING", "PATHS", "PageRenderer", "Pages"]
 
 # What begins like this is asked for by people: also its errors are pages.
-PATHS: Final = ("/checkout/", "/order/")
+PATHS: Final = ("/checkout/", "/cart/", "/order/")
 
 # How often a page that waits for the payment looks again.
 _REFRESH_S: Final = 3
@@ -48,6 +50,10 @@ _NOT_FOUND: Final = (
     "We could not find this page",
     "The link may be incomplete. Please open it again from where you got it, or ask your assistant "
     "for a new one.",
+)
+_CART_GONE: Final = (
+    "This cart is no longer there",
+    "It was bought or put away, or its time is over. Your assistant can fill a new one for you.",
 )
 _NOT_OURS: Final = ("We did not send this form", "Nothing was changed. Please open your link again.")
 _UNREADABLE: Final = ("We could not read this form", "Nothing was changed. Please go back and try again.")
@@ -83,6 +89,8 @@ class Pages:
         return [
             Route(links.CHECKOUT_ROUTE, self._answer(self.show_checkout), methods=["GET"]),
             Route(links.CHECKOUT_ROUTE, self._answer(self.take_form), methods=["POST"]),
+            Route(links.CART_ROUTE, self._answer(self.show_cart), methods=["GET"]),
+            Route(links.CART_ROUTE, self._answer(self.take_cart), methods=["POST"]),
             Route(links.ORDER_ROUTE, self._answer(self.show_order), methods=["GET"]),
             *(
                 Route(path + "{rest:path}", self._answer(self.show_nothing), methods=["GET"])
@@ -120,13 +128,33 @@ class Pages:
         checkout = await self._load(request, shop)
         try:
             fields = forms.read_form(await request.body())
-            if not self._is_our_form(request, shop, checkout, fields):
-                facts_of(request.scope)["outcome"] = "foreign_form"
-                return say(shop, *_NOT_OURS, status=403)
+            if not _is_our_form(request, shop, fields, self._form_token(checkout)):
+                return _foreign_form(request, shop)
             return await self._pressing.press(checkout, fields)
         except forms.BadFormError:
-            facts_of(request.scope)["outcome"] = "bad_form"
-            return say(shop, *_UNREADABLE, status=400)
+            return _bad_form(request, shop)
+
+    async def show_cart(self, request: Request, shop: Shop) -> Reply:
+        priced = await self._load_cart(request, shop)
+        page = cart_page(
+            priced,
+            shop,
+            form_token=self._form_token(priced.cart),
+            said=request.query_params.get("said"),
+            assets=ASSETS,
+        )
+        return show(page)
+
+    async def take_cart(self, request: Request, shop: Shop) -> Reply:
+        """The one button of a cart's page: on to the checkout."""
+        cart = (await self._load_cart(request, shop)).cart
+        try:
+            fields = forms.read_form(await request.body())
+        except forms.BadFormError:
+            return _bad_form(request, shop)
+        if not _is_our_form(request, shop, fields, self._form_token(cart)):
+            return _foreign_form(request, shop)
+        return await self._pressing.check_out(cart)
 
     async def show_order(self, request: Request, shop: Shop) -> Reply:
         order_id = links.row_id(request.path_params["page_id"])
@@ -155,6 +183,8 @@ class Pages:
                 return await route(request, shop)
             except (CheckoutNotFound, OrderNotFound):
                 return say(shop, *_NOT_FOUND, status=404)
+            except CartNotFound:
+                return say(shop, *_CART_GONE, status=404)
             except Refusal as refusal:
                 facts["outcome"] = refusal.code
                 return say(shop, *_UNAVAILABLE, status=503).adding((b"retry-after", b"5"))
@@ -171,21 +201,38 @@ class Pages:
         facts_of(request.scope)["checkout"] = checkout.id
         return checkout
 
-    def _is_our_form(self, request: Request, shop: Shop, checkout: Checkout, fields: forms.Fields) -> bool:
-        return security.is_our_form(
-            fields.get("form_token", ""),
-            self._form_token(checkout),
-            origin=request.headers.get("origin"),
-            fetch_site=request.headers.get("sec-fetch-site"),
-            ours=shop.origin,
-        )
+    async def _load_cart(self, request: Request, shop: Shop) -> PricedCart:
+        cart_id = links.row_id(request.path_params["page_id"])
+        if cart_id is None:
+            raise CartNotFound("")
+        return await self.engine.read_cart_by_link(shop.merchant_id, cart_id, request.path_params["token"])
 
-    def _form_token(self, checkout: Checkout) -> str:
-        return security.form_token(self.secret, checkout.id, checkout.link_token)
+    def _form_token(self, shown: Checkout | Cart) -> str:
+        return security.form_token(self.secret, shown.id, shown.link_token)
 
     @property
     def _pressing(self) -> Pressing:
         return Pressing(engine=self.engine, payments=self.payments)
+
+
+def _is_our_form(request: Request, shop: Shop, fields: forms.Fields, expected: str) -> bool:
+    return security.is_our_form(
+        fields.get("form_token", ""),
+        expected,
+        origin=request.headers.get("origin"),
+        fetch_site=request.headers.get("sec-fetch-site"),
+        ours=shop.origin,
+    )
+
+
+def _foreign_form(request: Request, shop: Shop) -> Reply:
+    facts_of(request.scope)["outcome"] = "foreign_form"
+    return say(shop, *_NOT_OURS, status=403)
+
+
+def _bad_form(request: Request, shop: Shop) -> Reply:
+    facts_of(request.scope)["outcome"] = "bad_form"
+    return say(shop, *_UNREADABLE, status=400)
 
 
 def _serving(asset: Reply) -> Endpoint:

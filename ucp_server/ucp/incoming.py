@@ -47,6 +47,7 @@ class Paths(msgspec.Struct, frozen=True, kw_only=True):
     """Where the pages for people are: path of (id, token) without the site."""
 
     checkout: Callable[[str, str], str]
+    cart: Callable[[str, str], str]
     order: Callable[[str, str], str]
 
 

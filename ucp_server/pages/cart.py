@@ -1,0 +1,71 @@
+"""The page behind a cart's ``continue_url``: what lies in it, what it comes to, the way on to buying it."""
+
+from collections.abc import Sequence
+
+from ucp_server.domain.cart import PricedCart
+from ucp_server.domain.checkout import Line
+from ucp_server.domain.problems import Kind, Problem
+from ucp_server.domain.quote import QuotedLine
+from ucp_server.pages import words
+from ucp_server.pages.bill import bill, picture_path
+from ucp_server.pages.contexts import Assets, CartLine, CartPage, Notice, Shop
+from ucp_server.pages.words import amount_text, problem_text
+
+
+def cart_page(
+    priced: PricedCart, shop: Shop, *, form_token: str, said: str | None, assets: Assets
+) -> CartPage:
+    """``said`` is the code of what became of the last press."""
+    cart, quote = priced.cart, priced.quote
+    quoted = {line.line_id: line for line in quote.lines}
+    lines = tuple(
+        _line(line, quoted.get(line.id), quote.currency, _at(quote.problems, f"lines[{index}]"))
+        for index, line in enumerate(cart.basket.lines)
+    )
+    return CartPage(
+        shop=shop,
+        title="Your cart",
+        lead=_lead(lines),
+        assets=assets,
+        notices=(*_said(said), *_notices(quote.problems)),
+        lines=lines,
+        totals=bill(quote.totals, quote.currency, quote.included_tax_minor),
+        is_buyable=bool(quote.lines) and not all(line.problem for line in lines),
+        open_until=cart.expires_at.strftime("%d %B %Y, %H:%M UTC"),
+        form_token=form_token,
+    )
+
+
+def _lead(lines: Sequence[CartLine]) -> str:
+    if not lines:
+        return "Nothing lies in it yet. Your assistant can put something in."
+    if any(line.problem for line in lines):
+        return "Not everything can be had as it is. You can still go on, and change it on the next page."
+    return "Nothing is ordered yet: on the next page you say where it goes, and you see the final total."
+
+
+def _said(code: str | None) -> tuple[Notice, ...]:
+    return () if code is None else (Notice(kind="error", text=words.refusal_text(code)),)
+
+
+def _notices(found: Sequence[Problem]) -> tuple[Notice, ...]:
+    """What is told of the cart as a whole, or of something that this page does not show."""
+    untold = (problem for problem in found if not (problem.where or "").startswith("lines["))
+    notices = (Notice(kind=words.problem_kind(problem), text=problem_text(problem)) for problem in untold)
+    return tuple(dict.fromkeys(notices))
+
+
+def _at(found: Sequence[Problem], place: str) -> list[Problem]:
+    return [problem for problem in found if (problem.where or "").startswith(place)]
+
+
+def _line(line: Line, quoted: QuotedLine | None, currency: str, found: Sequence[Problem]) -> CartLine:
+    """``quoted`` is None for what is not sold here (any more)."""
+    return CartLine(
+        title=quoted.title if quoted else line.item_id,
+        quantity=line.quantity,
+        amount=amount_text(quoted.unit_price_minor * line.quantity, currency) if quoted else "",
+        image_url=picture_path(quoted.image_url) if quoted else None,
+        note=" ".join(problem_text(problem) for problem in found if problem.kind is not Kind.ERROR),
+        problem=" ".join(problem_text(problem) for problem in found if problem.kind is Kind.ERROR),
+    )
