@@ -148,6 +148,7 @@ def wanted_again(basket: Basket) -> Wanted:
         lines=tuple(lines),
         buyer=basket.buyer,
         discount_codes=basket.discount_codes,
+        claims=basket.claims,
         context=basket.context,
         attribution=basket.attribution,
         ship_to=basket.ship_to,

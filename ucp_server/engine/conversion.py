@@ -73,6 +73,7 @@ def _wanted(asked: Wanted, basket: Basket) -> Wanted:
         lines=of_cart.lines,
         buyer=of_cart.buyer or asked.buyer,
         discount_codes=asked.discount_codes if of_cart.discount_codes is None else of_cart.discount_codes,
+        claims=asked.claims if of_cart.context is None else of_cart.claims,
         context=asked.context if of_cart.context is None else of_cart.context,
         attribution=asked.attribution if asked.attribution is not None else of_cart.attribution,
         keep=frozenset(),
