@@ -63,6 +63,7 @@ LEADING_ON = (
     refusals.VersionUnsupported,
     refusals.CapabilitiesIncompatible,
     refusals.NothingForSale,
+    refusals.NothingInStock,
 )
 
 

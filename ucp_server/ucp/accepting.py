@@ -6,13 +6,15 @@ from ucp_server.asgi.documents import BadDocument, decode
 from ucp_server.ucp.admitted import Admitted
 from ucp_server.ucp.operation_table import Family
 from ucp_server.ucp.refusals import BodyInvalid, BodyUnreadable
-from ucp_server.ucp.releases import BUYER_CONSENT, DISCOUNT, FULFILLMENT, upgrade_request
+from ucp_server.ucp.releases import BUYER_CONSENT, CART, DISCOUNT, FULFILLMENT, upgrade_request
 from ucp_server.ucp.schema import Schemas
 
 Wire = dict[str, Any]
 
 # The member of a checkout or a cart that each extension adds.
-_ADDED: Final = ((FULFILLMENT, "fulfillment"), (DISCOUNT, "discounts"))
+_ADDED: Final = ((FULFILLMENT, "fulfillment"), (DISCOUNT, "discounts"), (CART, "cart_id"))
+# What a cart has nothing of: its schema did not look at it.
+_OF_CHECKOUTS: Final = frozenset({"payment", "cart_id"})
 # And of a catalog's filters.
 _FILTERS_ADDED: Final = ((FULFILLMENT, ("fulfills_to", "methods")),)
 
@@ -54,7 +56,8 @@ def _members(asked: Admitted) -> frozenset[str]:
     if asked.operation.name == "complete_checkout":
         tells_buyer = release.consents_are_advertised and BUYER_CONSENT in asked.active
         return release.complete_members | ({"buyer"} if tells_buyer else frozenset())
-    return release.request_members | {member for name, member in _ADDED if name in asked.active}
+    members = release.request_members | {member for name, member in _ADDED if name in asked.active}
+    return members - _OF_CHECKOUTS if asked.operation.family is Family.CART else members
 
 
 def _drop_filters(asked: Admitted, document: Wire) -> None:

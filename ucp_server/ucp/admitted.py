@@ -2,10 +2,10 @@
 
 import msgspec
 
-from ucp_server.domain.errors import CheckoutNotFound, OrderNotFound
+from ucp_server.domain.errors import CartNotFound, CheckoutNotFound, OrderNotFound
 from ucp_server.engine.commands import Scope
 from ucp_server.ucp.envelope import relevant
-from ucp_server.ucp.ids import decode_checkout_id, decode_order_id
+from ucp_server.ucp.ids import decode_cart_id, decode_checkout_id, decode_order_id
 from ucp_server.ucp.incoming import Incoming
 from ucp_server.ucp.negotiation import Negotiated
 from ucp_server.ucp.operation_table import OPERATIONS, Family, Operation
@@ -71,7 +71,12 @@ def _active(operation: Operation, negotiated: Negotiated) -> frozenset[str]:
 def _target(incoming: Incoming, operation: Operation) -> str:
     if "{id}" not in operation.path:
         return ""
-    return order_in_path(incoming) if operation.family is Family.ORDER else _checkout_in_path(incoming)
+    match operation.family:
+        case Family.ORDER:
+            return order_in_path(incoming)
+        case Family.CART:
+            return _cart_in_path(incoming)
+    return _checkout_in_path(incoming)
 
 
 def _checkout_in_path(incoming: Incoming) -> str:
@@ -80,6 +85,13 @@ def _checkout_in_path(incoming: Incoming) -> str:
     if checkout_id is None:
         raise CheckoutNotFound(incoming.target)
     return checkout_id
+
+
+def _cart_in_path(incoming: Incoming) -> str:
+    cart_id = decode_cart_id(incoming.target)
+    if cart_id is None:
+        raise CartNotFound(incoming.target)
+    return cart_id
 
 
 def order_in_path(incoming: Incoming) -> str:

@@ -12,7 +12,6 @@ import msgspec
 from ucp_server.asgi.times import rfc3339
 from ucp_server.domain.cart import PricedCart
 from ucp_server.domain.checkout import Buyer
-from ucp_server.domain.errors import InvalidRequest
 from ucp_server.domain.fulfillment import Address
 from ucp_server.domain.problems import Problem
 from ucp_server.domain.quote import Total
@@ -28,7 +27,7 @@ from ucp_server.ucp.checkout import (
     render_line,
     render_total,
 )
-from ucp_server.ucp.ids import decode_cart_id, render_cart_id
+from ucp_server.ucp.ids import render_cart_id
 from ucp_server.ucp.messages import render_messages
 from ucp_server.ucp.policies import disclosures, render_policies
 from ucp_server.ucp.releases import BUYER_CONSENT, DISCOUNT
@@ -58,12 +57,8 @@ def decode_update_cart(
 ) -> UpdateCart:
     """A PUT in the newest form; ``keep`` names what its absence leaves as it is.
 
-    Raises as `decode_create_cart`, and `InvalidRequest` where the body names another cart than the
-    path.
+    Raises as `decode_create_cart`. The path says which cart it is.
     """
-    named = document.get("id")
-    if isinstance(named, str) and decode_cart_id(named) != cart_id:
-        raise InvalidRequest("The id in the body is that of another cart.", where="id")
     wanted = _decode_wanted(document, active, creating=False)
     kept = msgspec.structs.replace(wanted, keep=keep | out_of_reach(active))
     return UpdateCart(cart_id=cart_id, wanted=kept)

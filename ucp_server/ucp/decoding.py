@@ -9,10 +9,11 @@ import msgspec
 from ucp_server.domain.checkout import Subscriber
 from ucp_server.domain.errors import InvalidRequest
 from ucp_server.domain.problems import Problem, signal_wanted
-from ucp_server.engine.commands import CancelCheckout, Command
+from ucp_server.engine.commands import CancelCart, CancelCheckout, CartCommand, Command
 from ucp_server.modes import Relaxations
 from ucp_server.ucp.accepting import accepted
 from ucp_server.ucp.admitted import Admitted
+from ucp_server.ucp.cart import decode_create_cart, decode_update_cart
 from ucp_server.ucp.checkout import decode_complete, decode_create, decode_update
 from ucp_server.ucp.releases import ORDER
 from ucp_server.ucp.schema import Schemas
@@ -36,6 +37,19 @@ def checkout_command(
     return command, _wishes(asked, document)
 
 
+def cart_command(asked: Admitted, schemas: Schemas) -> CartCommand:
+    """As `checkout_command`. A PUT always replaces all of a cart (T3:D/cart#Update Cart)."""
+    if asked.operation.name == "cancel_cart":
+        return CancelCart(cart_id=asked.target)
+    document = accepted(asked, schemas)
+    with as_invalid():
+        if asked.operation.makes:
+            created = decode_create_cart(document, asked.active)
+            return msgspec.structs.replace(created, subscriber=_subscriber(asked))
+        updated = decode_update_cart(document, asked.active, asked.target, _consents_kept(asked))
+        return msgspec.structs.replace(updated, subscriber=_subscriber(asked))
+
+
 @contextmanager
 def as_invalid() -> Iterator[None]:
     """Steps and decoding read members that an older release's schema leaves open."""
@@ -53,16 +67,18 @@ def _decode(asked: Admitted, document: Wire, relaxed: Relaxations) -> Command:
     if asked.operation.name == "create_checkout":
         return msgspec.structs.replace(decode_create(document, active), subscriber=subscriber)
     kept = _KEPT if relaxed.put_keeps_absent else frozenset[str]()
-    if release.consents_are_advertised:
-        kept |= {"consents"}
-    updated = decode_update(document, active, asked.target, kept)
+    updated = decode_update(document, active, asked.target, kept | _consents_kept(asked))
     return msgspec.structs.replace(updated, subscriber=subscriber)
+
+
+def _consents_kept(asked: Admitted) -> frozenset[str]:
+    return frozenset({"consents"}) if asked.release.consents_are_advertised else frozenset()
 
 
 def _subscriber(asked: Admitted) -> Subscriber | None:
     """Where the platform wants to hear of the order (D/order#Webhook URL Configuration)."""
     url = asked.negotiated.platform.webhook_url
-    if url is None or ORDER not in asked.active:
+    if url is None or ORDER not in asked.negotiated.active:
         return None
     shop, release = asked.incoming.shop, asked.release
     terms = EventTerms(release=release.version, site=shop.site, profile_url=shop.profile_url(release))

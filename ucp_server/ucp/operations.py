@@ -19,7 +19,7 @@ from ucp_server.domain.errors import (
 )
 from ucp_server.domain.problems import Problem
 from ucp_server.engine.catalog import Browsing
-from ucp_server.engine.commands import Answer, Call, Key
+from ucp_server.engine.commands import Answer, Call, CartCall, Key
 from ucp_server.engine.fingerprints import fingerprint
 from ucp_server.engine.runner import Engine
 from ucp_server.modes import Relaxations
@@ -27,13 +27,13 @@ from ucp_server.ucp.accepting import accepted
 from ucp_server.ucp.admitted import Admitted, admitted
 from ucp_server.ucp.authentication import Authentication
 from ucp_server.ucp.browsing import browse
-from ucp_server.ucp.decoding import checkout_command
+from ucp_server.ucp.decoding import cart_command, checkout_command
 from ucp_server.ucp.errors import told_as_problems
 from ucp_server.ucp.incoming import Incoming
 from ucp_server.ucp.keys import body_to_compare, read_key
 from ucp_server.ucp.negotiation import Negotiated, Negotiation
 from ucp_server.ucp.operation_table import Family
-from ucp_server.ucp.refusals import NothingForSale
+from ucp_server.ucp.refusals import NothingForSale, NothingInStock
 from ucp_server.ucp.releases import ITEM_UNAVAILABLE
 from ucp_server.ucp.replies import Replies
 
@@ -86,6 +86,9 @@ class Operations:
     async def _show(self, asked: Admitted, found: Sequence[Problem] = ()) -> Reply:
         """What the path names, as it stands; ``found`` is told beside its own problems."""
         asked.incoming.facts["checkout"] = asked.target
+        if asked.operation.family is Family.CART:
+            cart = await self.engine.read_cart(asked.scope, asked.target)
+            return self.replies.cart(asked.terms, cart, found)
         standing = await self.engine.read(asked.scope, asked.target)
         return self.replies.checkout(asked.terms, standing, found)
 
@@ -113,8 +116,22 @@ class Operations:
         return _reply(asked, answer)
 
     async def _run(self, asked: Admitted, key: Key | None) -> Answer:
+        if asked.operation.family is Family.CART:
+            return await self._run_cart(asked, key)
         command, wishes = checkout_command(asked, self.replies.schemas, self.relaxed)
         return await self.engine.run(self._call(asked, key, wishes), command)
+
+    async def _run_cart(self, asked: Admitted, key: Key | None) -> Answer:
+        terms = asked.terms
+        call = CartCall(
+            scope=asked.scope, render=lambda priced: self.replies.cart(terms, priced).pack(), key=key
+        )
+        command = cart_command(asked, self.replies.schemas)
+        try:
+            return await self.engine.run_cart(call, command)
+        except ProblemRefused as refusal:
+            # No cart was made, so nothing of what was wrong with its first line can be mended in it.
+            raise NothingForSale if _code(refusal) == ITEM_UNAVAILABLE else NothingInStock from refusal
 
     def _key(self, asked: Admitted) -> Key | None:
         incoming = asked.incoming
@@ -141,6 +158,9 @@ class Operations:
         return Call(
             scope=asked.scope,
             render=render,
+            render_known=lambda checkout: self.replies.checkout(
+                terms, checkout, wishes, is_new=False
+            ).pack(),
             render_refusal=lambda refusal: self.replies.refusal(release, refusal).pack(),
             rendering=terms.rendering(),
             key=key,

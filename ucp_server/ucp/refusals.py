@@ -8,7 +8,8 @@ Refusal (domain/errors.py)
  ├─ ProfilesBusy             too many profiles are being fetched: try again shortly
  ├─ VersionUnsupported       it speaks a release that we do not
  ├─ CapabilitiesIncompatible what it asks for is not among the capabilities of both
- ├─ NothingForSale           a checkout of things of which none is sold here
+ ├─ NothingForSale           a checkout or a cart of things of which none is sold here
+ │   └─ NothingInStock       a cart of things that are sold, and of which none is left
  ├─ Unauthenticated          it has to prove who it is
  ├─ Forbidden                it proved to be somebody who may not do this
  ├─ KeyInvalid               an Idempotency-Key that cannot be one, or none where one is needed
@@ -63,8 +64,17 @@ class NothingForSale(Refusal):
 
     code = "item_unavailable"
 
+    def __init__(self, text: str = "None of these items is sold in this shop.") -> None:
+        super().__init__(text)
+
+
+class NothingInStock(NothingForSale):
+    """No cart is made of which not a single piece can be had (T3:D/cart#Create Cart)."""
+
+    code = "out_of_stock"
+
     def __init__(self) -> None:
-        super().__init__("None of these items is sold in this shop.")
+        super().__init__("None of these items is in stock.")
 
 
 class Unauthenticated(Refusal):

@@ -174,12 +174,15 @@ _REFUSING_01: Final = MappingProxyType(
 # From 2026-04-08 on, what stands in the way of a complete is an outcome (T3:D/checkout-rest, "Business
 # Outcomes"). 2026-08-25 leaves a checkout as it is whose update cannot be followed: while a complete
 # is being carried out (M:D/checkout#Accepted completion), or with a destination that cannot be used
-# (M:D/fulfillment#Selection and Location Identity).
+# (M:D/fulfillment#Selection and Location Identity), or in a unit that things are not sold in, as a
+# cart is (M:D/checkout#Quantity and sale basis).
 OUTCOMES: Final = MappingProxyType({"complete_checkout": frozenset({NotReady.code})})
+_UNIT_MISMATCH: Final = "quantity_unit_mismatch"
 _SHOWN_08_25: Final = MappingProxyType(
     {
         "complete_checkout": frozenset({NotReady.code, "payment_failed"}),
-        "update_checkout": frozenset({AttemptInFlight.code, DESTINATION_UNKNOWN, "quantity_unit_mismatch"}),
+        "update_checkout": frozenset({AttemptInFlight.code, DESTINATION_UNKNOWN, _UNIT_MISMATCH}),
+        "update_cart": frozenset({_UNIT_MISMATCH}),
     }
 )
 
