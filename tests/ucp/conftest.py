@@ -1,6 +1,7 @@
 """The whole application over a real Postgres, asked in this process by platforms of the tests."""
 
 import asyncio
+import re
 import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -19,12 +20,17 @@ from ucp_server.asgi.overload import TICK_S
 from ucp_server.config import Link, Platform, Secret, Settings
 from ucp_server.config_sources import read
 from ucp_server.resources import folder
+from ucp_server.ucp.operation_table import operations_of
 from ucp_server.ucp.releases import (
     BUYER_CONSENT,
+    CART,
+    CATALOG_LOOKUP,
+    CATALOG_SEARCH,
     CHECKOUT,
     DISCOUNT,
     FULFILLMENT,
     ORDER,
+    ROWS,
     SERVED,
     WITH_SCHEMAS,
 )
@@ -46,7 +52,16 @@ PATIENCE = 200
 # Longer than a complete may take before it answers that it goes on.
 ORDER_WITHIN_S = 20
 SIMULATION_SECRET = "let the parcels leave"
-ALL = (CHECKOUT, ORDER, FULFILLMENT, DISCOUNT, BUYER_CONSENT)
+ALL = (
+    CHECKOUT,
+    ORDER,
+    CART,
+    CATALOG_SEARCH,
+    CATALOG_LOOKUP,
+    FULFILLMENT,
+    DISCOUNT,
+    BUYER_CONSENT,
+)
 
 MERCHANT: Wire = {
     "title": "Test shop",
@@ -107,7 +122,8 @@ class Agent:
         return reply
 
     def _check(self, method: str, path: str, reply: httpx2.Response) -> None:
-        if "/checkout-sessions" not in path or not reply.content:
+        operation = _operation(self.release, method, path)
+        if operation is None or not reply.content:
             return
         assert reply.headers["content-type"] == "application/json"
         document = reply.json()
@@ -116,7 +132,7 @@ class Agent:
             assert {"code", "content"} <= set(document) <= {"code", "content", "continue_url"}, document
             return
         found = good and document.get("ucp", {}).get("status", "success") == "success"
-        kind = _operation(method, path) if found and "ucp" in document else "error"
+        kind = operation if found and "ucp" in document else "error"
         violations = SCHEMAS.checker(self.release, "response", kind, self._active).check(document)
         assert violations == (), (method, path, reply.status_code, violations, document)
 
@@ -179,11 +195,14 @@ class Agent:
         return await until(placed, wait_s=ORDER_WITHIN_S) if done["status"] != "completed" else done
 
 
-def _operation(method: str, path: str) -> str:
-    last = path.rpartition("/")[2]
-    if last in ("complete", "cancel"):
-        return f"{last}_checkout"
-    return {"POST": "create_checkout", "PUT": "update_checkout", "GET": "get_checkout"}[method]
+def _operation(release: str, method: str, path: str) -> str | None:
+    """What was asked; None for what ``release`` does not have."""
+    target = path.partition("?")[0]
+    for row in operations_of(ROWS[release]):
+        named = row.path.replace("{id}", "[^/]+")
+        if row.method == method and re.fullmatch(named, target):
+            return row.name
+    return None
 
 
 BUYER: Wire = {"email": "ada@example.com", "first_name": "Ada", "last_name": "Agent"}

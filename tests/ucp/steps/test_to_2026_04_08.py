@@ -107,3 +107,34 @@ def test_what_is_advertised_is_no_answer_of_the_buyer():
     document = {"buyer": {"consent": {"dev.ucp.consent.marketing": offered}}}
     steps.consent_purposes_become_booleans(document)
     assert document == {}
+
+
+def unit_price(measure: dict[str, object], reference: dict[str, object]) -> dict[str, object]:
+    return {"amount": 1886, "currency": "USD", "measure": measure, "reference": reference}
+
+
+def test_a_measure_becomes_a_number_of_a_unit_that_people_know():
+    priced = unit_price(
+        {"value": 525, "scale": 1, "unit": "MLT", "display_text": "ml"},
+        {"value": 1000, "scale": 1, "unit": "MLT", "display_text": "ml"},
+    )
+    bare = unit_price({"value": 250, "unit": "GRM"}, {"value": 1, "unit": "GRM"})
+    document = {
+        "products": [{"variants": [{"unit_price": priced}, {}]}, {"variants": [{"unit_price": bare}]}]
+    }
+    steps.unit_prices_are_in_plain_numbers(document)
+    assert (priced["measure"], priced["reference"]) == (
+        {"value": 52.5, "unit": "ml"},
+        {"value": 100, "unit": "ml"},
+    )
+    assert (bare["measure"], bare["reference"]) == (
+        {"value": 250, "unit": "GRM"},
+        {"value": 1, "unit": "GRM"},
+    )
+
+
+def test_what_is_compared_with_a_part_of_a_unit_had_no_unit_price():
+    half = unit_price({"value": 1, "unit": "LTR"}, {"value": 5, "scale": 1, "unit": "LTR"})
+    document = {"product": {"variants": [{"id": "v", "unit_price": half}]}}
+    steps.unit_prices_are_in_plain_numbers(document)
+    assert document == {"product": {"variants": [{"id": "v"}]}}
