@@ -27,7 +27,7 @@ from tests.ucp.conftest import (
 )
 from tests.ucp.listening import listening
 from ucp_server.modes import Mode
-from ucp_server.ucp.releases import ORDER, ROWS, SERVED
+from ucp_server.ucp.releases import CATALOG_SEARCH, ORDER, ROWS, SERVED
 
 Wire = dict[str, Any]
 FOLDER = Path(__file__).parents[1] / "golden"
@@ -38,6 +38,7 @@ CHANGING = (
     (re.compile(r"/(checkout|order)/[0-9a-f]{32}/[A-Za-z0-9_-]{22}"), r"/\1/…/…"),
     (re.compile(r"\b20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"), "a time"),
     (re.compile(r'"(kid|x|y)": "[A-Za-z0-9_-]{43}"'), r'"\1": "…"'),
+    (re.compile(r'"cursor": "[A-Za-z0-9_-]{22}\.'), '"cursor": "….'),
     (re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}\b"), "an id"),
 )
 
@@ -137,6 +138,12 @@ async def test_an_order_is_shown_to_nobody_by_its_name(town: Open, tmp_path: Pat
             await asked(here.agent_of(release), "error-order-unauthenticated", "GET", path)
 
 
+async def test_what_is_said_of_the_goods(here: Town):
+    for release in SERVED:
+        if CATALOG_SEARCH in {capability.name for capability in ROWS[release].capabilities}:
+            await browsing(here.agent_of(release))
+
+
 async def test_the_root_profile(here: Town):
     """The newest release, and where the others are."""
     reply = await here.client.get("/.well-known/ucp")
@@ -163,6 +170,23 @@ async def purchase(agent: Agent) -> None:
     await asked(agent, "complete-again", "POST", f"{path}/complete", paid)
     await asked(agent, "error-cancel-completed", "POST", f"{path}/cancel")
     await asked(agent, "error-update-completed", "PUT", path, full)
+
+
+async def browsing(agent: Agent) -> None:
+    search, lookup, product = "/catalog/search", "/catalog/lookup", "/catalog/product"
+    things = {"filters": {"categories": ["things"]}, "context": {"address_country": "US"}}
+    page = await asked(agent, "search", "POST", search, things | {"pagination": {"limit": 2}})
+    on = {"pagination": {"cursor": page["pagination"]["cursor"]}}
+    await asked(agent, "search-next", "POST", search, on)
+    await asked(agent, "search-nothing", "POST", search, {"query": "elephants"})
+    named = {"ids": ["ink", "INK-50", "notebook", "nonesuch"], "context": {"language": "de"}}
+    await asked(agent, "lookup", "POST", lookup, named)
+    small = {"id": "notebook", "selected": [{"name": "Size", "label": "A6"}]}
+    await asked(agent, "product", "POST", product, small)
+    await asked(agent, "error-product-not-found", "POST", product, {"id": "nonesuch"})
+    await asked(agent, "error-cursor", "POST", search, {"pagination": {"cursor": "x"}})
+    await asked(agent, "error-search-for-nothing", "POST", search, {})
+    await asked(agent, "error-lookup-too-large", "POST", lookup, {"ids": [str(n) for n in range(51)]})
 
 
 def chosen(release: str) -> Wire:
