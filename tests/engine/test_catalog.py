@@ -271,7 +271,7 @@ async def test_ids_lead_to_products_once_and_say_how(pool: Pool):
     assert kinds == {
         "mug-m": [("mug", "featured")],
         "mug-l": [("mug-l", "exact")],
-        "cup": [("cup", "featured")],
+        "cup": [("cup", "exact")],
     }
     assert [(told.code, "nothing" in told.text) for told in looked.problems] == [("not_found", True)]
 

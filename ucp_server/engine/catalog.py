@@ -101,7 +101,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Match(msgspec.Struct, frozen=True):
-    """``featured`` when ``id`` named the product and the variant was our choice."""
+    """``featured`` when ``id`` named the product alone, and the variant was our choice."""
 
     id: str
     kind: Literal["exact", "featured"]
@@ -210,7 +210,9 @@ class Browsing:
                 if variant is None:
                     continue
                 shown.setdefault(product.id, {})[variant.id] = variant
-                kind: Literal["exact", "featured"] = "exact" if named.variant_id else "featured"
+                # What has no variants of its own is named as a variant too, and meant as such.
+                is_exact = named.variant_id is not None or asked == variant.id
+                kind: Literal["exact", "featured"] = "exact" if is_exact else "featured"
                 matches.setdefault(variant.id, []).append(Match(asked, kind))
                 ways |= {variant.id: theirs[variant.id]} if variant.id in theirs else {}
         unknown = [

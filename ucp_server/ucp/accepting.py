@@ -15,18 +15,16 @@ Wire = dict[str, Any]
 _ADDED: Final = ((FULFILLMENT, "fulfillment"), (DISCOUNT, "discounts"), (CART, "cart_id"))
 # What a cart has nothing of: its schema did not look at it.
 _OF_CHECKOUTS: Final = frozenset({"payment", "cart_id"})
-# And of a catalog's filters.
-_FILTERS_ADDED: Final = ((FULFILLMENT, ("fulfills_to", "methods")),)
 
 
 def accepted(asked: Admitted, schemas: Schemas) -> Wire:
     """The body that was sent, without what belongs to another operation or to no negotiated capability.
 
-    The schema did not look at that, so it may hold anything. Raises `BodyUnreadable` and `BodyInvalid`.
+    The schema did not look at that, so it may hold anything. A question to a catalog is decoded by
+    what it asks, and all releases ask alike. Raises `BodyUnreadable` and `BodyInvalid`.
     """
     document = _checked(asked, schemas)
     if asked.operation.family is Family.CATALOG:
-        _drop_filters(asked, document)
         return document
     members = _members(asked)
     document = {member: value for member, value in document.items() if member in members}
@@ -58,13 +56,6 @@ def _members(asked: Admitted) -> frozenset[str]:
         return release.complete_members | ({"buyer"} if tells_buyer else frozenset())
     members = release.request_members | {member for name, member in _ADDED if name in asked.active}
     return members - _OF_CHECKOUTS if asked.operation.family is Family.CART else members
-
-
-def _drop_filters(asked: Admitted, document: Wire) -> None:
-    for name, members in _FILTERS_ADDED:
-        if name not in asked.active:
-            for member in members:
-                document.get("filters", {}).pop(member, None)
 
 
 def without_nulls(document: Wire) -> Wire:
