@@ -176,7 +176,7 @@ async def test_the_agent_buys(shop: Server, arguments: list[str], said: list[str
         (["--token", "step_up_token"], 3, "/checkout/"),
         (["--token", "fail_token"], 1, "The payment was declined."),
         (["--item", "tea-lapsang"], 1, "none is left"),
-        (["--item", "no-such-item"], 1, "no-such-item"),
+        (["--item", "no-such-item"], 1, "None of these items is sold in this shop."),
     ],
 )
 async def test_the_agent_says_why_it_did_not_buy(
