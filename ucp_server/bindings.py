@@ -115,8 +115,7 @@ def _listed(settings: Settings) -> dict[str, Listed]:
         for table in settings.platform.values()
     }
     if settings.relaxed.example_platform_pinned:
-        example = resources.folder("profiles") / "platforms" / "example.json"
-        pinned = Listed(profile_url=_PINNED_PROFILE, auth="open", document=_document(example.read_bytes()))
+        pinned = Listed(profile_url=_PINNED_PROFILE, auth="open", follows_the_path=True)
         listed.setdefault(_PINNED_PROFILE, pinned)
     return listed
 

@@ -177,6 +177,8 @@ class Negotiation:
     async def _platform(self, caller: Caller) -> Platform:
         if caller.profile_url is None:
             return Platform(id=DEFAULT_ID)
+        if caller.listed is not None and caller.listed.follows_the_path:
+            return Platform(id=caller.profile_url)
         if caller.listed is not None and caller.listed.document is not None:
             return read_platform(caller.profile_url, caller.listed.document)
         try:

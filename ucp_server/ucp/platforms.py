@@ -31,7 +31,8 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
 
     ``merchants`` are those that it may buy from, all where empty; a certificate is told by its
     subject (RFC 4514) or its SHA-256, hexadecimal in lower case. With ``shows_problems`` a decline or
-    missing stock is told in the checkout, whatever its release says.
+    missing stock is told in the checkout, whatever its release says. One that ``follows_the_path`` is
+    taken to speak the release that it asks, with all that we offer in it: no profile is read.
     """
 
     profile_url: str
@@ -42,6 +43,7 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
     certificate_subject: str = ""
     certificate_sha256: str = ""
     shows_problems: bool = False
+    follows_the_path: bool = False
 
     def deals_with(self, merchant_id: str) -> bool:
         return not self.merchants or merchant_id in self.merchants
