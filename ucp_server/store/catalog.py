@@ -204,7 +204,7 @@ class PostgresCatalog:
 def _product(product_id: str, rows: Sequence[Record], language: str | None) -> Product:
     title, detail = rows[0]["product_title"], _decode_product_detail(rows[0]["product_detail"])
     told = _translated(detail.translations, language)
-    variants = tuple(_variant(row, language) for row in rows)
+    variants = tuple(_in_words_of(_variant(row, language), title, detail.description, told) for row in rows)
     return Product(
         id=product_id,
         title=told.title or title,
@@ -243,6 +243,15 @@ def _variant(row: Record, language: str | None) -> Variant:
         unit_price=more.unit_price,
         item=item,
     )
+
+
+def _in_words_of(variant: Variant, title: str, description: str, told: Translation) -> Variant:
+    """What a variant says in its product's words, it says in those that its product is ``told`` in."""
+    if told.title and variant.title.startswith(title):
+        variant = msgspec.structs.replace(variant, title=told.title + variant.title.removeprefix(title))
+    if told.description and variant.description == description:
+        variant = msgspec.structs.replace(variant, description=told.description)
+    return variant
 
 
 def _translated(translations: Mapping[str, Translation], language: str | None) -> Translation:
