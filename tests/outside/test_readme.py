@@ -70,8 +70,9 @@ async def buy(*arguments: str) -> tuple[int, str]:
 
 
 async def test_the_readme_s_first_purchase(shop: Server) -> None:
-    find, create, complete, agent = (here(block, shop) for block in blocks())
+    find, search, create, complete, agent = (here(block, shop) for block in blocks())
     assert (await curl(find))["ucp"]["version"] == SERVED[-1]
+    assert [product["id"] for product in (await curl(search))["products"]] == ["notebook-meadow"]
     checkout = await curl(create)
     assert checkout["status"] == "ready_for_complete"
     done = await curl(complete.replace("CHECKOUT_ID", checkout["id"]))
@@ -112,8 +113,9 @@ async def test_the_readme_s_other_ways_to_end(shop: Server) -> None:
 
 async def test_what_the_server_says_to_try(shop: Server) -> None:
     _, _, told = shop.output.partition("Try, in another terminal:\n")
-    find, create, agent = commands(told)
+    find, search, create, agent = commands(told)
     assert (await curl(find))["ucp"]["version"] == SERVED[-1]
+    assert [product["id"] for product in (await curl(search))["products"]] == ["tea-lapsang"]
     assert (await curl(create))["status"] == "ready_for_complete"
     code, output = await shell(agent.replace("ucp-server", OURS, 1))
     assert code == 0, output
