@@ -115,4 +115,4 @@ def render(
 
 def _render_total(row: Total) -> Wire:
     wire = render_total(row)
-    return {"display_text": _TOTAL_TEXT} | wire if row.type == "total" else wire
+    return wire | {"display_text": row.text or _TOTAL_TEXT} if row.type == "total" else wire
