@@ -6,7 +6,8 @@ from tests.store.products import product, sold, with_variants
 from tests.store.shops import execute
 from ucp_server.domain.catalog import Choice, Filters, Market, Search
 from ucp_server.store.catalog import PostgresCatalog, Translation
-from ucp_server.store.catalog_search import FEW_MAX, RANKED_MAX, Stage
+from ucp_server.store.catalog_search import Stage
+from ucp_server.store.catalog_statements import FEW_WITHIN_MAX, RANKED_MAX
 from ucp_server.store.database import Pool, recorded_statements
 
 EVERYTHING = Filters()
@@ -163,7 +164,7 @@ async def test_a_price_is_that_of_this_moment_and_of_any_variant(pool: Pool) -> 
 
 
 async def test_many_products_are_browsed_in_the_order_of_the_shop_too(pool: Pool) -> None:
-    many = FEW_MAX + 100
+    many = FEW_WITHIN_MAX + 100
     await sold(pool, *(product(f"Sheet {n}", 1_000 + n % 2, category="Paper") for n in range(many)))
     in_order = [f"sheet-{n}" for n in range(many)]
     assert await found(pool, None, Filters(price_min_minor=1_000), limit=1_000) == in_order[:1_000]

@@ -26,7 +26,7 @@ from ucp_server.domain.catalog import (
     Variant,
 )
 from ucp_server.domain.money import Money
-from ucp_server.store.catalog_search import UNSOLD, Finder, Stage
+from ucp_server.store.catalog_search import Finder, Stage
 from ucp_server.store.database import Pool, Read, read
 from ucp_server.store.search_text import looks_like_a_code
 
@@ -110,6 +110,9 @@ class ProductRow(msgspec.Struct, frozen=True, kw_only=True):
     detail: ProductDetail
     items: tuple[ItemRow, ...]
 
+
+# What is for sale in no way, however many there are; `items.is_sold` says the same.
+UNSOLD: Final[tuple[StockStatus, ...]] = ("out_of_stock", "discontinued")
 
 _decode_detail: Final = msgspec.json.Decoder(ItemDetail).decode
 _decode_product_detail: Final = msgspec.json.Decoder(ProductDetail).decode
