@@ -92,8 +92,9 @@ async def build_public(settings: Settings) -> AsyncIterator[ASGIApp]:
     """What platforms and buyers reach. At the end payments under way are waited for."""
     async with open_house(settings, "public", PROFILES_AT_ONCE) as house:
         engine = Engine(house.setup)
-        hosts = Hosts(settings)
-        ucp, people = bindings.ucp(house, engine, hosts), bindings.people(house, engine, hosts)
+        hosts, metrics = Hosts(settings), Metrics()
+        ucp = bindings.ucp(house, engine, hosts, metrics.note_search)
+        people = bindings.people(house, engine, hosts)
         others = (
             (pages.PATHS, people),
             (aap.PATHS, bindings.aap(house, engine, hosts)),
@@ -112,7 +113,7 @@ async def build_public(settings: Settings) -> AsyncIterator[ASGIApp]:
             yield wrap(
                 _application(routes, refuse),
                 lines=lines,
-                metrics=Metrics(),
+                metrics=metrics,
                 refuse=refuse,
                 accepts=forms_under(*_FORMS_UNDER),
                 route_name=route_names(routes),

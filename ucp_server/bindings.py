@@ -1,6 +1,7 @@
 """The bindings of the house, each built over one engine."""
 
 import ipaddress
+from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any, Final
 
@@ -47,7 +48,7 @@ Wire = dict[str, Any]
 _PINNED_PROFILE: Final = "https://platform.example/profile"
 
 
-def ucp(house: House, engine: Engine, hosts: Hosts) -> Binding:
+def ucp(house: House, engine: Engine, hosts: Hosts, note_search: Callable[[str], None]) -> Binding:
     settings = house.settings
     simulation = settings.simulation_secret
 
@@ -68,7 +69,7 @@ def ucp(house: House, engine: Engine, hosts: Hosts) -> Binding:
         engine=engine,
         browsing=Browsing(
             pool=house.pool,
-            catalog=PostgresCatalog(house.pool),
+            catalog=PostgresCatalog(house.pool, note_search),
             rates=PostgresRates(RuleTables(house.pool)),
             merchants=house.setup.merchants,
         ),

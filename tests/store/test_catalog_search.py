@@ -1,5 +1,7 @@
 """What a search finds, over real text search: words, languages, typos, filters."""
 
+from collections import Counter
+
 import pytest
 
 from tests.store.products import product, sold, with_variants
@@ -131,7 +133,8 @@ async def test_misspelt_words_are_taken_for_known_ones(pool: Pool, query: str) -
 
 async def test_trigrams_are_looked_at_only_where_words_find_nothing(pool: Pool) -> None:
     await sold(pool, product("Green tea"), product("Fountain pen"))
-    catalog = PostgresCatalog(pool)
+    noted: Counter[str] = Counter()
+    catalog = PostgresCatalog(pool, lambda stage: noted.update([stage]))
     with recorded_statements() as sent:
         for query in ("tea", "green teas", "foun", "fountain tea", None):
             assert await catalog.search("shop", Search(query=query), 10)
@@ -143,6 +146,7 @@ async def test_trigrams_are_looked_at_only_where_words_find_nothing(pool: Pool) 
     assert (catalog.stages[Stage.CORRECTED], catalog.stages[Stage.TRIGRAMS]) == (1, 1)
     assert await catalog.search("shop", Search(query="zzzzzz"), 10) == []
     assert catalog.stages[Stage.NOTHING] == 1
+    assert noted == catalog.stages
 
 
 # --- filters ---

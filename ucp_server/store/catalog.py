@@ -1,6 +1,6 @@
 """What the merchant sells, in our own tables: what can be put on a line, and what is shown of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
 from typing import Final
@@ -155,11 +155,14 @@ order by p.id, i.position, i.id
 
 
 class PostgresCatalog:
-    """`Catalog` over our own tables. ``stages`` counts how searches found what they found."""
+    """`Catalog` over our own tables.
 
-    def __init__(self, pool: Pool) -> None:
+    ``stages`` counts how searches found what they found, and ``note`` is told each time.
+    """
+
+    def __init__(self, pool: Pool, note: Callable[[str], None] | None = None) -> None:
         self._pool = pool
-        self._finder = Finder()
+        self._finder = Finder(note)
 
     @property
     def stages(self) -> Mapping[Stage, int]:

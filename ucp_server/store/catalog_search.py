@@ -7,7 +7,7 @@ any of them, rare words first.
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from itertools import pairwise
 from typing import Final
@@ -96,8 +96,9 @@ class _Asked(msgspec.Struct, frozen=True):
 class Finder:
     """Searches one after the other, with what it remembers of stems and of shops."""
 
-    def __init__(self) -> None:
+    def __init__(self, note: Callable[[str], None] | None = None) -> None:
         self.stages: Counter[Stage] = Counter()
+        self._note = note
         self._stems = Stems()
         self._languages: dict[str, tuple[float, tuple[str, ...]]] = {}
 
@@ -126,8 +127,13 @@ class Finder:
             stage, found = await self._in_stages(
                 db, _Asked(merchant_id, tag, asked, dictionaries, within, shared)
             )
-        self.stages[stage if found else Stage.NOTHING] += 1
+        self._count(stage if found else Stage.NOTHING)
         return found
+
+    def _count(self, stage: Stage) -> None:
+        self.stages[stage] += 1
+        if self._note is not None:
+            self._note(stage)
 
     async def _browse(self, db: Read, shared: tuple[object, ...], within: str | None) -> list[str]:
         if within is None:
@@ -154,8 +160,11 @@ class Finder:
         in_title = _and(all_of(tag, words, "^", is_begun=is_begun), asked.within)
         anywhere = _and(all_of(tag, words, is_begun=is_begun), asked.within)
         elsewhere = f"({anywhere}) & !({in_title})"
-        weighing = (any_of(tag, words, kind, is_begun=is_begun) for kind in ("^", ""))
-        return _ids(await db.fetch(FIND_ALL, *asked.shared, in_title, elsewhere, *weighing))
+        # Who has all words in the title has each in its only form.
+        is_same = not is_begun and all(len(one.forms) == 1 and not one.parts for one in words)
+        titles = None if is_same else any_of(tag, words, "^", is_begun=is_begun)
+        others = any_of(tag, words, is_begun=is_begun)
+        return _ids(await db.fetch(FIND_ALL, *asked.shared, in_title, elsewhere, titles, others))
 
     async def _any(self, db: Read, asked: _Asked, known: Mapping[str, int]) -> list[str]:
         """Rare words choose the products, and common ones only how they are ranked."""
@@ -210,7 +219,7 @@ class Finder:
         split = tuple(pair for pair in halves(plain) if pair[0] in known and pair[1] in known)
         if split or not can_be_misspelt(plain):
             return [msgspec.structs.replace(one, parts=one.parts + split)]
-        self.stages[Stage.TRIGRAMS] += 1
+        self._count(Stage.TRIGRAMS)
         forms = await self._alike(db, asked.merchant_id, plain)
         return [AskedWord(word_of(*forms))] if forms else [one]
 

@@ -13,8 +13,8 @@ from ucp_server.store.search_words import WEIGHTS
 # Products that have all words in their titles: as many are put in order, in some 10 ms. Of a word that
 # is in more titles than that, the shop's first ones are shown.
 TITLED_MAX: Final = 10_000
-# Of words elsewhere: large rows, so no more of them are ranked than a list and a half ...
-RANKED_MAX: Final = 1_500
+# Of words elsewhere: large rows, so no more of them are ranked than a list holds ...
+RANKED_MAX: Final = 1_000
 # ... nor looked through where a filter leaves few of them.
 LOOKED_THROUGH_MAX: Final = 4_000
 # Fewer of those that have but one of many words: each word is weighed by itself, up to 16 of them.
@@ -71,10 +71,12 @@ limit {at_most}
 """
 
 
-# $7 has all words in the title, $8 has them but not so; $9 and $10 weigh the one and the other.
+# $7 has all words in the title, $8 has them but not so; $9 and $10 weigh the one and the other. $9 is
+# None where all titles weigh the same.
 FIND_ALL: Final = f"""
 with titled as materialized (
-    select h.merchant_id, h.product_id, h.position, h.title_length, ts_rank(h.head, $9::tsquery) as rank
+    select h.merchant_id, h.product_id, h.position, h.title_length,
+           case when $9::tsquery is null then 0 else ts_rank(h.head, $9) end as rank
     from product_heads h
     where h.head @@ $7::tsquery and {_OWN} and {_MAY_FIT}
     limit {TITLED_MAX}
