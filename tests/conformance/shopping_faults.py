@@ -1,0 +1,88 @@
+"""The faults of catalogs and carts, each with the checks that must report it.
+
+They are planted in a tiny shop of 2026-08-25, as those of `later_faults` are.
+"""
+
+SHOPPING_FAULTS: dict[str, tuple[str, ...]] = {
+    "adds lines to earlier ones": ("cart.lines_are_replaced",),
+    "adds wrongly": ("cart.carts_add_up",),
+    "answers any platform": (
+        "catalog_search.search_needs_its_capability",
+        "catalog_lookup.lookup_needs_its_capability",
+        "cart.cart_needs_its_capability",
+    ),
+    "begins every page anew": ("catalog_search.pages_follow_each_other",),
+    "believes the price": ("cart.price_is_not_believed",),
+    "calls every match exact": ("catalog_lookup.product_id_leads_to_a_featured_variant",),
+    "calls no match an error": ("catalog_search.no_match_is_an_empty_page",),
+    "calls what was claimed final": ("discount.accepted_claim_is_provisional",),
+    "changes what is read": ("cart.get_shows_what_create_made",),
+    "creates with 200": ("cart.create_answers_201",),
+    "describes nothing": (
+        "catalog_search.page_has_the_shape",
+        "catalog_lookup.lookup_has_the_shape",
+        "catalog_product.product_has_the_shape",
+    ),
+    "does not know variants": (
+        "catalog_lookup.item_is_found_by_its_id",
+        "catalog_lookup.unknown_ids_are_no_error",
+        "catalog_lookup.ten_ids_are_taken",
+    ),
+    "does not say what is too much": ("catalog_lookup.too_many_ids_are_told",),
+    "empties carts that it cancels": ("cart.cancel_shows_the_last_state",),
+    "fails on unknown ids": ("catalog_lookup.ten_ids_are_taken",),
+    "finds nothing": ("catalog_search.title_finds_the_item",),
+    "forgets codes of carts": ("cart.code_makes_a_cart_cheaper",),
+    "forgets what was in the cart": ("conversion.cart_becomes_a_checkout",),
+    "hands out ids of its own": (
+        "catalog_search.title_finds_the_item",
+        "catalog_search.variants_can_be_bought",
+    ),
+    "hands over to nowhere": ("cart.continue_url_opens",),
+    "has lapsed already": ("cart.expiry_lies_ahead",),
+    "has statuses for outcomes": (
+        "catalog_product.unknown_product_is_told_with_200",
+        "cart.unknown_cart_is_told_with_200",
+    ),
+    "holds on to canceled checkouts": ("conversion.canceled_checkout_makes_room",),
+    "holds on to what nothing has": ("catalog_product.impossible_choice_is_given_up",),
+    "ignores limits": ("catalog_search.page_is_no_longer_than_asked_for",),
+    "ignores price filters": (
+        "catalog_search.price_filter_holds",
+        "catalog_lookup.filters_come_after_ids",
+    ),
+    "keeps an absent buyer": ("cart.absent_buyer_is_removed",),
+    "keeps canceled carts": ("cart.canceled_cart_is_gone",),
+    "leaves codes in the cart": ("conversion.buyer_and_codes_come_along",),
+    "leaves the currency of carts out": ("cart.cart_has_the_shape",),
+    "lets selections overrule ids": ("catalog_product.variant_id_decides_the_selection",),
+    "lists a product for each id": ("catalog_lookup.one_product_comes_once",),
+    "makes a checkout each time": (
+        "conversion.cart_has_one_open_checkout",
+        "conversion.twins_make_one_checkout",
+    ),
+    "makes carts up": ("conversion.unknown_cart_makes_no_checkout",),
+    "miscalculates unit prices": ("catalog_search.unit_prices_are_worked_out",),
+    "misstates price ranges": ("catalog_search.prices_lie_in_the_range",),
+    "names inputs that nobody sent": (
+        "catalog_lookup.inputs_name_what_was_asked",
+        "catalog_lookup.item_is_found_by_its_id",
+    ),
+    "never replays": ("cart.create_replays", "cart.other_create_conflicts"),
+    "prefers the body to the cart": ("conversion.cart_wins_over_the_body",),
+    "replays without comparing": ("cart.other_create_conflicts",),
+    "searches for nothing": ("catalog_search.empty_search_is_refused",),
+    "searches otherwise for campaigns": ("catalog_search.attribution_changes_no_page",),
+    "sells what it does not have": ("cart.nothing_unknown_is_priced",),
+    "shows foreign carts": (
+        "cart.foreign_cart_answers_like_unknown",
+        "conversion.foreign_cart_makes_no_checkout",
+    ),
+    "shows the featured variant first": ("catalog_product.variant_is_shown_first",),
+    "shows what was not chosen": ("catalog_product.shown_variants_fit_the_selection",),
+    "takes few ids": ("catalog_lookup.ten_ids_are_taken",),
+    "takes odd quantities": ("cart.malformed_cart_is_refused",),
+    "takes odd searches": ("catalog_search.malformed_search_is_refused",),
+    "tells no availability": ("catalog_product.values_say_what_there_is",),
+    "tells no selection": ("catalog_product.options_come_with_a_selection",),
+}
