@@ -178,7 +178,7 @@ async def running(
             return
         rivals: list[Rival] = [
             await town.ours(releases[0], "server"),
-            await stack.enter_async_context(_empty(folder, workers)),
+            await stack.enter_async_context(empty_posts(folder, workers)),
             Direct(town.cluster),
         ]
         if sample is not None:
@@ -239,7 +239,7 @@ async def _sample(folder: Path, sample: Path, town: Town) -> AsyncIterator[Sampl
 
 
 @asynccontextmanager
-async def _empty(folder: Path, workers: int) -> AsyncIterator[Empty]:
+async def empty_posts(folder: Path, workers: int) -> AsyncIterator[Empty]:
     """As many processes as the server has, with its certificate."""
     metrics = folder / "empty-metrics"
     metrics.mkdir()
