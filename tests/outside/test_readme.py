@@ -16,6 +16,7 @@ import pytest_asyncio
 from tests.outside.calling import BASE, PINNED, Caller
 from tests.outside.shops import DEMO_SHOP
 from tests.serving import REPOSITORY, Server, server
+from ucp_server.agent.listening import Listening
 from ucp_server.ucp.releases import SERVED
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -161,6 +162,16 @@ async def test_the_two_requests_of_the_published_page(shop: Server) -> None:
             ["send it to Berlin", "by Standard delivery", "discount"],
         ),
         (["--token", "pending_2"], ["complete_in_progress", "after a while: completed"]),
+        (
+            ["--query", "notebok", "--code", "HELLO10"],
+            [
+                "“notebok” finds",
+                "Ruling: dotted, also plain",
+                "cart_",
+                "discount -1.49 EUR",
+                ": processing",
+            ],
+        ),
         (["--profile", PINNED, "--release", "2026-01-11"], ["order  ord_"]),
     ],
 )
@@ -177,7 +188,10 @@ async def test_the_agent_buys(shop: Server, arguments: list[str], said: list[str
         (["--item", "letter-opener"], 3, "/checkout/"),
         (["--token", "step_up_token"], 3, "/checkout/"),
         (["--token", "fail_token"], 1, "The payment was declined."),
-        (["--item", "tea-lapsang"], 1, "none is left"),
+        (["--item", "tea-lapsang"], 1, "None of these items is in stock."),
+        (["--query", "xyzzyplugh"], 1, "There is nothing to be had for “xyzzyplugh”."),
+        (["--query", "tea", "--release", "2026-01-23"], 1, "cannot be searched in UCP 2026-01-23"),
+        (["--query", "tea", "--item", "tea-cup-sea"], 2, "not both"),
         (["--item", "no-such-item"], 1, "None of these items is sold in this shop."),
     ],
 )
@@ -197,8 +211,10 @@ async def test_the_agent_speaks_every_release(shop: Server, release: str) -> Non
 
 
 async def test_the_agent_knows_whom_its_profile_speaks_for(shop: Server) -> None:
-    ended, told = await buy(shop.http, "--profile", PINNED)
-    assert (ended, "The profile is one of 2026-01-11" in told) == (1, True), told
+    async with Listening() as lent:
+        lent.release = "2026-04-08"
+        ended, told = await buy(shop.http, "--profile", lent.profile_url)
+    assert (ended, "The profile is one of 2026-04-08" in told) == (1, True), told
 
 
 async def test_the_agent_buys_over_tls(shop: Server, folder: Path) -> None:

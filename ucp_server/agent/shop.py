@@ -1,4 +1,4 @@
-"""A shop as the agent sees it: its profile, and the five calls of a checkout over REST."""
+"""A shop as the agent sees it: its profile, and the calls from a question to an order over REST."""
 
 import ssl
 from typing import Any, Final
@@ -64,10 +64,23 @@ class Shop:
     async def complete(self, offer: Offer, checkout_id: str, body: Wire) -> Wire:
         return await self._send("POST", f"{offer.endpoint}/checkout-sessions/{checkout_id}/complete", body)
 
-    async def _send(self, method: str, url: str, body: Wire | None) -> Wire:
+    async def ask(self, offer: Offer, operation: str, body: Wire) -> Wire:
+        """What the catalog answers; ``operation`` is search, lookup or product."""
+        return await self._send("POST", f"{offer.endpoint}/catalog/{operation}", body, keyed=False)
+
+    async def fill(self, offer: Offer, body: Wire) -> Wire:
+        """A new cart."""
+        return await self._send("POST", f"{offer.endpoint}/carts", body)
+
+    async def order(self, offer: Offer, order_id: str) -> Wire:
+        return await self._send("GET", f"{offer.endpoint}/orders/{order_id}", None)
+
+    async def _send(self, method: str, url: str, body: Wire | None, *, keyed: bool = True) -> Wire:
         headers = dict(self._headers)
         if body is not None:
-            headers |= {"Content-Type": "application/json", "Idempotency-Key": str(uuid4())}
+            headers["Content-Type"] = "application/json"
+            # What changes nothing can be asked again without one.
+            headers |= {"Idempotency-Key": str(uuid4())} if keyed else {}
         data = None if body is None else msgspec.json.encode(body)
         try:
             async with self._session.request(
