@@ -3,6 +3,7 @@
 The catalog is a plug-in of the tests, as a merchant's own would be; the lists lie in Postgres.
 """
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -33,7 +34,15 @@ from ucp_server.domain.fulfillment import Address, Destination, Option
 from ucp_server.domain.merchant import Merchant
 from ucp_server.domain.money import Money
 from ucp_server.domain.quote import PricedLine
-from ucp_server.engine.catalog import LIST_MAX, LOOKUP_IDS_MAX, PAGE_MAX, Asked, Browsing, Wish
+from ucp_server.engine.catalog import (
+    LIST_MAX,
+    LOOKUP_IDS_MAX,
+    PAGE_MAX,
+    PLACES_TOLD_MAX,
+    Asked,
+    Browsing,
+    Wish,
+)
 from ucp_server.engine.commands import Scope
 from ucp_server.store.database import Pool
 
@@ -134,6 +143,16 @@ class Parcels:
     ) -> Sequence[tuple[Destination, Option]]:
         place = Destination(id="workshop", kind="business_location", name="Workshop")
         return [(place, Option(id="collect", title="Collect", price_minor=0))]
+
+
+class Chain(Parcels):
+    """With a shop in each of many streets."""
+
+    async def locations(
+        self, merchant_id: str, lines: Sequence[PricedLine]
+    ) -> Sequence[tuple[Destination, Option]]:
+        (place, option), *_ = await super().locations(merchant_id, lines)
+        return [(msgspec.structs.replace(place, id=f"shop{n}"), option) for n in range(PLACES_TOLD_MAX + 3)]
 
 
 def browsing(pool: Pool, *products: Product) -> tuple[Browsing, Shelf]:
@@ -247,6 +266,15 @@ async def test_the_bounds_of_what_delivery_costs_are_shown(pool: Pool):
     }
     collected = ("pickup", ["collect"], "workshop")
     assert told == {"p1": [("shipping", ["slow", "today"], None), collected], "anvil": [collected]}
+
+
+async def test_a_few_of_many_places_are_told(pool: Pool):
+    """As many for what is only collected as for what is sent, too."""
+    shop, _ = browsing(pool, product("p1"), HEAVY)
+    shop = dataclasses.replace(shop, rates=Chain())
+    page = await shop.search(SCOPE, ANYTHING, Asked())
+    told = {id_: sum(way.type == "pickup" for way in ways) for id_, ways in page.ways.items()}
+    assert told == {"p1": PLACES_TOLD_MAX, "anvil": PLACES_TOLD_MAX}
 
 
 # --- lookup ---

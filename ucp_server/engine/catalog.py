@@ -31,7 +31,7 @@ from ucp_server.domain.selection import (
     featured,
     featured_first,
     in_categories,
-    passes,
+    passing,
     select,
 )
 from ucp_server.engine.commands import Scope
@@ -198,18 +198,19 @@ class Browsing:
         narrowing = self._narrowing(scope, filters, market)
         async with self._in_time():
             meanings, products = await self._resolve(scope, wanted, market)
+            narrowed = {
+                id_: await self._narrow(product, product.variants, narrowing)
+                for id_, product in products.items()
+            }
             shown: dict[str, dict[str, Variant]] = {}
             matches: dict[str, list[Match]] = {}
             ways: dict[str, tuple[Way, ...]] = {}
             for asked, named in _meant(wanted, meanings):
-                product = products.get(named.product_id)
-                if product is None:
-                    continue
-                fitting, theirs = await self._narrow(product, product.variants, narrowing)
+                fitting, theirs = narrowed.get(named.product_id, ((), {}))
                 variant = _meant_variant(fitting, named)
                 if variant is None:
                     continue
-                shown.setdefault(product.id, {})[variant.id] = variant
+                shown.setdefault(named.product_id, {})[variant.id] = variant
                 # What has no variants of its own is named as a variant too, and meant as such.
                 is_exact = named.variant_id is not None or asked == variant.id
                 kind: Literal["exact", "featured"] = "exact" if is_exact else "featured"
@@ -337,10 +338,11 @@ class Browsing:
         filters = narrowing.filters
         if not in_categories(product, filters.categories):
             return [], {}
+        passes = passing(filters)
         fitting, ways = [], {}
         known: dict[tuple[bool, int, str | None], tuple[Way, ...]] = {}
         for variant in variants:
-            if not passes(variant, filters):
+            if not passes(variant):
                 continue
             item = variant.item
             theirs: tuple[Way, ...] = ()
@@ -371,10 +373,12 @@ class Browsing:
             options = tuple(await self.rates.options(merchant.id, to, lines))
             if options:
                 ways.append(Way(type=SHIPPING, options=_bounds(options)))
-        for at, option in await self.rates.locations(merchant.id, lines):
-            if place.location_id in (None, at.id) and len(ways) <= PLACES_TOLD_MAX:
-                ways.append(Way(type=PICKUP, options=(option,), location_id=at.id))
-        return tuple(ways)
+        places = [
+            Way(type=PICKUP, options=(option,), location_id=at.id)
+            for at, option in await self.rates.locations(merchant.id, lines)
+            if place.location_id in (None, at.id)
+        ]
+        return (*ways, *places[:PLACES_TOLD_MAX])
 
     @asynccontextmanager
     async def _in_time(self) -> AsyncIterator[None]:
