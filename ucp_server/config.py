@@ -223,8 +223,8 @@ class Platform(Table, frozen=True):
         Path | None, Meta(description="A copy of that profile, used instead of fetching it.")
     ] = None
     auth: Annotated[
-        Literal["open", "api_key", "mtls"],
-        Meta(description="How it proves who it is: open, api_key or mtls."),
+        Literal["open", "api_key", "oauth", "mtls"],
+        Meta(description="How it proves who it is: open, api_key, oauth or mtls."),
     ] = "api_key"
     writes: Annotated[bool, Meta(description="Whether it may change anything.")] = True
     client_certificate_subject: Annotated[

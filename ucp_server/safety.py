@@ -74,7 +74,7 @@ def _of_production(settings: Settings) -> Iterator[str]:
         yield "Anybody could write: set unlisted_platforms to refused and add [platform.<name>] tables."
     for name, platform in settings.platform.items():
         if platform.auth == "open" and platform.writes:
-            yield f"platform.{name} could write without proof: set auth to api_key or mtls."
+            yield f"platform.{name} could write without proof: set auth to api_key, oauth or mtls."
     if settings.faults is not None or settings.simulation_secret is not None:
         yield "Hooks for tests are on: remove faults and simulation_secret."
     if _is_plain(settings) and not settings.trusted_proxies:

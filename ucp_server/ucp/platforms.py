@@ -35,7 +35,7 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     profile_url: str
-    auth: Literal["open", "api_key", "mtls"] = "api_key"
+    auth: Literal["open", "api_key", "oauth", "mtls"] = "api_key"
     writes: bool = True
     merchants: tuple[str, ...] = ()
     document: Wire | None = None
