@@ -34,6 +34,8 @@ ARGUMENTS: dict[str, Any] = {
     "served": ("2026-01-11",),
     "capability": "dev.ucp.shopping.checkout",
     "fault": "not_json",
+    "issuer": "https://shop.example",
+    "scope": "dev.ucp.shopping.checkout:manage",
     "violations": VIOLATIONS,
 }
 

@@ -1,4 +1,4 @@
-"""Whether callers are who they say: openly, by API key, or by a certificate (D/overview#Identity Binding).
+"""Whether callers are who they say: openly, by API key, token or certificate (D/overview#Identity Binding).
 
 The principal that is proven has to be the platform whose profile ``UCP-Agent`` names.
 """
@@ -15,10 +15,12 @@ from starlette.types import Scope
 
 from ucp_server.store.credentials import CredentialKind, load_principal, secret_hash
 from ucp_server.store.database import Pool, read
+from ucp_server.store.tokens import load_holder
 from ucp_server.ucp.incoming import Incoming
 from ucp_server.ucp.negotiation import Caller
 from ucp_server.ucp.platforms import Listed
-from ucp_server.ucp.refusals import Forbidden, Unauthenticated
+from ucp_server.ucp.refusals import Forbidden, ScopeInsufficient, TokenRefused, Unauthenticated
+from ucp_server.ucp.scopes import scope_for
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -46,6 +48,8 @@ class Authentication:
             return
         if listed.auth == "api_key":
             await self._check_api_key(incoming, listed)
+        elif listed.auth == "oauth":
+            await self._check_token(incoming, listed)
         elif listed.auth == "mtls":
             _check_certificate(incoming.certificate, listed)
         if incoming.writes and not listed.writes:
@@ -66,6 +70,30 @@ class Authentication:
             raise Unauthenticated("The X-API-Key is not known.")
         if principal != listed.profile_url:
             raise Forbidden("The X-API-Key belongs to another platform than UCP-Agent names.")
+
+    async def _check_token(self, incoming: Incoming, listed: Listed) -> None:
+        """RFC 6750: what the token allows is asked last, when it is known to be the platform's own."""
+        issuer = incoming.shop.site
+        token = _bearer(incoming.headers.get("authorization", ""))
+        if not token:
+            raise TokenRefused("This platform has to send an access token.", issuer)
+        async with read(self._pool) as db:
+            holder = await load_holder(
+                db, merchant_id=incoming.shop.merchant_id, token_hash=secret_hash(token)
+            )
+        if holder is None:
+            raise TokenRefused("The access token is unknown, revoked or over.", issuer, "invalid_token")
+        if holder.platform_id != listed.profile_url:
+            raise Forbidden("The access token belongs to another platform than UCP-Agent names.")
+        needed = scope_for(incoming.operation, writes=incoming.writes)
+        if needed not in holder.scopes:
+            raise ScopeInsufficient(needed, issuer)
+
+
+def _bearer(authorization: str) -> str:
+    """The token in the header, "" where there is none."""
+    scheme, _, token = authorization.strip().partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
 
 
 def _proves(listed: Listed | None) -> bool:

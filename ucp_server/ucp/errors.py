@@ -77,7 +77,9 @@ TABLE: Final[Mapping[type[Refusal], Row]] = MappingProxyType(
         refusals.CapabilitiesIncompatible: Row(200, 200, _BUYER, leads_on=True),
         refusals.NothingForSale: Row(400, 200, leads_on=True),
         refusals.Unauthenticated: Row(401, 401),
+        refusals.TokenRefused: Row(401, 401),
         refusals.Forbidden: Row(403, 403, _BUYER),
+        refusals.ScopeInsufficient: Row(403, 403, _BUYER),
         refusals.KeyInvalid: Row(400, 400),
         refusals.BodyUnreadable: Row(400, 400),
         refusals.BodyInvalid: Row(400, 400),
@@ -126,7 +128,11 @@ def render_error(release: Release, status: int, code: str, text: str, *, detaile
 
 
 def _headers(refusal: Refusal, status: int) -> tuple[Header, ...]:
-    headers: tuple[Header, ...] = (NO_STORE, _CHALLENGE) if status == 401 else (NO_STORE,)
+    headers: tuple[Header, ...] = (NO_STORE,)
+    if isinstance(refusal, refusals.TokenRefused | refusals.ScopeInsufficient):
+        headers += ((b"www-authenticate", refusal.challenge.encode()),)
+    elif status == 401:
+        headers += (_CHALLENGE,)
     if refusal.retry_after_s is not None:
         headers += ((b"retry-after", b"%d" % refusal.retry_after_s),)
     return headers

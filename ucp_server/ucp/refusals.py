@@ -10,7 +10,9 @@ Refusal (domain/errors.py)
  ├─ CapabilitiesIncompatible what it asks for is not among the capabilities of both
  ├─ NothingForSale           a checkout of things of which none is sold here
  ├─ Unauthenticated          it has to prove who it is
+ │   └─ TokenRefused         by an access token, which is missing or not valid
  ├─ Forbidden                it proved to be somebody who may not do this
+ │   └─ ScopeInsufficient    its access token is for other things
  ├─ KeyInvalid               an Idempotency-Key that cannot be one, or none where one is needed
  ├─ BodyUnreadable           no JSON object that everybody reads alike
  └─ BodyInvalid              JSON, but not of the release's form
@@ -71,8 +73,33 @@ class Unauthenticated(Refusal):
     code = "unauthorized"
 
 
+class TokenRefused(Unauthenticated):
+    """``fault`` is the error of RFC 6750 3.1, empty where no token came. ``issuer`` gives tokens out."""
+
+    def __init__(self, text: str, issuer: str, fault: str = "") -> None:
+        super().__init__(text)
+        self.challenge = _challenge(issuer, error=fault) if fault else _challenge(issuer)
+
+
 class Forbidden(Refusal):
     code = "forbidden"
+
+
+class ScopeInsufficient(Forbidden):
+    """``scope`` is all that the operation needs (M:D/common/identity-linking#Error Handling)."""
+
+    code = "insufficient_scope"
+
+    def __init__(self, scope: str, issuer: str) -> None:
+        super().__init__(f"This operation requires scopes: {scope}")
+        self.challenge = _challenge(issuer, error=self.code, scope=scope)
+
+
+def _challenge(issuer: str, **members: str) -> str:
+    """RFC 6750 3; ``resource_metadata`` is that of RFC 9728 5.1. No value has to be escaped."""
+    metadata = f"{issuer}/.well-known/oauth-protected-resource"
+    told = {"realm": issuer, **members, "resource_metadata": metadata}
+    return "Bearer " + ", ".join(f'{name}="{text}"' for name, text in told.items())
 
 
 class KeyInvalid(Refusal):
