@@ -36,6 +36,7 @@ from ucp_server.engine.orders import Orders
 from ucp_server.engine.runner import Engine
 from ucp_server.hosts import Hosts
 from ucp_server.house import House, open_house, secret_of
+from ucp_server.oauth import binding as oauth
 from ucp_server.pages import routes as pages
 from ucp_server.store.database import open_pool
 from ucp_server.store.handles import take_tenants
@@ -51,8 +52,8 @@ PROFILES_AT_ONCE: Final = 16
 EVENTS_AT_ONCE: Final = 64
 # The key changes once a year, an hour after its successor is shown; this often is often enough.
 CODES_LOOKED_AFTER_S: Final = 3600.0
-# The pages' forms; everything else speaks JSON.
-_FORMS_UNDER: Final = ("/checkout/",)
+# The forms of pages and of token requests; everything else speaks JSON.
+_FORMS_UNDER: Final = ("/checkout/", oauth.FORMS_UNDER)
 
 
 class Refusing(Protocol):
@@ -99,6 +100,7 @@ async def build_public(settings: Settings) -> AsyncIterator[ASGIApp]:
             (aap.PATHS, bindings.aap(house, engine, hosts)),
             (chipp.PATHS, bindings.chipp(house, engine, hosts)),
             (c2a.PATHS, bindings.c2a(house, engine, hosts)),
+            (oauth.PATHS, bindings.oauth(house, hosts)),
         )
         routes = [
             Route("/healthz", _healthz, methods=["GET"]),

@@ -142,11 +142,11 @@ DELETE_EXPIRED_ASSERTIONS: Final = """
 delete from client_assertions a
 using (
     select merchant_id, client_id, jti from client_assertions
-    where expires_at < $1 order by expires_at limit $2 for update skip locked
+    where expires_at < now() order by expires_at limit $1 for update skip locked
 ) old
 where a.merchant_id = old.merchant_id and a.client_id = old.client_id and a.jti = old.jti
 """
 
 
-async def delete_expired_assertions(tx: Tx, now: datetime, limit: int) -> int:
-    return await tx.execute(DELETE_EXPIRED_ASSERTIONS, now, limit)
+async def delete_expired_assertions(tx: Tx, limit: int) -> int:
+    return await tx.execute(DELETE_EXPIRED_ASSERTIONS, limit)

@@ -1,6 +1,5 @@
 """Access tokens, by their hash; the token itself is nowhere."""
 
-from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -21,7 +20,7 @@ class Holder(msgspec.Struct, frozen=True, kw_only=True):
 # Conditional on the client and its grant, so that a revocation just before it leaves no token behind.
 INSERT_ACCESS: Final = """
 insert into access_tokens (merchant_id, token_hash, client_id, grant_id, scopes, expires_at)
-select g.merchant_id, $3, g.client_id, g.id, $4, $5
+select g.merchant_id, $3, g.client_id, g.id, $4, now() + $5::float8 * interval '1 second'
 from oauth_grants g
 join oauth_clients c on c.merchant_id = g.merchant_id and c.id = g.client_id and c.revoked_at is null
 where g.merchant_id = $1 and g.client_id = $2 and g.subject is null and g.revoked_at is null
@@ -36,10 +35,10 @@ async def insert_token(
     client_id: UUID,
     token_hash: bytes,
     scopes: tuple[str, ...],
-    expires_at: datetime,
+    ttl_s: float,
 ) -> bool:
     """A token in the client's own name; False where it has no such grant any more."""
-    made = await tx.execute(INSERT_ACCESS, merchant_id, client_id, token_hash, list(scopes), expires_at)
+    made = await tx.execute(INSERT_ACCESS, merchant_id, client_id, token_hash, list(scopes), ttl_s)
     return made == 1
 
 
@@ -79,11 +78,11 @@ DELETE_EXPIRED_ACCESS: Final = """
 delete from access_tokens t
 using (
     select merchant_id, token_hash from access_tokens
-    where expires_at < $1 order by expires_at limit $2 for update skip locked
+    where expires_at < now() order by expires_at limit $1 for update skip locked
 ) old
 where t.merchant_id = old.merchant_id and t.token_hash = old.token_hash
 """
 
 
-async def delete_expired_tokens(tx: Tx, now: datetime, limit: int) -> int:
-    return await tx.execute(DELETE_EXPIRED_ACCESS, now, limit)
+async def delete_expired_tokens(tx: Tx, limit: int) -> int:
+    return await tx.execute(DELETE_EXPIRED_ACCESS, limit)
