@@ -18,6 +18,7 @@ from ucp_server.config import Settings
 from ucp_server.domain.checkout import Instrument
 from ucp_server.domain.money import Money
 from ucp_server.engine.attribution import Network
+from ucp_server.engine.grants import Grants
 from ucp_server.engine.ledger import Ledger
 from ucp_server.engine.orders import Orders
 from ucp_server.engine.runner import Engine
@@ -26,6 +27,8 @@ from ucp_server.engine.stored_methods import StoredMethods
 from ucp_server.engine.submissions import Submissions
 from ucp_server.hosts import Hosts, root_release
 from ucp_server.house import House, tell_fault
+from ucp_server.oauth import binding as oauth_binding
+from ucp_server.oauth.incoming import Shop as Issuer
 from ucp_server.pages import contexts, links
 from ucp_server.pages import routes as pages
 from ucp_server.pages.pictures import Pictures
@@ -38,6 +41,7 @@ from ucp_server.ucp.incoming import Shop as UcpShop
 from ucp_server.ucp.negotiation import Negotiation
 from ucp_server.ucp.platforms import Listed
 from ucp_server.ucp.profiles_cache import TTL_MIN_S, ProfileCache
+from ucp_server.ucp.scopes import scopes_supported
 
 Wire = dict[str, Any]
 
@@ -201,4 +205,14 @@ def c2a(house: House, engine: Engine, hosts: Hosts) -> c2a_binding.Binding:
         page_path=links.checkout_path,
         on_fault=tell_fault,
         secret=house.secret,
+    )
+
+
+def oauth(house: House, hosts: Hosts) -> oauth_binding.Binding:
+    def shop_of(request: Request) -> Issuer | None:
+        host = hosts.find(request)
+        return Issuer(merchant_id=host.merchant_id, site=host.site) if host else None
+
+    return oauth_binding.Binding(
+        grants=Grants(house.pool), clock=house.setup.clock, scopes=scopes_supported(), shop_of=shop_of
     )
