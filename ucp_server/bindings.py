@@ -42,6 +42,8 @@ from ucp_server.ucp.negotiation import Negotiation
 from ucp_server.ucp.platforms import Listed
 from ucp_server.ucp.profiles_cache import TTL_MIN_S, ProfileCache
 from ucp_server.ucp.scopes import scopes_supported
+from ucp_server.ucp.signed_callers import SignedCallers
+from ucp_server.ucp.signed_replies import SignedReplies
 
 Wire = dict[str, Any]
 
@@ -63,23 +65,29 @@ def ucp(house: House, engine: Engine, hosts: Hosts) -> Binding:
             links=house.replies.links[host.merchant_id],
             key_required=host.merchant.idempotency_key_required,
             asked_signals=host.merchant.asked_signals,
+            signs_all_replies=host.merchant.signed_replies,
         )
 
+    clock = house.setup.clock
+    profiles = ProfileCache(house.fetch, clock, failures_kept_s=_failures_kept_s(settings))
     return Binding(
         engine=engine,
         orders=Orders(house.setup),
         negotiation=Negotiation(
-            profiles=ProfileCache(
-                house.fetch, house.setup.clock, failures_kept_s=_failures_kept_s(settings)
-            ),
+            profiles=profiles,
             schemas=house.schemas,
             relaxed=settings.relaxed,
             listed=_listed(settings),
             unlisted_are_served=settings.unlisted_platforms == "open",
         ),
-        authentication=Authentication(house.pool, orders_are_open=settings.relaxed.unlisted_platforms_open),
+        authentication=Authentication(
+            house.pool,
+            SignedCallers(profiles, clock),
+            orders_are_open=settings.relaxed.unlisted_platforms_open,
+        ),
         replies=house.replies,
         keys=house.keys,
+        signing=SignedReplies(house.keys, clock),
         currencies={name: merchant.currency for name, merchant in settings.merchant.items()},
         shop_of=shop_of,
         relaxed=settings.relaxed,
@@ -100,6 +108,7 @@ def _listed(settings: Settings) -> dict[str, Listed]:
         table.profile: Listed(
             profile_url=table.profile,
             auth=table.auth,
+            signatures=table.signatures,
             writes=table.writes,
             merchants=table.merchants,
             document=_document(table.profile_file.read_bytes()) if table.profile_file else None,

@@ -168,6 +168,13 @@ class Merchant(Table, frozen=True):
     idempotency_key_required: Annotated[
         bool, Meta(description="Whether a write without Idempotency-Key is refused.")
     ] = False
+    signed_replies: Annotated[
+        bool,
+        Meta(
+            description="Whether all replies are signed (RFC 9421), and not only those to a complete and "
+            "with an order; from 2026-04-08."
+        ),
+    ] = False
     stock: Annotated[
         Literal["own", "port"], Meta(description="Whether we keep the stock or a plug-in does.")
     ] = "own"
@@ -223,9 +230,16 @@ class Platform(Table, frozen=True):
         Path | None, Meta(description="A copy of that profile, used instead of fetching it.")
     ] = None
     auth: Annotated[
-        Literal["open", "api_key", "oauth", "mtls"],
-        Meta(description="How it proves who it is: open, api_key, oauth or mtls."),
+        Literal["open", "api_key", "oauth", "mtls", "signature"],
+        Meta(description="How it proves who it is: open, api_key, oauth, mtls or signature."),
     ] = "api_key"
+    signatures: Annotated[
+        Literal["off", "log", "require"],
+        Meta(
+            description="Its HTTP message signatures (RFC 9421), whatever auth is: off (not looked at), "
+            "log (told in the access line) or require."
+        ),
+    ] = "off"
     writes: Annotated[bool, Meta(description="Whether it may change anything.")] = True
     client_certificate_subject: Annotated[
         str, Meta(description="With mtls: the certificate's subject (RFC 4514).")

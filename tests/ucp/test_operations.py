@@ -87,6 +87,7 @@ OPERATIONS = Operations(
     negotiation=NOTHING,
     authentication=NOTHING,
     replies=replies(),
+    signing=NOTHING,
     relaxed=RELAXATIONS[Mode.PRODUCTION],
     secret=b"s" * 32,
 )

@@ -254,7 +254,7 @@ def at(seconds: float) -> datetime:
 
 
 def test_signatures_for_other_purposes_are_passed_over():
-    message = signed_elsewhere(request(), *COVERED, tag="web-bot-auth")
+    message = signed_elsewhere(request(), *COVERED, tag="ad-verification")
     assert fault(message, now_s=time.time()) == "signature_missing"
 
 

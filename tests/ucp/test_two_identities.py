@@ -33,6 +33,7 @@ def routes_with_an_id() -> list[tuple[str, str]]:
         authentication=nothing,
         replies=nothing,
         keys=nothing,
+        signing=nothing,
         currencies={},
         shop_of=lambda _: None,
         relaxed=RELAXATIONS[Mode.SUITE],

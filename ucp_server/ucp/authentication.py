@@ -1,4 +1,6 @@
-"""Whether callers are who they say: openly, by API key, token or certificate (D/overview#Identity Binding).
+"""Whether callers are who they say: openly, by key, token, certificate or signature.
+
+D/overview#Identity Binding.
 
 The principal that is proven has to be the platform whose profile ``UCP-Agent`` names.
 """
@@ -21,6 +23,7 @@ from ucp_server.ucp.negotiation import Caller
 from ucp_server.ucp.platforms import Listed
 from ucp_server.ucp.refusals import Forbidden, ScopeInsufficient, TokenRefused, Unauthenticated
 from ucp_server.ucp.scopes import scope_for
+from ucp_server.ucp.signed_callers import SignedCallers, is_signed
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -34,18 +37,27 @@ class Authentication:
     ``orders_are_open`` where a platform is shown its orders without having to prove itself.
     """
 
-    def __init__(self, pool: Pool, *, orders_are_open: bool = False) -> None:
+    def __init__(self, pool: Pool, signed: SignedCallers, *, orders_are_open: bool = False) -> None:
         self._pool = pool
+        self._signed = signed
         self._orders_are_open = orders_are_open
 
     async def check(self, incoming: Incoming, caller: Caller) -> None:
-        """Raises `Unauthenticated` or `Forbidden`; nothing where the caller may go on."""
+        """Raises the `Refusal` that says why the caller may not go on."""
         listed = caller.listed
         # T3:D/order#Get Order, "Authorization": a name alone is nobody's proof.
-        if incoming.operation == "get_order" and not self._orders_are_open and not _proves(listed):
+        orders = incoming.operation == "get_order" and not self._orders_are_open
+        by_signature = orders and not _proves(listed)
+        if by_signature and not is_signed(incoming):
             raise Unauthenticated("Orders are shown to platforms that prove who they are.")
-        if listed is None:
-            return
+        if listed is not None:
+            await self._check_listed(incoming, listed)
+        if by_signature or (listed is not None and listed.must_sign):
+            await self._signed.check(incoming, caller)
+        elif listed is not None and listed.signatures == "log":
+            await self._signed.look(incoming, caller)
+
+    async def _check_listed(self, incoming: Incoming, listed: Listed) -> None:
         if listed.auth == "api_key":
             await self._check_api_key(incoming, listed)
         elif listed.auth == "oauth":
@@ -97,7 +109,7 @@ def _bearer(authorization: str) -> str:
 
 
 def _proves(listed: Listed | None) -> bool:
-    return listed is not None and listed.auth != "open"
+    return listed is not None and listed.proves
 
 
 def _check_certificate(certificate: bytes | None, listed: Listed) -> None:

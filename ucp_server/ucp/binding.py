@@ -26,6 +26,7 @@ from ucp_server.ucp.profile import profile_reply, render_profile
 from ucp_server.ucp.releases import SERVED, Release, served
 from ucp_server.ucp.replies import Replies
 from ucp_server.ucp.rest import Endpoint, operation_routes, read_incoming, route
+from ucp_server.ucp.signed_replies import SignedReplies
 from ucp_server.ucp.signing_keys import SigningKeys
 from ucp_server.ucp.suite_orders import SuiteOrders
 
@@ -49,6 +50,7 @@ class Binding:
     authentication: Authentication
     replies: Replies
     keys: SigningKeys
+    signing: SignedReplies
     currencies: Mapping[str, str]
     shop_of: Callable[[Request], Shop | None]
     relaxed: Relaxations
@@ -63,6 +65,7 @@ class Binding:
             negotiation=self.negotiation,
             authentication=self.authentication,
             replies=self.replies,
+            signing=self.signing,
             relaxed=self.relaxed,
             secret=self.secret,
         )

@@ -7,6 +7,7 @@ import msgspec
 
 from ucp_server.asgi.facts import Facts
 from ucp_server.ucp.releases import Release, newest_served, served
+from ucp_server.ucp.signature_base import Request as SignedRequest
 
 Wire = dict[str, Any]
 
@@ -25,6 +26,7 @@ class Shop(msgspec.Struct, frozen=True, kw_only=True):
     links: tuple[Wire, ...] = ()
     key_required: bool = False
     asked_signals: tuple[str, ...] = ()
+    signs_all_replies: bool = False
 
     @property
     def root(self) -> Release:
@@ -54,7 +56,8 @@ class Incoming(msgspec.Struct, frozen=True, kw_only=True):
 
     ``headers`` have lower-case names; a repeated one is joined by commas. ``certificate`` is the
     caller's, DER, where the listener or a trusted proxy checked one. ``arrived_s`` is the event
-    loop's time; ``facts`` go to the access line.
+    loop's time; ``facts`` go to the access line. ``sent`` is the message as it was on the wire, which is
+    what a signature is about; None where a transport has none.
     """
 
     operation: str
@@ -67,6 +70,7 @@ class Incoming(msgspec.Struct, frozen=True, kw_only=True):
     target: str = ""
     query: str = ""
     certificate: bytes | None = None
+    sent: SignedRequest | None = None
 
     def __repr__(self) -> str:
         """Without headers and body: they hold keys and cards."""

@@ -54,6 +54,7 @@ from ucp_server.ucp.releases import (
     upgrade_request,
 )
 from ucp_server.ucp.replies import Replies
+from ucp_server.ucp.signed_replies import SignedReplies
 from ucp_server.ucp.terms import EventTerms, Terms
 
 Wire = dict[str, Any]
@@ -72,6 +73,7 @@ class Operations:
     negotiation: Negotiation
     authentication: Authentication
     replies: Replies
+    signing: SignedReplies
     relaxed: Relaxations
     secret: bytes
 
@@ -84,7 +86,8 @@ class Operations:
         try:
             negotiated = await self.admit(incoming)
             release = negotiated.release
-            return await self._perform(incoming, negotiated)
+            reply = await self._perform(incoming, negotiated)
+            return await self.signing.signed(incoming, release, reply)
         except Refusal as refusal:
             facts["release"], facts["outcome"] = release.version, refusal.code
             return self.replies.refusal(release, refusal, merchant_id=incoming.shop.merchant_id)

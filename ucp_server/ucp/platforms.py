@@ -14,6 +14,9 @@ from ucp_server.ucp.releases import ORDER
 
 Wire = dict[str, Any]
 
+# Whether a platform's HTTP message signatures are looked at, and whether it may do without.
+SignaturePolicy = Literal["off", "log", "require"]
+
 # Leads the primary key of every claim: with the longest key and operation that still fits into an
 # index entry of Postgres (2,704 bytes).
 URL_LENGTH_MAX: Final = 1024
@@ -35,13 +38,23 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     profile_url: str
-    auth: Literal["open", "api_key", "oauth", "mtls"] = "api_key"
+    auth: Literal["open", "api_key", "oauth", "mtls", "signature"] = "api_key"
+    signatures: SignaturePolicy = "off"
     writes: bool = True
     merchants: tuple[str, ...] = ()
     document: Wire | None = None
     certificate_subject: str = ""
     certificate_sha256: str = ""
     shows_problems: bool = False
+
+    @property
+    def proves(self) -> bool:
+        """Whether its requests come with a proof of who it is."""
+        return self.auth != "open" or self.must_sign
+
+    @property
+    def must_sign(self) -> bool:
+        return self.auth == "signature" or self.signatures == "require"
 
     def deals_with(self, merchant_id: str) -> bool:
         return not self.merchants or merchant_id in self.merchants

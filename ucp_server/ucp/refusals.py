@@ -11,6 +11,11 @@ Refusal (domain/errors.py)
  ├─ NothingForSale           a checkout of things of which none is sold here
  ├─ Unauthenticated          it has to prove who it is
  │   └─ TokenRefused         by an access token, which is missing or not valid
+ │   ├─ SignatureMissing     it signs, but this is not signed
+ │   ├─ SignatureInvalid     somebody else signed it, or it was changed on the way
+ │   └─ KeyNotFound          by a key that its profile does not publish
+ ├─ DigestMismatch           the body is not the one that was signed
+ ├─ AlgorithmUnsupported     signed by a key of a kind that we cannot use
  ├─ Forbidden                it proved to be somebody who may not do this
  │   └─ ScopeInsufficient    its access token is for other things
  ├─ KeyInvalid               an Idempotency-Key that cannot be one, or none where one is needed
@@ -79,6 +84,41 @@ class TokenRefused(Unauthenticated):
     def __init__(self, text: str, issuer: str, fault: str = "") -> None:
         super().__init__(text)
         self.challenge = _challenge(issuer, error=fault) if fault else _challenge(issuer)
+
+
+class SignatureMissing(Unauthenticated):
+    code = "signature_missing"
+
+    def __init__(self) -> None:
+        super().__init__("This request has to be signed (RFC 9421) by its platform.")
+
+
+class SignatureInvalid(Unauthenticated):
+    code = "signature_invalid"
+
+    def __init__(self) -> None:
+        super().__init__("No signature of this request holds and covers all that it has to.")
+
+
+class KeyNotFound(Unauthenticated):
+    code = "key_not_found"
+
+    def __init__(self) -> None:
+        super().__init__("The platform's profile publishes no key of the name that this is signed by.")
+
+
+class DigestMismatch(Refusal):
+    code = "digest_mismatch"
+
+    def __init__(self) -> None:
+        super().__init__("Content-Digest is not the SHA-256 of the body.")
+
+
+class AlgorithmUnsupported(Refusal):
+    code = "algorithm_unsupported"
+
+    def __init__(self) -> None:
+        super().__init__("The key that this is signed by is none for ES256, ES384 or EdDSA.")
 
 
 class Forbidden(Refusal):
