@@ -17,7 +17,8 @@ class Shop(msgspec.Struct, frozen=True, kw_only=True):
 
     ``site`` is the scheme and authority of all its URLs, without a slash at the end: the merchant's
     public URL, or what this request came under where the mode says so. ``links`` are entries of a
-    checkout's ``links``; ``asked_signals`` are names of what a platform should tell of its buyer.
+    checkout's ``links``; ``asked_signals`` are names of what a platform should tell of its buyer. With
+    ``signs_all_replies`` not only those are signed that always are.
     """
 
     merchant_id: str

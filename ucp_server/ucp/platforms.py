@@ -34,7 +34,8 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
 
     ``merchants`` are those that it may buy from, all where empty; a certificate is told by its
     subject (RFC 4514) or its SHA-256, hexadecimal in lower case. With ``shows_problems`` a decline or
-    missing stock is told in the checkout, whatever its release says.
+    missing stock is told in the checkout, whatever its release says. ``signatures`` are asked for beside
+    ``auth``; with ``auth`` signature they are the proof.
     """
 
     profile_url: str

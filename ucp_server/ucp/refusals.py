@@ -10,7 +10,7 @@ Refusal (domain/errors.py)
  ├─ CapabilitiesIncompatible what it asks for is not among the capabilities of both
  ├─ NothingForSale           a checkout of things of which none is sold here
  ├─ Unauthenticated          it has to prove who it is
- │   └─ TokenRefused         by an access token, which is missing or not valid
+ │   ├─ TokenRefused         by an access token, which is missing or not valid
  │   ├─ SignatureMissing     it signs, but this is not signed
  │   ├─ SignatureInvalid     somebody else signed it, or it was changed on the way
  │   └─ KeyNotFound          by a key that its profile does not publish
