@@ -186,6 +186,15 @@ class Merchant(Table, frozen=True):
         Tenant,
         Meta(description="The UUID in lower case that Azotte C2A callers send in x-tn; empty for none."),
     ] = ""
+    declines_max: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=100,
+            description="Declined payments that leave a checkout to its buyer in person; as many again "
+            "end it.",
+        ),
+    ] = domain.DECLINES_MAX_DEFAULT
     accepts_fresh_cards: Annotated[
         bool | None,
         Meta(
@@ -218,6 +227,7 @@ class Merchant(Table, frozen=True):
             escalate_above_minor=self.escalate_above_minor,
             required_buyer_fields=self.required_buyer_fields,
             own_stock=self.stock == "own",
+            declines_max=self.declines_max,
             key_required=self.idempotency_key_required,
             remembers_addresses=self.remembers_addresses,
             complete_addresses=self.complete_addresses,
