@@ -72,8 +72,9 @@ class Authentication:
             assertion,
             jwks,
             client_id=client.id,
-            # The draft that mends RFC 7523 names the issuer alone; older clients name the endpoint.
-            audiences=frozenset({shop.site, shop.token_endpoint}),
+            # The draft that mends RFC 7523 names the issuer alone, older clients the endpoint; some
+            # libraries write no URL without a path.
+            audiences=frozenset({shop.site, f"{shop.site}/", shop.token_endpoint}),
             now=self.clock.now(),
         )
         if not await self.grants.use_up(shop.merchant_id, client, claims.jti, claims.expires_at):

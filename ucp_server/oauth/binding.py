@@ -48,6 +48,7 @@ class Binding:
     def routes(self) -> list[Route]:
         server, resource = self._public("server", render_server), self._public("resource", render_resource)
         return [
+            Route("/oauth/authorize", self._endpoint("authorize"), methods=["GET"]),
             Route("/oauth/token", self._endpoint("token"), methods=["POST"]),
             Route("/oauth/revoke", self._endpoint("revoke"), methods=["POST"]),
             Route("/.well-known/oauth-authorization-server", server, methods=["GET"]),

@@ -14,9 +14,14 @@ MAX_AGE_S: Final = 3600
 
 
 def render_server(shop: Shop, scopes: Sequence[str]) -> Wire:
-    """RFC 8414 2. No endpoint takes buyers yet, so that no response type is there."""
+    """RFC 8414 2. Buyers grant nothing here, so that no response type is there.
+
+    The authorization endpoint says so itself. It is named because the official MCP client reads no
+    metadata without it.
+    """
     return {
         "issuer": shop.site,
+        "authorization_endpoint": shop.authorization_endpoint,
         "token_endpoint": shop.token_endpoint,
         "revocation_endpoint": shop.revocation_endpoint,
         "response_types_supported": [],

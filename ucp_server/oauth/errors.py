@@ -14,6 +14,7 @@ TABLE: Final[Mapping[type[Refusal], int]] = MappingProxyType(
         refusals.RequestInvalid: 400,
         refusals.ClientRefused: 401,
         refusals.GrantTypeUnsupported: 400,
+        refusals.ResponseTypeUnsupported: 400,
         refusals.ScopeRefused: 400,
         refusals.TooManyTries: 429,
     }

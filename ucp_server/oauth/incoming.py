@@ -21,6 +21,10 @@ class Shop(msgspec.Struct, frozen=True, kw_only=True):
     site: str
 
     @property
+    def authorization_endpoint(self) -> str:
+        return f"{self.site}/oauth/authorize"
+
+    @property
     def token_endpoint(self) -> str:
         return f"{self.site}/oauth/token"
 

@@ -15,6 +15,7 @@ from ucp_server.oauth.refusals import (
     ClientRefused,
     GrantTypeUnsupported,
     RequestInvalid,
+    ResponseTypeUnsupported,
     ScopeRefused,
     TooManyTries,
 )
@@ -38,6 +39,8 @@ class Operations:
         facts["protocol"], facts["operation"] = "oauth", incoming.operation
         facts["merchant"] = incoming.shop.merchant_id
         try:
+            if incoming.operation == "authorize":
+                raise ResponseTypeUnsupported
             parameters = read_parameters(incoming.raw)
             client = await self.authentication.check(incoming, parameters)
             if incoming.operation == "revoke":

@@ -1,11 +1,12 @@
 """Why no token was given out or revoked.
 
 Refusal (domain/errors.py)
- ├─ RequestInvalid        a parameter is missing, there twice, or contradicts another one
- ├─ ClientRefused         the client is unknown, or did not prove who it is
- ├─ GrantTypeUnsupported  tokens are not had in this way
- ├─ ScopeRefused          more is asked for than the client was granted
- └─ TooManyTries          it failed, or asked, too often: try again later
+ ├─ RequestInvalid           a parameter is missing, there twice, or contradicts another one
+ ├─ ClientRefused            the client is unknown, or did not prove who it is
+ ├─ GrantTypeUnsupported     tokens are not had in this way
+ ├─ ResponseTypeUnsupported  nobody is asked to grant anything
+ ├─ ScopeRefused             more is asked for than the client was granted
+ └─ TooManyTries             it failed, or asked, too often: try again later
 """
 
 from ucp_server.domain.errors import Refusal
@@ -29,6 +30,15 @@ class GrantTypeUnsupported(Refusal):
 
     def __init__(self) -> None:
         super().__init__("Tokens are given out for grant_type client_credentials.")
+
+
+class ResponseTypeUnsupported(Refusal):
+    """RFC 6749 4.1.2.1. It is not told by a redirect: no client has registered where to."""
+
+    code = "unsupported_response_type"
+
+    def __init__(self) -> None:
+        super().__init__("Buyers cannot grant anything here: use grant_type client_credentials.")
 
 
 class ScopeRefused(Refusal):

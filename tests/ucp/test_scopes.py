@@ -1,0 +1,23 @@
+"""Every operation needs a scope, and each scope that can be granted opens one."""
+
+from ucp_server.ucp.negotiation import ROOTS
+from ucp_server.ucp.scopes import scope_for, scopes_supported
+
+
+def test_names_are_those_of_the_specification() -> None:
+    told = {
+        "create_checkout": "dev.ucp.shopping.checkout:manage",
+        "get_checkout": "dev.ucp.shopping.checkout:manage",
+        "get_order": "dev.ucp.shopping.order:read",
+    }
+    for operation, scope in told.items():
+        assert scope_for(operation, writes=not operation.startswith("get_")) == scope
+
+
+def test_what_can_be_granted_is_what_is_needed() -> None:
+    needed = {scope_for(name, writes=False) for name in ROOTS}
+    assert needed == set(scopes_supported())
+
+
+def test_nobody_is_granted_to_write_orders() -> None:
+    assert scope_for("update_order", writes=True) not in scopes_supported()
