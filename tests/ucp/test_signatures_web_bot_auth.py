@@ -87,9 +87,10 @@ def test_it_has_a_window(left_out: str | None):
     covered.append(("signature-agent", {"key": "sig1"}))
     parameters = {name: at_s for name, at_s in WINDOW.items() if name != left_out}
     parameters |= {"keyid": str(OCTETS.kid), "tag": "web-bot-auth"}
-    raw = signature_of(signature_base(plain.values(), covered, parameters), OCTETS)
+    said = spelled(covered, parameters)
+    raw = signature_of(signature_base(plain.values(), covered, said), OCTETS)
     signature = {
-        "signature-input": f"sig1={spelled(covered, parameters)}",
+        "signature-input": f"sig1={said}",
         "signature": f"sig1=:{base64.b64encode(raw).decode()}:",
     }
     message = replace(plain, headers={**plain.headers, **signature})

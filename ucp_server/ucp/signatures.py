@@ -3,12 +3,12 @@
 What is signed is `signature_base`'s, who can sign is `signature_keys`'.
 """
 
+import base64
 from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import Any, Final, Literal, get_args
 from urllib.parse import urlsplit
 
-import http_sf
 import msgspec
 
 from ucp_server.ucp.signature_base import (
@@ -70,11 +70,12 @@ def sign(message: Message, key: SigningKey, created_s: int) -> dict[str, str]:
     values = complete.values()
     covered: Covered = [(name, {}) for name in values]
     parameters = {"created": created_s, "keyid": key.kid}
-    signature = signature_of(signature_base(values, covered, parameters), key)
+    said = spelled(covered, parameters)
+    raw = signature_of(signature_base(values, covered, said), key)
     return {
         **added,
-        "signature-input": f"{_LABEL}={spelled(covered, parameters)}",
-        "signature": http_sf.ser({_LABEL: (signature, {})}),
+        "signature-input": f"{_LABEL}={said}",
+        "signature": f"{_LABEL}=:{base64.b64encode(raw).decode()}:",
     }
 
 
@@ -123,7 +124,7 @@ class _Candidate(msgspec.Struct, frozen=True):
         if "content-digest" in values and not is_digest(values["content-digest"], self.message.body):
             raise SignatureRefused("digest_mismatch")
         try:
-            base = signature_base(values, self.covered, self.parameters)
+            base = signature_base(values, self.covered, spelled(self.covered, self.parameters))
         except KeyError:
             raise SignatureRefused("signature_invalid") from None
         if not key.verifies(base, self.raw):
