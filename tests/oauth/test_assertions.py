@@ -61,7 +61,7 @@ def verify(assertion: str, jwks: bytes = JWKS) -> assertions.Claims:
 def test_each_kind_of_key_proves_its_client(algorithm: str) -> None:
     proven = verify(signed(claims(jti="once"), algorithm))
     assert (proven.jti, proven.sub) == ("once", CLIENT)
-    assert proven.expires_at.timestamp() == NOW_S + 60 + assertions.LEEWAY_S
+    assert proven.expires_at.timestamp() == NOW_S + 60 + 2 * assertions.LEEWAY_S
     assert verify(signed(claims(), algorithm, kid=None), jwks_of(KEYS[algorithm]))
 
 
@@ -84,7 +84,8 @@ def test_a_header_may_hold_more() -> None:
         {"exp": NOW_S + 3600},
         {"exp": NOW_S + 60.5},
         {"iat": NOW_S + 30, "nbf": NOW_S - 9999},
-        {"jti": "j" * 255},
+        {"jti": "j" * 4000},
+        {"jti": "\0 and \U0001f600"},
         {"more": {"claims": [1]}},
     ],
 )
@@ -113,7 +114,6 @@ def test_what_clients_may_choose(changed: Wire) -> None:
         {"iat": NOW_S + 61},
         {"jti": None},
         {"jti": ""},
-        {"jti": "j" * 256},
         {"jti": 7},
     ],
 )
@@ -212,7 +212,8 @@ async def test_an_assertion_proves_its_client_once(here: Town, grants: Grants) -
     assert (await post(here, "/oauth/revoke", first | {"token": "x"})).status_code == 401
     # ids are each client's own
     assert (await post(here, "/oauth/token", _form(other, jti="same"))).status_code == 200
-    assert (await post(here, "/oauth/token", _form(own, jti="same"))).status_code == 200
+    for jti in ("same", "\0", "j" * 4000):
+        assert (await post(here, "/oauth/token", _form(own, jti=jti))).status_code == 200
     mismatched = await post(here, "/oauth/token", _form(own) | {"client_id": other.id})
     assert (mismatched.status_code, mismatched.json()["error"]) == (400, "invalid_request")
     named = await post(here, "/oauth/revoke", _form(own) | {"client_id": own.id, "token": "x"})

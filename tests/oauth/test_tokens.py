@@ -1,7 +1,7 @@
 """From the metadata to the order: tokens fetched, shown, narrowed, revoked."""
 
 import base64
-from urllib.parse import quote_plus
+from urllib.parse import quote_plus, urlencode
 
 from tests.oauth.conftest import CHECKOUT, MERCHANT, ORDER, RELEASE, bearer, by_secret, post, token
 from tests.ucp.conftest import SITE, Agent, Open, Town, create_body, profile_url
@@ -185,6 +185,19 @@ async def test_what_is_not_understood_is_told(here: Town, client: Registered) ->
     for (name, text), error in refused.items():
         reply = await post(here, "/oauth/token", by_secret(client) | {name: text})
         assert (reply.status_code, reply.json()["error"]) == (400, error)
+
+
+async def test_odd_requests_are_answered(here: Town, client: Registered) -> None:
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    odd = (b"", b"=", b"&&", b"%00=%00", b"a" * 5000, b"a=1&" * 400, b"\xff", b"{}", b"token=%ff")
+    sound = urlencode(by_secret(client)).encode()
+    bodies = (*odd, *(sound + b"&" + tail for tail in odd), sound + b"&scope=%00", sound + b"&scope=+")
+    headers = ({}, {"Authorization": "Basic"}, {"Authorization": "Basic AAAA"}, {"Authorization": ""})
+    for path in ("/oauth/token", "/oauth/revoke"):
+        for body in bodies:
+            for more in headers:
+                reply = await here.client.post(path, content=body, headers=form | more)
+                assert reply.status_code in (200, 400, 401, 429), (path, body, more, reply.text)
 
 
 async def test_layers_and_routes_speak_of_errors_alike(here: Town) -> None:

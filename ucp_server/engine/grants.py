@@ -97,7 +97,11 @@ class Grants:
         """Whether ``client`` never proved itself by ``jti`` before; from now on it has."""
         async with statement(self._pool) as tx:
             return await claim_assertion(
-                tx, merchant_id=merchant_id, client_id=uuid.UUID(client.id), jti=jti, expires_at=until
+                tx,
+                merchant_id=merchant_id,
+                client_id=uuid.UUID(client.id),
+                jti_hash=secret_hash(jti),
+                expires_at=until,
             )
 
     async def count(self, merchant_id: str, client: Client) -> Window:

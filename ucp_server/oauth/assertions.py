@@ -22,7 +22,6 @@ ALGORITHMS: Final = tuple(sorted(name for names in _BY_CURVE.values() for name i
 LIFETIME_MAX_S: Final = 3600
 # Clocks of two that never spoke about them.
 LEEWAY_S: Final = 60
-JTI_LENGTH_MAX: Final = 255
 # A key for now, one for later and one that is going; a dozen is more than anybody needs.
 KEYS_MAX: Final = 12
 
@@ -40,8 +39,8 @@ class Claims(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def expires_at(self) -> datetime:
-        """When it is over for everybody, so that its id may be forgotten."""
-        return datetime.fromtimestamp(self.exp + LEEWAY_S, UTC)
+        """When it is over by every clock, that of the store too, so that its id may be forgotten."""
+        return datetime.fromtimestamp(self.exp + 2 * LEEWAY_S, UTC)
 
 
 class _OfKey(JWSRegistry):
@@ -79,7 +78,7 @@ def verify(
         raise ClientRefused from error
     claims = _claims(verified.payload or b"")
     sound = claims.iss == claims.sub == client_id and _is_for_us(claims.aud, audiences)
-    if not sound or not 0 < len(claims.jti) <= JTI_LENGTH_MAX or not _is_current(claims, now.timestamp()):
+    if not sound or not claims.jti or not _is_current(claims, now.timestamp()):
         raise ClientRefused
     return claims
 

@@ -126,25 +126,25 @@ async def mark_client_revoked(tx: Tx, *, merchant_id: str, id_: UUID) -> bool:
 
 
 CLAIM_ASSERTION: Final = """
-insert into client_assertions (merchant_id, client_id, jti, expires_at) values ($1, $2, $3, $4)
-on conflict (merchant_id, client_id, jti) do nothing
+insert into client_assertions (merchant_id, client_id, jti_hash, expires_at) values ($1, $2, $3, $4)
+on conflict (merchant_id, client_id, jti_hash) do nothing
 """
 
 
 async def claim_assertion(
-    tx: Tx, *, merchant_id: str, client_id: UUID, jti: str, expires_at: datetime
+    tx: Tx, *, merchant_id: str, client_id: UUID, jti_hash: bytes, expires_at: datetime
 ) -> bool:
-    """Use an assertion up; False where it was used before. ``jti`` has 1 to 255 characters."""
-    return await tx.execute(CLAIM_ASSERTION, merchant_id, client_id, jti, expires_at) == 1
+    """Use an assertion up; False where it was used before."""
+    return await tx.execute(CLAIM_ASSERTION, merchant_id, client_id, jti_hash, expires_at) == 1
 
 
 DELETE_EXPIRED_ASSERTIONS: Final = """
 delete from client_assertions a
 using (
-    select merchant_id, client_id, jti from client_assertions
+    select merchant_id, client_id, jti_hash from client_assertions
     where expires_at < now() order by expires_at limit $1 for update skip locked
 ) old
-where a.merchant_id = old.merchant_id and a.client_id = old.client_id and a.jti = old.jti
+where a.merchant_id = old.merchant_id and a.client_id = old.client_id and a.jti_hash = old.jti_hash
 """
 
 

@@ -48,8 +48,9 @@ create index access_tokens_expiring on access_tokens (expires_at);
 create table client_assertions (
     merchant_id text not null,
     client_id uuid not null,
-    jti text not null check (length(jti) between 1 and 255),
+    -- SHA-256 of its id, which may be any text
+    jti_hash bytea not null,
     expires_at timestamptz not null,
-    primary key (merchant_id, client_id, jti)
+    primary key (merchant_id, client_id, jti_hash)
 );
 create index client_assertions_expiring on client_assertions (expires_at);
