@@ -54,6 +54,8 @@ EVENTS_AT_ONCE: Final = 64
 CODES_LOOKED_AFTER_S: Final = 3600.0
 # The forms of pages and of token requests; everything else speaks JSON.
 _FORMS_UNDER: Final = ("/checkout/", oauth.FORMS_UNDER)
+# Where buyers begin; what they have begun is below such a path.
+_BEGINNINGS: Final = ("/checkout-sessions", "/checkout_sessions", "/carts", "/catalog/search")
 
 
 class Refusing(Protocol):
@@ -118,6 +120,8 @@ async def build_public(settings: Settings) -> AsyncIterator[ASGIApp]:
                 refuse=refuse,
                 accepts=forms_under(*_FORMS_UNDER),
                 route_name=route_names(routes),
+                begins=_begins,
+                queue=lambda: house.pool.waiting,
             )
         finally:
             left = await engine.drain(settings.drain_s)
@@ -201,6 +205,10 @@ def _refusing(ucp: Refusing, others: Sequence[tuple[tuple[str, ...], Refusing]])
         return binding.refuse(status, code, text, scope)
 
     return refuse
+
+
+def _begins(scope: Scope) -> bool:
+    return scope["method"] == "POST" and scope["path"].endswith(_BEGINNINGS)
 
 
 async def _healthz(_: Request) -> Response:
