@@ -44,7 +44,8 @@ def client(
 ) -> None:
     """Let the platform PROFILE_URL fetch access tokens.
 
-    It does so at /oauth/token. PROFILE_URL is what it sends in UCP-Agent; its table in the configuration has auth = "oauth".
+    It does so at /oauth/token. PROFILE_URL is what it sends in UCP-Agent; its table in the
+    configuration has auth = "oauth".
     """
     merchant = chosen(settings, merchant_id)
     keys = _keys(jwks) if jwks else None

@@ -121,7 +121,7 @@ def list_credentials(settings: Settings, merchant_id: str | None) -> None:
 @of_merchant
 @configured
 def revoke(settings: Settings, credential_id: str, merchant_id: str | None) -> None:
-    """Refuse the key, client or source CREDENTIAL_ID from now on."""
+    """Refuse the key, client or source CREDENTIAL_ID."""
     if not asyncio.run(_revoke(settings, chosen(settings, merchant_id), credential_id)):
         raise click.ClickException(f"there is no key {credential_id} in use")
     click.echo(f"{credential_id} is revoked.")
