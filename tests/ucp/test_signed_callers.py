@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from tests.simulators.profiles import good
 from tests.ucp.test_negotiation import incoming
-from tests.ucp.test_profiles_cache import Origin, SteppedClock, settled
+from tests.ucp.test_profiles_cache import Origin, SteppedClock
 from tests.ucp.test_signatures import KEY, LARGE, public, signed
 from ucp_server.domain.errors import Refusal
 from ucp_server.ports import Fetched, FetchRefused
@@ -154,7 +154,7 @@ async def test_what_is_no_url_was_signed_by_nobody(signers: SignedCallers, clock
 
 
 async def test_a_new_key_counts_as_soon_as_it_signs(
-    signers: SignedCallers, profiles: ProfileCache, origin: Origin, clock: SteppedClock
+    signers: SignedCallers, origin: Origin, clock: SteppedClock
 ):
     """M:D/signatures#Key Rotation: added, used, and then the old one taken away."""
     assert await refused(signers, by(KEY, clock)) == ""
@@ -164,10 +164,33 @@ async def test_a_new_key_counts_as_soon_as_it_signs(
     assert origin.asked == [URL] * 2
     origin.answer = profile(LARGE)
     clock.step(TTL_MAX_S)
-    # The old profile is served once more while the new one is fetched.
-    assert await refused(signers, by(LARGE, clock)) == ""
-    await settled(profiles)
     assert await refused(signers, by(KEY, clock)) == "key_not_found"
+    assert await refused(signers, by(LARGE, clock)) == ""
+
+
+async def test_a_key_that_was_withdrawn_does_not_open_once_more(
+    signers: SignedCallers, origin: Origin, clock: SteppedClock
+):
+    """Elsewhere an old profile is served while a new one is fetched."""
+    assert await refused(signers, by(KEY, clock)) == ""
+    clock.step(12 * TTL_MAX_S)
+    origin.answer = profile(LARGE)
+    assert await refused(signers, by(KEY, clock)) == "key_not_found"
+
+
+async def test_keys_are_believed_for_an_hour_of_silence(
+    signers: SignedCallers, origin: Origin, clock: SteppedClock
+):
+    origin.answer = replace(origin.answer, headers=())
+    assert await refused(signers, by(KEY, clock)) == ""
+    origin.answer = FetchRefused("timeout", "silent")
+    clock.step(TTL_MAX_S - 1)
+    assert await refused(signers, by(KEY, clock)) == ""
+    clock.step(1)
+    assert await refused(signers, by(KEY, clock)) == "profile_unreachable"
+    clock.step(TTL_MAX_S)
+    origin.answer = profile(KEY)
+    assert await refused(signers, by(KEY, clock)) == ""
 
 
 async def test_many_who_wait_for_a_new_key_wait_for_one_fetch(

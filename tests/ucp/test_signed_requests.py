@@ -233,6 +233,11 @@ async def test_replies_are_signed_where_it_matters_and_where_the_merchant_wants(
                 done = await agent.paid(await agent.ready())
                 order = await agent.ask("GET", f"/orders/{done['order']['id']}")
                 assert is_signed(order, keys)
+                unknown = await agent.ask("GET", f"/orders/ord_{'0' * 32}")
+                assert is_signed(unknown, keys)
+                settled = await agent.ask("POST", f"/checkout-sessions/{done['id']}/complete", b"[")
+                assert settled.status_code == 400
+                assert not is_signed(settled, keys)
 
 
 @pytest.mark.parametrize("release", SIGNING)

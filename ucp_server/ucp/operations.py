@@ -37,13 +37,20 @@ from ucp_server.engine.fingerprints import fingerprint
 from ucp_server.engine.runner import Engine
 from ucp_server.modes import Relaxations
 from ucp_server.ucp.authentication import Authentication
+from ucp_server.ucp.budgets import Budgets
 from ucp_server.ucp.checkout import decode_complete, decode_create, decode_update
 from ucp_server.ucp.errors import told_as_problems
 from ucp_server.ucp.ids import decode_checkout_id, decode_order_id
 from ucp_server.ucp.incoming import Incoming
 from ucp_server.ucp.keys import body_to_compare, read_key
 from ucp_server.ucp.negotiation import Negotiated, Negotiation
-from ucp_server.ucp.refusals import BodyInvalid, BodyUnreadable, NothingForSale
+from ucp_server.ucp.refusals import (
+    BodyInvalid,
+    BodyUnreadable,
+    Forbidden,
+    NothingForSale,
+    Unauthenticated,
+)
 from ucp_server.ucp.releases import (
     BUYER_CONSENT,
     DISCOUNT,
@@ -72,6 +79,7 @@ class Operations:
     engine: Engine
     negotiation: Negotiation
     authentication: Authentication
+    budgets: Budgets
     replies: Replies
     signing: SignedReplies
     relaxed: Relaxations
@@ -87,16 +95,22 @@ class Operations:
             negotiated = await self.admit(incoming)
             release = negotiated.release
             reply = await self._perform(incoming, negotiated)
-            return await self.signing.signed(incoming, release, reply)
         except Refusal as refusal:
             facts["release"], facts["outcome"] = release.version, refusal.code
-            return self.replies.refusal(release, refusal, merchant_id=incoming.shop.merchant_id)
+            reply = self.replies.refusal(release, refusal, merchant_id=incoming.shop.merchant_id)
+        return await self.signing.signed(incoming, release, reply)
 
     async def admit(self, incoming: Incoming) -> Negotiated:
         """Let a caller in, or raise the `Refusal` that says why not."""
         caller = self.negotiation.identify(incoming)
         incoming.facts["platform"] = caller.profile_url
-        await self.authentication.check(incoming, caller)
+        self.budgets.meet(incoming, caller)
+        try:
+            await self.authentication.check(incoming, caller)
+        except (Unauthenticated, Forbidden):
+            self.budgets.note_failure(incoming)
+            raise
+        await self.budgets.take(incoming, caller)
         negotiated = await self.negotiation.negotiate(incoming, caller)
         incoming.facts["release"] = negotiated.release.version
         return negotiated

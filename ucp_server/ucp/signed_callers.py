@@ -5,6 +5,7 @@ the URL that ``UCP-Agent`` names, so that a signature that holds is also bound t
 """
 
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -13,7 +14,13 @@ from ucp_server.ports import Clock
 from ucp_server.ucp import refusals
 from ucp_server.ucp.incoming import Incoming
 from ucp_server.ucp.negotiation import Caller, profile_refused
-from ucp_server.ucp.profiles_cache import ProfileCache, ProfileError
+from ucp_server.ucp.profiles_cache import (
+    TTL_MAX_S,
+    CachedProfile,
+    ProfileCache,
+    ProfileError,
+    Unreachable,
+)
 from ucp_server.ucp.signature_base import Request
 from ucp_server.ucp.signatures import SignatureFault, SignatureRefused, verify
 
@@ -75,7 +82,7 @@ class SignedCallers:
 
     async def _verify_by_url(self, sent: Request, url: str) -> None:
         """With a key that the profile lacks, it is looked at once more."""
-        profile = await self._profiles.get(url)
+        profile = await self._believed(url)
         try:
             verify(sent, published(profile.document), self._now_s())
         except (SignatureRefused, ValueError) as error:
@@ -85,6 +92,19 @@ class SignedCallers:
             if newer is profile:
                 raise _refusal(error) from error
             self._verify(sent, newer.document)
+
+    async def _believed(self, url: str) -> CachedProfile:
+        """A profile whose keys may be believed: not for as long as an old one serves otherwise.
+
+        A key that was withdrawn would else open once more, hours later, to who stole it.
+        """
+        profile = await self._profiles.get(url)
+        if self._clock.now() < profile.fresh_until:
+            return profile
+        profile = await self._profiles.refreshed(profile)
+        if self._clock.now() >= profile.fetched_at + timedelta(seconds=TTL_MAX_S):
+            raise Unreachable("The platform's keys are too old to be believed, and its host is silent.")
+        return profile
 
     def _verify(self, sent: Request, document: Wire) -> None:
         try:

@@ -14,6 +14,9 @@ from ucp_server.ucp.releases import Release
 from ucp_server.ucp.signatures import Response, sign
 from ucp_server.ucp.signing_keys import SigningKeys
 
+# RFC 9110 15.5: from here on a status says that a request failed; an outcome has 200.
+_FAULT: Final = 400
+
 # Where somebody will want to prove what was bought and paid.
 ALWAYS_SIGNED: Final = frozenset({"complete_checkout", "get_order"})
 
@@ -32,7 +35,8 @@ class SignedReplies:
         to be told.
         """
         wanted = incoming.operation in ALWAYS_SIGNED or incoming.shop.signs_all_replies
-        if not release.signs_replies or not wanted:
+        # Of faults a signature is optional, and whoever is not let in shall cost nothing.
+        if not release.signs_replies or not wanted or reply.status >= _FAULT:
             return reply
         try:
             key = await self._keys.signer(incoming.shop.merchant_id)
