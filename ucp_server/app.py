@@ -208,7 +208,8 @@ def _refusing(ucp: Refusing, others: Sequence[tuple[tuple[str, ...], Refusing]])
 
 
 def _begins(scope: Scope) -> bool:
-    return scope["method"] == "POST" and scope["path"].endswith(_BEGINNINGS)
+    path: str = scope["path"]
+    return scope["method"] == "POST" and path.endswith(_BEGINNINGS)
 
 
 async def _healthz(_: Request) -> Response:

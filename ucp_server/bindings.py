@@ -37,6 +37,7 @@ from ucp_server.store.catalog import PostgresCatalog
 from ucp_server.store.offers import PostgresOffers
 from ucp_server.ucp.authentication import Authentication
 from ucp_server.ucp.binding import Binding
+from ucp_server.ucp.budgets import Budgets, Rates
 from ucp_server.ucp.incoming import Shop as UcpShop
 from ucp_server.ucp.negotiation import Negotiation
 from ucp_server.ucp.platforms import Listed
@@ -85,6 +86,14 @@ def ucp(house: House, engine: Engine, hosts: Hosts) -> Binding:
             SignedCallers(profiles, clock),
             orders_are_open=settings.relaxed.unlisted_platforms_open,
         ),
+        budgets=Budgets(
+            house.pool,
+            Rates(
+                platform=settings.platform_rate,
+                address=settings.address_rate,
+                checkout=settings.checkout_rate,
+            ),
+        ),
         replies=house.replies,
         keys=house.keys,
         signing=SignedReplies(house.keys, clock),
@@ -115,6 +124,7 @@ def _listed(settings: Settings) -> dict[str, Listed]:
             certificate_subject=table.client_certificate_subject,
             certificate_sha256=table.client_certificate_sha256,
             shows_problems=table.problems == "in_checkout",
+            rate=table.rate,
         )
         for table in settings.platform.values()
     }

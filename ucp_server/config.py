@@ -29,6 +29,7 @@ CurrencyCode = Annotated[str, Meta(pattern=r"^[A-Z]{3}$")]
 Tenant = Annotated[str, Meta(pattern=r"^([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})?$")]
 DomainName = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9]*(\.[a-z0-9][a-z0-9_-]*)+$")]
 PageUrl = Annotated[str, Meta(pattern=r"^(https://.+)?$")]
+Rate = Annotated[int, Meta(ge=0, le=1_000_000)]
 HostName = Annotated[str, Meta(pattern=r"^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?)?$")]
 
 
@@ -260,6 +261,13 @@ class Platform(Table, frozen=True):
     merchants: Annotated[
         tuple[str, ...], Meta(description="The merchants it may buy from; empty for all.")
     ] = ()
+    rate: Annotated[
+        Rate | None,
+        Meta(
+            description="Its own platform_rate; 0 for no limit of any kind, as Google needs, which never "
+            "repeats what was answered with 429.",
+        ),
+    ] = None
     problems: Annotated[
         Literal["by_release", "in_checkout"],
         Meta(
@@ -335,6 +343,22 @@ class Settings(Table, frozen=True):
         HostName,
         Meta(description="The name that AAP codes are issued under; empty for the first shop's own host."),
     ] = ""
+    platform_rate: Annotated[
+        Rate,
+        Meta(
+            description="Writes in a minute of a platform that proves itself, at one merchant; a read "
+            "counts a fifth, 0 is no limit.",
+        ),
+    ] = 6_000
+    address_rate: Annotated[
+        Rate,
+        Meta(
+            description="The same for all callers of one address who prove nothing, in each process.",
+        ),
+    ] = 600
+    checkout_rate: Annotated[
+        Rate, Meta(description="The same for one checkout or order, in each process.")
+    ] = 120
     agent_rate: Annotated[
         int,
         Meta(

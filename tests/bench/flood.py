@@ -19,6 +19,7 @@ import aiohttp
 import msgspec
 import uvloop
 
+from tests.bench import process
 from tests.load import bodies
 from tests.load.shops import item
 
@@ -54,6 +55,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     items: int
     whole: bool
     warm_up_s: float = 2.0
+    server_pids: tuple[int, ...] = ()
 
 
 class Result(msgspec.Struct, kw_only=True):
@@ -73,6 +75,7 @@ class Result(msgspec.Struct, kw_only=True):
     create_times: list[float] = msgspec.field(default_factory=list)
     health_times: list[float] = msgspec.field(default_factory=list)
     unhealthy: int = 0
+    server_cpu_s: float = 0.0
     reasons: dict[str, int] = msgspec.field(default_factory=dict)
 
 
@@ -98,12 +101,14 @@ class Flood:
         self._from = time.perf_counter() + self.job.warm_up_s
         self._until = self._from + self.job.seconds
         watching = asyncio.create_task(self._watch())
+        counting = asyncio.create_task(self._count_cpu())
         await (self._begin_in_time() if self.job.per_s else self._go_round())
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=LEAVE_S)
         for task in self._tasks:
             task.cancel()
         watching.cancel()
+        await counting
         return self.result
 
     async def _connect(self) -> None:
@@ -193,6 +198,13 @@ class Flood:
             raise Broken(f"{method}: {reply.status} {told[:120].decode(errors='replace')}")
         document: bodies.Wire = _decode(told)
         return document
+
+    async def _count_cpu(self) -> None:
+        """What the server needs while it is measured: connections are made before."""
+        await asyncio.sleep(self._from - time.perf_counter())
+        before = process.cpu_s(self.job.server_pids)
+        await asyncio.sleep(self._until - time.perf_counter())
+        self.result.server_cpu_s = process.cpu_s(self.job.server_pids) - before
 
     async def _watch(self) -> None:
         async with aiohttp.ClientSession(connector=_connector(1)) as own:

@@ -54,6 +54,7 @@ async def bench(given: argparse.Namespace) -> None:
 
 
 async def _job(town: Town, given: argparse.Namespace) -> Job:
+    assert town.cluster.pid is not None
     release = SERVED[-1]
     profile = bodies.profile(release, f"{town.platform.url}{hook(release)}")
     return Job(
@@ -66,6 +67,7 @@ async def _job(town: Town, given: argparse.Namespace) -> Job:
         connections=CLOSED_LOOP_BUYERS,
         items=ITEMS,
         whole=True,
+        server_pids=(town.server.process.pid, town.cluster.pid),
     )
 
 
@@ -73,7 +75,6 @@ async def _job(town: Town, given: argparse.Namespace) -> Job:
 class Measured:
     result: Result
     seconds: float
-    server_cpu_s: float
 
     @property
     def per_s(self) -> float:
@@ -82,7 +83,7 @@ class Measured:
     @property
     def per_cpu_s(self) -> float:
         """What others take of the processor meanwhile does not show here."""
-        return self.result.done / self.server_cpu_s
+        return self.result.done / self.result.server_cpu_s
 
 
 async def _measure(town: Town, closed: Job, what: str, given: argparse.Namespace) -> None:
@@ -107,25 +108,22 @@ async def _measure(town: Town, closed: Job, what: str, given: argparse.Namespace
 
 async def _run(town: Town, job: Job) -> Measured:
     """One measurement; what it left to be delivered is no burden of the next one."""
-    assert town.cluster.pid is not None
-    server = (town.server.process.pid, town.cluster.pid)
-    before = process.cpu_s(server)
     answer = await process.ask(flood.__name__, msgspec.json.encode(job))
     await _until_quiet(town.platform.folder / "received.jsonl")
-    # The warm-up, and who was under way when the time was over, cost something too: by the share of time.
-    share = job.seconds / (job.seconds + job.warm_up_s)
-    return Measured(
-        msgspec.json.decode(answer, type=Result), job.seconds, (process.cpu_s(server) - before) * share
-    )
+    return Measured(msgspec.json.decode(answer, type=Result), job.seconds)
 
 
 async def _until_quiet(log: Path) -> None:
     sizes = [-1]
     for _ in range(QUIET_TRIES_MAX):
-        sizes.append(log.stat().st_size if log.exists() else 0)
+        sizes.append(_size(log))
         if sizes[-1] == sizes[-2]:
             return
         await asyncio.sleep(QUIET_S)
+
+
+def _size(file: Path) -> int:
+    return file.stat().st_size if file.exists() else 0
 
 
 def _print(what: str, before: Measured, after: Measured, asked: float, during: Measured) -> None:

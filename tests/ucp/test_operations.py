@@ -86,6 +86,7 @@ OPERATIONS = Operations(
     engine=NOTHING,
     negotiation=NOTHING,
     authentication=NOTHING,
+    budgets=NOTHING,
     replies=replies(),
     signing=NOTHING,
     relaxed=RELAXATIONS[Mode.PRODUCTION],

@@ -31,6 +31,7 @@ def routes_with_an_id() -> list[tuple[str, str]]:
         orders=nothing,
         negotiation=nothing,
         authentication=nothing,
+        budgets=nothing,
         replies=nothing,
         keys=nothing,
         signing=nothing,

@@ -37,7 +37,8 @@ def wrap(  # noqa: PLR0913 - one keyword per thing that the composition root dec
     """``app`` behind every layer. ``lines`` and ``metrics`` may be shared by several listeners.
 
     ``refuse`` renders what the layers themselves answer; ``accepts`` names the media types of a
-    path; ``route_name`` labels metrics, by default from the facts alone. ``begins`` and ``queue`` say what is shed first, and when.
+    path; ``route_name`` labels metrics, by default from the facts alone; ``begins`` and ``queue`` say
+    what is shed first, and when.
     """
     bounds = limits or Limits()
     guarded = Guard(app, limits=bounds, refuse=refuse, accepts=accepts)

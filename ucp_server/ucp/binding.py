@@ -18,6 +18,7 @@ from ucp_server.engine.runner import Engine
 from ucp_server.modes import Relaxations
 from ucp_server.ports import HandlerListing
 from ucp_server.ucp.authentication import Authentication, Network
+from ucp_server.ucp.budgets import Budgets
 from ucp_server.ucp.errors import render_error
 from ucp_server.ucp.incoming import Incoming, Shop
 from ucp_server.ucp.negotiation import Negotiation
@@ -48,6 +49,7 @@ class Binding:
     orders: Orders
     negotiation: Negotiation
     authentication: Authentication
+    budgets: Budgets
     replies: Replies
     keys: SigningKeys
     signing: SignedReplies
@@ -64,6 +66,7 @@ class Binding:
             engine=self.engine,
             negotiation=self.negotiation,
             authentication=self.authentication,
+            budgets=self.budgets,
             replies=self.replies,
             signing=self.signing,
             relaxed=self.relaxed,

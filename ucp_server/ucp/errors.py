@@ -72,6 +72,7 @@ TABLE: Final[Mapping[type[Refusal], Row]] = MappingProxyType(
         refusals.ProfileMalformed: Row(400, 422, _BUYER, leads_on=True),
         refusals.ProfileNotTrusted: Row(403, 403, _BUYER, leads_on=True),
         refusals.ProfilesBusy: Row(503, 503),
+        refusals.RateLimited: Row(429, 429),
         refusals.VersionUnsupported: Row(400, 422, _BUYER, leads_on=True),
         # An outcome and no fault of the request, under every release (digest 11.B, B9).
         refusals.CapabilitiesIncompatible: Row(200, 200, _BUYER, leads_on=True),

@@ -58,7 +58,8 @@ class Incoming(msgspec.Struct, frozen=True, kw_only=True):
     ``headers`` have lower-case names; a repeated one is joined by commas. ``certificate`` is the
     caller's, DER, where the listener or a trusted proxy checked one. ``arrived_s`` is the event
     loop's time; ``facts`` go to the access line. ``sent`` is the message as it was on the wire, which is
-    what a signature is about; None where a transport has none.
+    what a signature is about; None where a transport has none. ``address`` is what budgets are kept for, ""
+    where it cannot be told from others.
     """
 
     operation: str
@@ -72,6 +73,7 @@ class Incoming(msgspec.Struct, frozen=True, kw_only=True):
     query: str = ""
     certificate: bytes | None = None
     sent: SignedRequest | None = None
+    address: str = ""
 
     def __repr__(self) -> str:
         """Without headers and body: they hold keys and cards."""

@@ -35,7 +35,8 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
     ``merchants`` are those that it may buy from, all where empty; a certificate is told by its
     subject (RFC 4514) or its SHA-256, hexadecimal in lower case. With ``shows_problems`` a decline or
     missing stock is told in the checkout, whatever its release says. ``signatures`` are asked for beside
-    ``auth``; with ``auth`` signature they are the proof.
+    ``auth``; with ``auth`` signature they are the proof. ``rate`` is in writes a minute, 0 for
+    no limit of any kind, None for what everybody has.
     """
 
     profile_url: str
@@ -47,6 +48,7 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
     certificate_subject: str = ""
     certificate_sha256: str = ""
     shows_problems: bool = False
+    rate: int | None = None
 
     @property
     def proves(self) -> bool:

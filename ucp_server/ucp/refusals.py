@@ -6,6 +6,7 @@ Refusal (domain/errors.py)
  ├─ ProfileMalformed         its profile is no profile
  ├─ ProfileNotTrusted        the merchant does not deal with it
  ├─ ProfilesBusy             too many profiles are being fetched: try again shortly
+ ├─ RateLimited              it asks too often: try again when told
  ├─ VersionUnsupported       it speaks a release that we do not
  ├─ CapabilitiesIncompatible what it asks for is not among the capabilities of both
  ├─ NothingForSale           a checkout of things of which none is sold here
@@ -49,6 +50,14 @@ class ProfileNotTrusted(Refusal):
 class ProfilesBusy(Refusal):
     code = "busy"
     retry_after_s = 1
+
+
+class RateLimited(Refusal):
+    code = "rate_limited"
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__("Too many requests; Retry-After says when there is room for more.")
+        self.retry_after_s = retry_after_s
 
 
 class VersionUnsupported(Refusal):

@@ -10,6 +10,7 @@ from typing import Final
 from starlette.requests import Request
 from starlette.routing import Route
 
+from ucp_server.asgi.addresses import source_of
 from ucp_server.asgi.facts import facts_of
 from ucp_server.asgi.reply import Reply
 from ucp_server.ucp.authentication import Network, client_certificate
@@ -75,6 +76,7 @@ async def read_incoming(
         query=request.scope["query_string"].decode("latin-1"),
         certificate=client_certificate(request.scope, headers, trusted),
         sent=as_sent(request, shop, headers, raw),
+        address=source_of(request.scope, headers, trusted),
     )
 
 
