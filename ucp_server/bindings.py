@@ -233,5 +233,9 @@ def oauth(house: House, hosts: Hosts) -> oauth_binding.Binding:
         return Issuer(merchant_id=host.merchant_id, site=host.site) if host else None
 
     return oauth_binding.Binding(
-        grants=Grants(house.pool), clock=house.setup.clock, scopes=scopes_supported(), shop_of=shop_of
+        grants=Grants(house.pool),
+        clock=house.setup.clock,
+        scopes=scopes_supported(),
+        shop_of=shop_of,
+        trusted=tuple(ipaddress.ip_network(network) for network in house.settings.trusted_proxies),
     )

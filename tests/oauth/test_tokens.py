@@ -1,10 +1,11 @@
 """From the metadata to the order: tokens fetched, shown, narrowed, revoked."""
 
 import base64
+from pathlib import Path
 from urllib.parse import quote_plus, urlencode
 
 from tests.oauth.conftest import CHECKOUT, MERCHANT, ORDER, RELEASE, bearer, by_secret, post, token
-from tests.ucp.conftest import SITE, Agent, Open, Town, create_body, profile_url
+from tests.ucp.conftest import SITE, Agent, Open, Town, create_body, pinned, profile_url
 from ucp_server.engine.grants import Grants, Registered
 from ucp_server.store.database import Pool, read, statement
 from ucp_server.ucp.scopes import scopes_supported
@@ -165,6 +166,20 @@ async def test_who_fails_too_often_waits_and_keeps_nobody_out(
     assert 0 < int(late.headers["retry-after"]) <= 60
     other = await grants.register(MERCHANT, profile_url("two"), scopes_supported())
     assert await token(here, other)
+
+
+async def test_behind_a_proxy_callers_are_told_apart(
+    town: Open, client: Registered, tmp_path: Path
+) -> None:
+    proxied = {"trusted_proxies": ("127.0.0.1/32",)}
+    wrong = by_secret(client) | {"client_secret": "ucps_guess"}
+    async with town(platforms={"one": pinned(tmp_path, "one", auth="oauth")}, server=proxied) as here:
+        for forged in range(10):
+            who = {"Forwarded": f"for=198.51.100.{forged}, for=203.0.113.7"}
+            assert (await post(here, "/oauth/token", wrong, headers=who)).status_code == 401
+        for address, status in (("203.0.113.7", 429), ("203.0.113.8", 200)):
+            who = {"Forwarded": f"for={address}"}
+            assert (await post(here, "/oauth/token", by_secret(client), headers=who)).status_code == status
 
 
 async def test_tokens_a_minute_are_bounded(here: Town, client: Registered, pool: Pool) -> None:

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.routing import Route
 from starlette.types import Scope
 
+from ucp_server.asgi.addresses import Network
 from ucp_server.asgi.facts import facts_of
 from ucp_server.asgi.reply import Reply, json_reply
 from ucp_server.engine.grants import Grants
@@ -33,13 +34,14 @@ class Binding:
     """The authorization server of each merchant.
 
     ``shop_of`` finds the merchant that a request is for, None where its Host leads to nobody;
-    ``scopes`` are all that can be granted.
+    ``scopes`` are all that can be granted; ``trusted`` proxies may say whom they speak for.
     """
 
     grants: Grants
     clock: Clock
     scopes: Sequence[str]
     shop_of: Callable[[Request], Shop | None]
+    trusted: tuple[Network, ...] = ()
 
     @cached_property
     def operations(self) -> Operations:
@@ -65,7 +67,8 @@ class Binding:
             shop = self.shop_of(request)
             if shop is None:
                 return self._misdirected(request)
-            return await self.operations.perform(await read_incoming(request, operation, shop))
+            incoming = await read_incoming(request, operation, shop, self.trusted)
+            return await self.operations.perform(incoming)
 
         return answer
 

@@ -1,12 +1,13 @@
 """A request as this binding works on it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 from urllib.parse import parse_qsl
 
 import msgspec
 from starlette.requests import Request
 
+from ucp_server.asgi.addresses import Network, source_of
 from ucp_server.asgi.facts import Facts, facts_of
 from ucp_server.oauth.refusals import RequestInvalid
 
@@ -34,7 +35,7 @@ class Shop(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Incoming(msgspec.Struct, frozen=True, kw_only=True):
-    """``headers`` have lower-case names; ``address`` is who opened the connection, "" if unknown."""
+    """``headers`` have lower-case names; ``address`` is the caller's, "" where it cannot be told."""
 
     operation: str
     shop: Shop
@@ -48,15 +49,18 @@ class Incoming(msgspec.Struct, frozen=True, kw_only=True):
         return f"Incoming({self.operation})"
 
 
-async def read_incoming(request: Request, operation: str, shop: Shop) -> Incoming:
+async def read_incoming(
+    request: Request, operation: str, shop: Shop, trusted: Iterable[Network]
+) -> Incoming:
     """The request with its whole body, which the guard has bounded before."""
-    client = request.client
+    # Of a header that comes several times the last one holds.
+    headers = dict(request.headers.items())
     return Incoming(
         operation=operation,
         shop=shop,
-        headers=dict(request.headers.items()),
+        headers=headers,
         raw=await request.body(),
-        address=client.host if client else "",
+        address=source_of(request.scope, headers, trusted),
         facts=facts_of(request.scope),
     )
 
