@@ -10,8 +10,11 @@ from typing import Any
 import httpx2
 import msgspec
 import pytest
+import starlette.requests
 from http_message_signatures import HTTPMessageVerifier
 from http_message_signatures.algorithms import ECDSA_P256_SHA256
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from joserfc.jwk import ECKey, OctKey
 from msgspec.structs import replace
 
@@ -25,11 +28,13 @@ from tests.ucp.conftest import (
     pinned,
     profile_url,
 )
+from tests.ucp.test_negotiation import SHOP
 from tests.ucp.test_signatures import KEY, LARGE, OCTETS, Keys, public
 from tests.ucp.test_signatures_of_replies import Message
 from ucp_server.config import Platform
 from ucp_server.modes import Mode
 from ucp_server.ucp.releases import ROWS, SERVED
+from ucp_server.ucp.rest import as_sent
 from ucp_server.ucp.signature_base import Request, Response
 from ucp_server.ucp.signature_keys import SigningKey
 from ucp_server.ucp.signatures import content_digest, sign, verify
@@ -189,6 +194,67 @@ async def test_a_key_is_bound_to_the_platform_that_publishes_it(town: Open, tmp_
         assert code(reply, NEWEST) == "signature_invalid"
         await Signer(here, NEWEST, other).ready()
         await Signer(here, SERVED[-2], KEY).ready()
+
+
+# --- what was signed, put together again ---
+
+
+def sent(authority: str, path: str, query: str) -> Request | None:
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "headers": [],
+        "path": path,
+        "raw_path": path.encode("latin-1"),
+        "query_string": query.encode("latin-1"),
+    }
+    return as_sent(starlette.requests.Request(scope), SHOP, {"host": authority}, b"")
+
+
+LATIN = st.text(st.characters(max_codepoint=0xFF), max_size=12)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    authority=st.one_of(LATIN, st.from_regex(r"[a-z]{1,5}(\.[a-z]{2,3})(:[0-9]{2,5})?", fullmatch=True)),
+    path=LATIN.map("/{}".format),
+    query=LATIN,
+)
+def test_a_target_is_taken_apart_as_it_was_put_together(authority: str, path: str, query: str):
+    """No Host, path or query can make a signature count for something else than what is asked."""
+    made = sent(authority, path, query)
+    if made is None:
+        return
+    try:
+        values = made.values()
+    except ValueError:
+        return  # nobody's signature covers what is no URL
+    assert values["@authority"] in (authority.lower(), authority.lower().removesuffix(":443"))
+    assert (values["@path"], values.get("@query", "")) == (path, f"?{query}" if query else "")
+
+
+@pytest.mark.parametrize(
+    ("authority", "path", "query"),
+    [
+        ("", "/", ""),
+        ("shop.test/ucp", "/", ""),
+        ("shop.test?", "/", ""),
+        ("me@shop.test", "/", ""),
+        ("shop.test", "/a#b", ""),
+        ("shop.test", "/a\tb", ""),
+        ("shop.test", "*", ""),
+        ("shop.test", "/", "a#b"),
+        ("shop.test", "/", "a\nb"),
+    ],
+)
+def test_a_target_that_nobody_can_have_signed(authority: str, path: str, query: str):
+    assert sent(authority, path, query) is None
+
+
+def test_a_target_is_what_it_was():
+    made = sent("shop.test:8443", "/a%20b//c", "x=?")
+    assert made is not None
+    assert made.url == "https://shop.test:8443/a%20b//c?x=?"
 
 
 # --- replies ---

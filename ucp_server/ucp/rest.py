@@ -37,6 +37,7 @@ ORDER_ROUTES: Final = (("/orders/{id}", "GET", "get_order"),)
 # Put together they have to be a URL that is taken apart in the same way again.
 _AUTHORITY: Final = re.compile(r"[A-Za-z0-9._:\[\]-]+", re.ASCII)
 _PATH: Final = re.compile(r"/[!\"$->@-~]*", re.ASCII)
+_QUERY: Final = re.compile(r"[!\"$-~]*", re.ASCII)
 
 
 def operation_routes(release: Release, endpoint_for: EndpointFor) -> Iterable[Route]:
@@ -89,7 +90,8 @@ def as_sent(request: Request, shop: Shop, headers: Mapping[str, str], body: byte
     authority = headers.get("host", "")
     path = request.scope.get("raw_path", b"").partition(b"?")[0].decode("latin-1")
     query = request.scope["query_string"].decode("latin-1")
-    if not _AUTHORITY.fullmatch(authority) or not _PATH.fullmatch(path) or "#" in query:
+    parts = ((_AUTHORITY, authority), (_PATH, path), (_QUERY, query))
+    if not all(form.fullmatch(text) for form, text in parts):
         return None
     target = f"{path}?{query}" if query else path
     scheme = shop.site.partition("://")[0]
