@@ -95,9 +95,6 @@ TABLE: Final[Mapping[type[Refusal], Row]] = MappingProxyType(
 # A refused problem that 01-xx gives a status of its own (digest 6.6).
 _PROBLEM_STATUSES: Final = MappingProxyType({"payment_failed": 402})
 
-# RFC 9110 11.6.1: a 401 names a way to authenticate.
-_CHALLENGE: Final[Header] = (b"www-authenticate", b'ApiKey realm="ucp"')
-
 
 def render_refusal(
     refusal: Refusal, release: Release, *, detailed: bool = False, storefront: str = ""
@@ -113,7 +110,7 @@ def render_refusal(
         status, document = _later(refusal, row, release)
         if storefront and row.leads_on:
             document["continue_url"] = storefront
-    return json_reply(status, document, *_headers(refusal, status))
+    return json_reply(status, document, *_headers(refusal))
 
 
 def told_as_problems(refusal: Refusal) -> tuple[Problem, ...]:
@@ -133,12 +130,10 @@ def render_error(release: Release, status: int, code: str, text: str, *, detaile
     return json_reply(status, _body([message], detailed=detailed))
 
 
-def _headers(refusal: Refusal, status: int) -> tuple[Header, ...]:
+def _headers(refusal: Refusal) -> tuple[Header, ...]:
     headers: tuple[Header, ...] = (NO_STORE,)
-    if isinstance(refusal, refusals.TokenRefused | refusals.ScopeInsufficient):
+    if isinstance(refusal, refusals.Unauthenticated | refusals.ScopeInsufficient):
         headers += ((b"www-authenticate", refusal.challenge.encode()),)
-    elif status == 401:
-        headers += (_CHALLENGE,)
     if refusal.retry_after_s is not None:
         headers += ((b"retry-after", b"%d" % refusal.retry_after_s),)
     return headers

@@ -24,8 +24,13 @@ Refusal (domain/errors.py)
  └─ BodyInvalid              JSON, but not of the release's form
 """
 
+from typing import Final
+
 from ucp_server.asgi.checker import Violation
 from ucp_server.domain.errors import Refusal
+
+# No scheme is registered for RFC 9421; this is what its predecessors are known by.
+_BY_SIGNATURE: Final = 'Signature realm="ucp"'
 
 
 class InvalidProfileUrl(Refusal):
@@ -84,7 +89,10 @@ class NothingForSale(Refusal):
 
 
 class Unauthenticated(Refusal):
+    """``challenge`` names a way to authenticate (RFC 9110 11.6.1)."""
+
     code = "unauthorized"
+    challenge = 'ApiKey realm="ucp"'
 
 
 class TokenRefused(Unauthenticated):
@@ -97,6 +105,7 @@ class TokenRefused(Unauthenticated):
 
 class SignatureMissing(Unauthenticated):
     code = "signature_missing"
+    challenge = _BY_SIGNATURE
 
     def __init__(self) -> None:
         super().__init__("This request has to be signed (RFC 9421) by its platform.")
@@ -104,6 +113,7 @@ class SignatureMissing(Unauthenticated):
 
 class SignatureInvalid(Unauthenticated):
     code = "signature_invalid"
+    challenge = _BY_SIGNATURE
 
     def __init__(self) -> None:
         super().__init__("No signature of this request holds and covers all that it has to.")
@@ -111,6 +121,7 @@ class SignatureInvalid(Unauthenticated):
 
 class KeyNotFound(Unauthenticated):
     code = "key_not_found"
+    challenge = _BY_SIGNATURE
 
     def __init__(self) -> None:
         super().__init__("The platform's profile publishes no key of the name that this is signed by.")
