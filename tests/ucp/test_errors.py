@@ -36,6 +36,7 @@ ARGUMENTS: dict[str, Any] = {
     "fault": "not_json",
     "issuer": "https://shop.example",
     "scope": "dev.ucp.shopping.checkout:manage",
+    "retry_after_s": 7,
     "violations": VIOLATIONS,
 }
 
