@@ -38,7 +38,7 @@ _decode = msgspec.json.decode
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
-    """``per_s`` buyers begin in every second for ``warm_up_s`` and then, counted, for ``seconds``.
+    """``per_s`` buyers begin in every second, for ``seconds``; then those under way may finish.
 
     With ``whole`` they buy, in ``release``; otherwise they only make a checkout. ``per_s`` of 0 is a closed
     loop: each of the ``connections`` goes on as soon as it can. ``site`` has /healthz, ``path`` the
@@ -54,16 +54,16 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     connections: int
     items: int
     whole: bool
-    warm_up_s: float = 2.0
     server_pids: tuple[int, ...] = ()
 
 
 class Result(msgspec.Struct, kw_only=True):
-    """Counts within the time that is measured.
+    """``turned_away`` were told to come back before they had anything, ``broken`` had something and ended
+    with no order; ``late`` never got a connection.
 
-    ``turned_away`` were told to come back before they had anything, ``broken`` had something and ended
-    with no order; ``late`` never got a connection. Times are in seconds: ``shed_times`` of replies that
-    say come back, ``create_times`` of those that made a checkout.
+    Times are in seconds: ``shed_times`` of replies that say come back, ``create_times`` of those that made
+    a checkout. ``server_cpu_s`` is what the server had used when the first buyer began, at
+    ``began_at`` (Unix time); ``ended_at`` is when the last one was done.
     """
 
     begun: int = 0
@@ -76,6 +76,8 @@ class Result(msgspec.Struct, kw_only=True):
     health_times: list[float] = msgspec.field(default_factory=list)
     unhealthy: int = 0
     server_cpu_s: float = 0.0
+    began_at: float = 0.0
+    ended_at: float = 0.0
     reasons: dict[str, int] = msgspec.field(default_factory=dict)
 
 
@@ -92,23 +94,20 @@ class Flood:
     job: Job
     session: aiohttp.ClientSession
     result: Result = field(default_factory=Result)
-    _from: float = 0.0
     _until: float = 0.0
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def run(self) -> Result:
         await asyncio.gather(*(self._connect() for _ in range(self.job.connections)))
-        self._from = time.perf_counter() + self.job.warm_up_s
-        self._until = self._from + self.job.seconds
+        self.result.server_cpu_s, self.result.began_at = process.cpu_s(self.job.server_pids), time.time()
+        self._until = time.perf_counter() + self.job.seconds
         watching = asyncio.create_task(self._watch())
-        counting = asyncio.create_task(self._count_cpu())
         await (self._begin_in_time() if self.job.per_s else self._go_round())
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=LEAVE_S)
         for task in self._tasks:
             task.cancel()
         watching.cancel()
-        await counting
         return self.result
 
     async def _connect(self) -> None:
@@ -126,11 +125,10 @@ class Flood:
             await asyncio.sleep(0.002)
 
     def _begin(self, number: int) -> None:
-        counted = time.perf_counter() >= self._from
         if len(self._tasks) >= self.job.connections:
-            self.result.late += counted
-            return
-        self._keep(self._buy(number, counted=counted))
+            self.result.late += 1
+        else:
+            self._keep(self._buy(number))
 
     def _keep(self, buying: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(buying)
@@ -139,32 +137,32 @@ class Flood:
 
     async def _go_round(self) -> None:
         async def one(number: int) -> None:
-            while (now := time.perf_counter()) < self._until:
-                await self._buy(number, counted=now >= self._from)
+            while time.perf_counter() < self._until:
+                await self._buy(number)
 
         await asyncio.gather(*(one(number) for number in range(self.job.connections)))
 
-    async def _buy(self, number: int, *, counted: bool) -> None:
-        self.result.begun += counted
+    async def _buy(self, number: int) -> None:
+        result = self.result
+        result.begun += 1
         try:
-            await self._order(number, counted=counted)
+            await self._order(number)
         except TurnedAway:
-            self.result.turned_away += counted
+            result.turned_away += 1
         except (Broken, aiohttp.ClientError, TimeoutError) as error:
             reason = str(error) or type(error).__name__
-            self.result.reasons[reason] = self.result.reasons.get(reason, 0) + 1
-            self.result.broken += counted
+            result.reasons[reason] = result.reasons.get(reason, 0) + 1
+            result.broken += 1
         else:
-            # What ends after the time is over is not what the server does in that time.
-            self.result.done += self._from <= time.perf_counter() <= self._until
+            result.done += 1
+            result.ended_at = time.time()
 
-    async def _order(self, number: int, *, counted: bool) -> None:
+    async def _order(self, number: int) -> None:
         job, at = self.job, f"{self.job.site}{self.job.path}/checkout-sessions"
         started = time.perf_counter()
         body = bodies.create(item(number % job.items), name=f"Robin{number % 64}", release=job.release)
         made = await self._ask("POST", at, body, tries=1)
-        if counted:
-            self.result.create_times.append(time.perf_counter() - started)
+        self.result.create_times.append(time.perf_counter() - started)
         if not job.whole:
             return
         at = f"{at}/{made['id']}"
@@ -186,8 +184,7 @@ class Flood:
                 told = await reply.read()
             if reply.status not in COME_BACK:
                 break
-            if started >= self._from:
-                self.result.shed_times.append(time.perf_counter() - started)
+            self.result.shed_times.append(time.perf_counter() - started)
             if tries > 1:
                 await asyncio.sleep(float(reply.headers["Retry-After"]))
         else:
@@ -198,13 +195,6 @@ class Flood:
             raise Broken(f"{method}: {reply.status} {told[:120].decode(errors='replace')}")
         document: bodies.Wire = _decode(told)
         return document
-
-    async def _count_cpu(self) -> None:
-        """What the server needs while it is measured: connections are made before."""
-        await asyncio.sleep(self._from - time.perf_counter())
-        before = process.cpu_s(self.job.server_pids)
-        await asyncio.sleep(self._until - time.perf_counter())
-        self.result.server_cpu_s = process.cpu_s(self.job.server_pids) - before
 
     async def _watch(self) -> None:
         async with aiohttp.ClientSession(connector=_connector(1)) as own:
