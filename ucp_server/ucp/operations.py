@@ -27,15 +27,17 @@ from ucp_server.ucp.accepting import accepted
 from ucp_server.ucp.admitted import Admitted, admitted
 from ucp_server.ucp.authentication import Authentication
 from ucp_server.ucp.browsing import browse
+from ucp_server.ucp.budgets import Budgets
 from ucp_server.ucp.decoding import cart_command, checkout_command
 from ucp_server.ucp.errors import told_as_problems
 from ucp_server.ucp.incoming import Incoming
 from ucp_server.ucp.keys import body_to_compare, read_key
 from ucp_server.ucp.negotiation import Negotiated, Negotiation
 from ucp_server.ucp.operation_table import Family
-from ucp_server.ucp.refusals import NothingForSale, NothingInStock
+from ucp_server.ucp.refusals import Forbidden, NothingForSale, NothingInStock, Unauthenticated
 from ucp_server.ucp.releases import ITEM_UNAVAILABLE
 from ucp_server.ucp.replies import Replies
+from ucp_server.ucp.signed_replies import SignedReplies
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,7 +48,9 @@ class Operations:
     browsing: Browsing
     negotiation: Negotiation
     authentication: Authentication
+    budgets: Budgets
     replies: Replies
+    signing: SignedReplies
     relaxed: Relaxations
     secret: bytes
 
@@ -59,16 +63,23 @@ class Operations:
         try:
             negotiated = await self.admit(incoming)
             release = negotiated.release
-            return await self._carry_out(admitted(incoming, negotiated))
+            reply = await self._carry_out(admitted(incoming, negotiated))
         except Refusal as refusal:
             facts["release"], facts["outcome"] = release.version, refusal.code
-            return self.replies.refusal(release, refusal, merchant_id=incoming.shop.merchant_id)
+            reply = self.replies.refusal(release, refusal, merchant_id=incoming.shop.merchant_id)
+        return await self.signing.signed(incoming, release, reply)
 
     async def admit(self, incoming: Incoming) -> Negotiated:
         """Let a caller in, or raise the `Refusal` that says why not."""
         caller = self.negotiation.identify(incoming)
         incoming.facts["platform"] = caller.profile_url
-        await self.authentication.check(incoming, caller)
+        self.budgets.meet(incoming, caller)
+        try:
+            await self.authentication.check(incoming, caller)
+        except (Unauthenticated, Forbidden):
+            self.budgets.note_failure(incoming)
+            raise
+        await self.budgets.take(incoming, caller)
         negotiated = await self.negotiation.negotiate(incoming, caller)
         incoming.facts["release"] = negotiated.release.version
         return negotiated
