@@ -1,4 +1,4 @@
-"""The faults of catalogs and carts, each with the checks that must report it.
+"""The faults of catalogs, carts and what becomes of orders, each with the checks that must report it.
 
 They are planted in a tiny shop of 2026-08-25, as those of `later_faults` are.
 """
@@ -18,6 +18,7 @@ SHOPPING_FAULTS: dict[str, tuple[str, ...]] = {
     "calls what was claimed final": ("discount.accepted_claim_is_provisional",),
     "changes what is read": ("cart.get_shows_what_create_made",),
     "creates with 200": ("cart.create_answers_201",),
+    "counts no shipments": ("order.shipment_is_counted",),
     "describes nothing": (
         "catalog_search.page_has_the_shape",
         "catalog_lookup.lookup_has_the_shape",
@@ -34,6 +35,7 @@ SHOPPING_FAULTS: dict[str, tuple[str, ...]] = {
     "finds nothing": ("catalog_search.title_finds_the_item",),
     "forgets codes of carts": ("cart.code_makes_a_cart_cheaper",),
     "forgets what was in the cart": ("conversion.cart_becomes_a_checkout",),
+    "forgets shipments": ("order.shipment_can_be_read",),
     "hands out ids of its own": (
         "catalog_search.title_finds_the_item",
         "catalog_search.variants_can_be_bought",
@@ -57,6 +59,7 @@ SHOPPING_FAULTS: dict[str, tuple[str, ...]] = {
     "leaves the currency of carts out": ("cart.cart_has_the_shape",),
     "lets selections overrule ids": ("catalog_product.variant_id_decides_the_selection",),
     "lists a product for each id": ("catalog_lookup.one_product_comes_once",),
+    "lists all that stands alone": ("negotiation.replies_list_what_shaped_them",),
     "makes a checkout each time": (
         "conversion.cart_has_one_open_checkout",
         "conversion.twins_make_one_checkout",

@@ -88,6 +88,8 @@ def affordable(body: Wire, keys: list[str], shop: Shop) -> list[str]:
 
 def reply(root: str, members: Wire, shop: Shop) -> Wire:
     active = {f"{SERVICE}.{root}": [{"version": shop.release}]}
+    if shop.faulty("lists all that stands alone"):
+        active |= {f"{SERVICE}.checkout": [{"version": shop.release}]}
     return {"ucp": {"version": shop.release, "status": "success", "capabilities": active}, **members}
 
 
