@@ -347,7 +347,7 @@ async def test_an_unknown_product_and_one_of_which_nothing_fits_are_not_found(po
         )
 
 
-async def test_a_catalog_that_fails_does_not_answer(pool: Pool):
+async def test_a_catalog_that_fails_does_not_answer(pool: Pool, caplog: pytest.LogCaptureFixture):
     class Broken(Shelf):
         async def search(self, merchant_id: str, search: Search, limit: int) -> Sequence[str]:
             raise RuntimeError("out of order")
@@ -355,6 +355,7 @@ async def test_a_catalog_that_fails_does_not_answer(pool: Pool):
     shop, _ = browsing(pool)
     with pytest.raises(HandlerUnavailable):
         await over(shop, Broken()).search(SCOPE, ANYTHING, Asked())
+    assert "the catalog raised" in caplog.text
 
 
 def over(shop: Browsing, catalog: Shelf) -> Browsing:

@@ -4,6 +4,7 @@ Nothing here is a promise: what is shown has today's prices and stock, and the c
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -39,6 +40,8 @@ from ucp_server.ports import Catalog, Rates
 from ucp_server.store.database import Pool, read, statement
 from ucp_server.store.ids import new_token
 from ucp_server.store.search_lists import KeptList, insert_list, load_list
+
+log = logging.getLogger(__name__)
 
 # A page is answered within 3 s or not at all: an agent asks several shops at once and does not wait.
 SHOWN_WITHIN_S: Final = 3.0
@@ -389,6 +392,8 @@ class Browsing:
         except Refusal:
             raise
         except Exception as error:
+            # Its text may quote what a buyer looks for.
+            log.warning("the catalog raised %s", type(error).__name__)
             raise HandlerUnavailable("The catalog") from error
 
 
