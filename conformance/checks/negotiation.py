@@ -20,6 +20,7 @@ from conformance.registry import EVERY, JANUARY, SINCE_APRIL, Lacking, Wire, che
 from conformance.shop import SERVICE, Shop
 from conformance.wire import Exchange
 
+SHAPED = (("cart", plain_cart), ("catalog.search", browsed), ("catalog.lookup", item_looked_up))
 EXTENSIONS = {"discount": "discounts", "fulfillment": "fulfillment"}
 
 
@@ -103,11 +104,7 @@ async def replies_list_what_shaped_them(shop: Shop) -> None:
     """A cart and what a catalog answers list their own capability, and no other that stands alone."""
     alone = {name.removeprefix(f"{SERVICE}.") for name in forms.roots(shop.release)}
     seen = 0
-    for own, build in (
-        ("cart", plain_cart),
-        ("catalog.search", browsed),
-        ("catalog.lookup", item_looked_up),
-    ):
+    for own, build in SHAPED:
         with contextlib.suppress(Lacking):
             document = await shop.scene(build)
             seen += 1
