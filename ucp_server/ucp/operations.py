@@ -30,6 +30,7 @@ from ucp_server.ucp.browsing import browse
 from ucp_server.ucp.budgets import Budgets
 from ucp_server.ucp.decoding import cart_command, checkout_command
 from ucp_server.ucp.errors import told_as_problems
+from ucp_server.ucp.ids import render_cart_id, render_checkout_id
 from ucp_server.ucp.incoming import Incoming
 from ucp_server.ucp.keys import body_to_compare, read_key
 from ucp_server.ucp.negotiation import Negotiated, Negotiation
@@ -92,7 +93,12 @@ class Operations:
             case Family.CATALOG:
                 document = accepted(asked, self.replies.schemas)
                 return self.replies.catalog(asked.terms, await browse(self.browsing, asked, document))
-        return await (self._write(asked) if asked.operation.writes else self._show(asked))
+        if not asked.operation.writes:
+            return await self._show(asked)
+        try:
+            return await self._write(asked)
+        except ReplyExpired as expired:
+            raise ReplyExpired(_wire_id(asked, expired.checkout_id)) from expired
 
     async def _show(self, asked: Admitted, found: Sequence[Problem] = ()) -> Reply:
         """What the path names, as it stands; ``found`` is told beside its own problems."""
@@ -185,6 +191,11 @@ def _is_empty(checkout: Checkout) -> bool:
     lines = checkout.quote.lines
     missing = [problem for problem in checkout.quote.problems if problem.code == ITEM_UNAVAILABLE]
     return 0 < len(lines) <= len(missing)
+
+
+def _wire_id(asked: Admitted, id_: str) -> str:
+    """The id under which the caller finds what its key was used for."""
+    return render_cart_id(id_) if asked.operation.family is Family.CART else render_checkout_id(id_)
 
 
 def _code(refusal: Refusal) -> str:
