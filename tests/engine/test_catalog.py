@@ -39,6 +39,7 @@ from ucp_server.engine.catalog import (
     LOOKUP_IDS_MAX,
     PAGE_MAX,
     PLACES_TOLD_MAX,
+    VARIANTS_SHOWN_MAX,
     Asked,
     Browsing,
     Wish,
@@ -333,6 +334,17 @@ async def test_a_product_is_shown_as_far_as_it_is_chosen(pool: Pool):
         ("M", True, True),
         ("L", True, True),
     ]
+
+
+async def test_of_a_thousand_that_fit_some_are_shown_and_all_can_be_chosen(pool: Pool):
+    sizes = [f"size{n}" for n in range(VARIANTS_SHOWN_MAX + 10)]
+    rug = product("rug", *(variant(size, Colour="red", Size=size) for size in sizes))
+    shop, _ = browsing(pool, rug)
+    found = await shop.product(SCOPE, "rug", Wish(choices=(Choice("Colour", "red"),)), Filters(), Market())
+    assert [one.id for one in found.variants] == sizes[:VARIANTS_SHOWN_MAX]
+    assert [value.label for value in found.options[1].values if value.exists] == sizes
+    last = await shop.product(SCOPE, sizes[-1], Wish(), Filters(), Market())
+    assert [one.id for one in last.variants] == [sizes[-1]]
 
 
 async def test_an_unknown_product_and_one_of_which_nothing_fits_are_not_found(pool: Pool):

@@ -58,6 +58,9 @@ QUERY_LENGTH_MAX: Final = 500
 MEANINGS_MAX: Final = 10
 # A list shows what there is to choose; the product's own page tells of all.
 VARIANTS_IN_LIST_MAX: Final = 20
+# Half a megabyte with the longest descriptions. A product may have eight times as many that differ in
+# one option alone; who chooses among them is told all there are by their labels.
+VARIANTS_SHOWN_MAX: Final = 250
 # Places to collect at, of those that there are.
 PLACES_TOLD_MAX: Final = 5
 # Products looked at in one statement where delivery decides which of them are shown.
@@ -127,7 +130,7 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Shown(msgspec.Struct, frozen=True, kw_only=True):
-    """A product with the variants that fit ``choices``, the featured one first."""
+    """A product with variants that fit ``choices``, the featured one first."""
 
     product: Product
     variants: tuple[Variant, ...]
@@ -251,7 +254,7 @@ class Browsing:
             raise ProductNotFound
         return Shown(
             product=product,
-            variants=tuple(fitting),
+            variants=tuple(fitting[:VARIANTS_SHOWN_MAX]),
             choices=chosen.choices,
             options=chosen.options,
             ways=ways,
