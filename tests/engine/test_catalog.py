@@ -100,6 +100,7 @@ class Shelf:
     def __init__(self, *products: Product) -> None:
         self.known = {one.id: one for one in products}
         self.searched: list[Search] = []
+        self.looks = 0
 
     async def items(self, merchant_id: str, item_ids: Sequence[str]) -> Mapping[str, Item]:
         raise AssertionError("nobody sells here")
@@ -122,6 +123,7 @@ class Shelf:
     async def products(
         self, merchant_id: str, product_ids: Sequence[str], market: Market
     ) -> Mapping[str, Product]:
+        self.looks += 1
         return {id_: self.known[id_] for id_ in product_ids if id_ in self.known}
 
     def price(self, id_: str, price: int) -> None:
@@ -181,6 +183,16 @@ async def test_a_list_is_walked_by_its_cursor_at_today_s_prices(pool: Pool):
     third = await shop.search(SCOPE, Search(query="something else"), Asked(cursor=second.cursor))
     assert (shown(third), third.cursor) == ([f"p{n:02}" for n in range(21, 25)], None)
     assert len(shelf.searched) == 1
+
+
+async def test_a_list_that_nearly_all_is_gone_of_takes_few_looks(pool: Pool):
+    shop, shelf = browsing(pool, *(product(f"p{n}") for n in range(LIST_MAX)))
+    first = await shop.search(SCOPE, ANYTHING, Asked(limit=1))
+    shelf.known = {"p999": product("p999")}
+    shelf.looks = 0
+    last = await shop.search(SCOPE, ANYTHING, Asked(cursor=first.cursor, limit=1))
+    assert (shown(last), last.cursor) == (["p999"], None)
+    assert shelf.looks < 20
 
 
 async def test_a_list_of_one_page_is_not_kept(pool: Pool):

@@ -63,7 +63,8 @@ VARIANTS_IN_LIST_MAX: Final = 20
 VARIANTS_SHOWN_MAX: Final = 250
 # Places to collect at, of those that there are.
 PLACES_TOLD_MAX: Final = 5
-# Products looked at in one statement where delivery decides which of them are shown.
+# Products looked at in one statement where delivery decides which of them are shown, or where most of a
+# list is gone by now.
 LOOKED_THROUGH_AT_ONCE: Final = 100
 
 
@@ -314,6 +315,8 @@ class Browsing:
                     told = featured_first(fitting)[:VARIANTS_IN_LIST_MAX]
                     shown.append(Listed(product, told))
                     ways |= {one.id: theirs[one.id] for one in told if one.id in theirs}
+            # Else a page of one would ask a thousand times for a shop that was emptied meanwhile.
+            step = min(2 * step, LOOKED_THROUGH_AT_ONCE)
         return shown, ways, position
 
     async def _resolve(
