@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.store.shops import PRODUCTS, execute, imported, items_of, reading, written
-from ucp_server.store import bulk, importing
+from ucp_server.store import bulk, importing, picture_files
 from ucp_server.store.catalog import PostgresCatalog
 from ucp_server.store.database import Pool, read
 from ucp_server.store.importing import BadShop, Imported, import_feed, import_shop
@@ -321,6 +321,21 @@ async def test_pictures_come_with_the_shop(pool: Pool, tmp_path: Path) -> None:
         assert picture is not None
         assert (picture.media_type, picture.content) == ("image/svg+xml", b"<svg/>")
         assert await load_picture(db, "other", "pictures/tea.svg") is None
+
+
+async def test_many_pictures_come_in_some_statements_and_too_many_not_at_all(
+    pool: Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "pictures").mkdir()
+    names = [f"pictures/{n}.svg" for n in range(2 * importing.PICTURES_AT_ONCE + 1)]
+    for name in names:
+        (tmp_path / name).write_bytes(b"<svg/>")
+    rows = "".join(f"item-{n},Tea,5,{name}\n" for n, name in enumerate(names))
+    products = f"id,title,price,image_url\n{rows}"
+    assert (await imported(pool, tmp_path, products=products)).counts["pictures"] == len(names)
+    monkeypatch.setattr(picture_files, "PICTURES_BYTES_MAX", len(b"<svg/>") * len(names) - 1)
+    with pytest.raises(BadShop, match="all pictures are larger"):
+        await imported(pool, tmp_path, products=products)
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,15 @@ ROWS_PER_STATEMENT: Final = 2_000
 ROWS_PER_PAGE: Final = 10_000
 
 
-async def insert_rows(tx: Tx, sql: str, *values: object, rows: Iterable[tuple[object, ...]]) -> None:
+async def insert_rows(
+    tx: Tx,
+    sql: str,
+    *values: object,
+    rows: Iterable[tuple[object, ...]],
+    at_once: int | None = None,
+) -> None:
     """Run ``sql`` with ``values`` and the columns of ``rows``, a bounded number of them at a time."""
-    for batch in _batches(rows):
+    for batch in _batches(rows, at_once or ROWS_PER_STATEMENT):
         await tx.execute(sql, *values, *[list(column) for column in zip(*batch, strict=True)])
 
 
@@ -34,7 +40,7 @@ async def read_rows(db: Read, sql: str, merchant_id: str, *, key_columns: int = 
     return rows
 
 
-def _batches(rows: Iterable[tuple[object, ...]]) -> Iterator[list[tuple[object, ...]]]:
+def _batches(rows: Iterable[tuple[object, ...]], at_once: int) -> Iterator[list[tuple[object, ...]]]:
     left = iter(rows)
-    while batch := list(islice(left, ROWS_PER_STATEMENT)):
+    while batch := list(islice(left, at_once)):
         yield batch

@@ -28,6 +28,8 @@ from ucp_server.store.rules import Category
 from ucp_server.store.shop_tables import ShopTables, read_shop
 
 BAD_ROWS_TOLD_MAX: Final = 20
+# At most 32 MB a statement: Postgres takes no message of a gigabyte, and has 5 s for each.
+PICTURES_AT_ONCE: Final = 32
 
 
 class Imported(msgspec.Struct, frozen=True, kw_only=True):
@@ -240,7 +242,7 @@ async def _write(tx: Tx, merchant_id: str, tables: ShopTables) -> None:
 async def _pictures(tx: Tx, merchant_id: str, pictures: Sequence[PictureFile]) -> None:
     await tx.execute(DELETE_PICTURES, merchant_id)
     rows = ((one.path, one.media_type, one.content) for one in pictures)
-    await insert_rows(tx, INSERT_PICTURES, merchant_id, rows=rows)
+    await insert_rows(tx, INSERT_PICTURES, merchant_id, rows=rows, at_once=PICTURES_AT_ONCE)
 
 
 async def _stock(tx: Tx, merchant_id: str, stock: Mapping[str, int], uncounted: AbstractSet[str]) -> None:

@@ -19,6 +19,8 @@ PICTURE_TYPES: Final = {
     ".avif": "image/avif",
 }
 PICTURE_BYTES_MAX: Final = 1024 * 1024
+# All are in memory until they are written; a shop that has more keeps them where it can name URLs.
+PICTURES_BYTES_MAX: Final = 512 * 1024 * 1024
 
 
 class PictureFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,6 +35,7 @@ class PictureFiles:
     def __init__(self, folder: Path) -> None:
         self._folder = folder.resolve()
         self.found: dict[str, PictureFile] = {}
+        self._bytes_left = PICTURES_BYTES_MAX
 
     def named(self, column: str, url: str | None) -> str | None:
         """``url`` as it is. Raises `CellError` where it is neither absolute nor a picture here."""
@@ -46,7 +49,11 @@ class PictureFiles:
             raise CellError(f"{column} is none of {', '.join(PICTURE_TYPES)}: {url}")
         if not path.is_relative_to(self._folder) or not path.is_file():
             raise CellError(f"{column} names no file in the folder: {url}")
-        if path.stat().st_size > PICTURE_BYTES_MAX:
+        size = path.stat().st_size
+        if size > PICTURE_BYTES_MAX:
             raise CellError(f"{column} is larger than {PICTURE_BYTES_MAX} bytes: {url}")
+        if size > self._bytes_left:
+            raise CellError(f"{column}: all pictures are larger than {PICTURES_BYTES_MAX} bytes: {url}")
+        self._bytes_left -= size
         self.found[url] = PictureFile(path=url, media_type=media_type, content=path.read_bytes())
         return url
