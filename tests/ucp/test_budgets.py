@@ -3,11 +3,13 @@
 import asyncio
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from tests.asgi.test_buckets import Time
 from tests.ucp.conftest import JANUARY, Agent, Open, create_body, pinned
 from tests.ucp.test_negotiation import URL, incoming
+from ucp_server.domain.errors import StoreUnavailable
 from ucp_server.store.database import Pool, recorded_statements
 from ucp_server.ucp.budgets import SHARE, Budgets, Rates, SharedBudgets
 from ucp_server.ucp.incoming import Incoming
@@ -126,6 +128,22 @@ async def test_counting_costs_a_statement_now_and_then_and_waiting_none(pool: Po
         for _ in range(50):
             assert await shared.take("demo", URL, 1, 100) > 0
         assert len(statements) == told
+
+
+async def test_a_store_that_is_away_fails_all_who_wait_at_once() -> None:
+    tried = 0
+
+    async def nobody_answers() -> asyncpg.Connection:
+        nonlocal tried
+        tried += 1
+        await asyncio.sleep(0)
+        raise StoreUnavailable
+
+    shared = SharedBudgets(Pool(nobody_answers, size=2))
+    asking = (shared.take("demo", URL, 1, 100) for _ in range(50))
+    told = await asyncio.gather(*asking, return_exceptions=True)
+    assert [type(failure) for failure in told] == [StoreUnavailable] * 50
+    assert tried == 1
 
 
 async def test_a_window_that_is_over_opens_anew(pool: Pool) -> None:

@@ -9,7 +9,7 @@ import asyncio
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -94,7 +94,7 @@ class _Share:
     ends_s: float = 0.0
     # Less was there than was asked for: until the window ends there will be no more.
     is_last: bool = False
-    drawing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    drawing: asyncio.Task[None] | None = None
 
 
 class SharedBudgets:
@@ -112,24 +112,35 @@ class SharedBudgets:
     async def take(self, merchant_id: str, platform_id: str, units: int, per_minute: int) -> float:
         """0.0, or the seconds until the next window opens. Raises StoreUnavailable."""
         share = self._shares.setdefault((merchant_id, platform_id), _Share())
-        async with share.drawing:
-            if share.ends_s <= self._now():
+        for _ in range(SHARE + 1):  # more draws there are not in a window
+            now = self._now()
+            if share.ends_s <= now:
                 share.left, share.is_last = 0, False
-            if share.left < units and not share.is_last:
-                await self._draw(share, merchant_id, platform_id, units, per_minute)
-            if share.left < units:
-                return max(1.0, share.ends_s - self._now())
-            share.left -= units
-            return 0.0
+            if share.left >= units:
+                share.left -= units
+                return 0.0
+            if share.is_last:
+                break
+            if share.drawing is None:
+                draw = self._draw(share, merchant_id, platform_id, per_minute)
+                share.drawing = asyncio.create_task(draw)
+            # One draw for all that wait for it, and whoever goes away does not take it along.
+            await asyncio.shield(share.drawing)
+        return max(1.0, share.ends_s - self._now())
 
-    async def _draw(
-        self, share: _Share, merchant_id: str, platform_id: str, units: int, per_minute: int
-    ) -> None:
-        amount = max(units, per_minute // SHARE)
-        async with statement(self._pool) as tx:
-            window = await count_request(
-                tx, merchant_id=merchant_id, caller=f"ucp {platform_id}", window_s=WINDOW_S, amount=amount
-            )
+    async def _draw(self, share: _Share, merchant_id: str, platform_id: str, per_minute: int) -> None:
+        amount = max(WRITE, per_minute // SHARE)
+        try:
+            async with statement(self._pool) as tx:
+                window = await count_request(
+                    tx,
+                    merchant_id=merchant_id,
+                    caller=f"ucp {platform_id}",
+                    window_s=WINDOW_S,
+                    amount=amount,
+                )
+        finally:
+            share.drawing = None
         drawn = max(0, min(amount, per_minute - (window.used - amount)))
         share.left += drawn
         share.is_last = drawn < amount
