@@ -32,7 +32,7 @@ FEW_LEFT = problems.out_of_stock("Rose", 2, "lines[0]")
         (problems.other_currency("USD", "EUR"), True),
         (problems.discount_rejected("X", "expired", "over", 0), True),
         (problems.free_shipping_granted("X", 0), True),
-        (problems.eligibility_not_accepted("com.example.member"), True),
+        (problems.eligibility_not_accepted("com.example.member", "claims[0]"), True),
     ],
     ids=lambda value: value.code if isinstance(value, Problem) else None,
 )

@@ -165,7 +165,7 @@ async def test_who_loses_too_often_is_told_to_come_back(engine: Engine, setup: S
     assert await one(setup.pool, "select count(*) from claims") == 0
 
 
-@pytest.mark.parametrize("cart_id", [new_id(), "nonsense", "", "a\0b"])
+@pytest.mark.parametrize("cart_id", [new_id(), "nonsense", "", "a\0b"], ids=["new", "word", "empty", "nul"])
 async def test_an_unknown_cart_is_not_found(engine: Engine, cart_id: str) -> None:
     with pytest.raises(CartNotFound):
         await engine.read_cart(SCOPE, cart_id)

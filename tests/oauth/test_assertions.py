@@ -196,6 +196,8 @@ def test_noise_is_refused(noise: str) -> None:
         (msgspec.json.encode({"keys": [KEYS["ES256"].as_dict(private=True)]}), "private keys"),
         (jwks_of(*[ECKey.generate_key("P-256") for _ in range(13)]), "1 to 12"),
     ],
+    # Keys are made anew in each process, and a test has one name in all of them.
+    ids=range(12),
 )
 def test_keys_that_cannot_be_used_are_refused(jwks: bytes, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
