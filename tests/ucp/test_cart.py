@@ -209,6 +209,7 @@ async def test_what_the_buyer_told_counts_whenever_the_cart_is_priced(filling: A
     context = {"eligibility": ["com.example.nobody"], "currency": "EUR"}
     cart = await filled(filling, context=context)
     assert codes(cart) == ["eligibility_not_accepted", "currency_not_offered"]
+    assert codes(await filled(filling, context={"currency": " usd"})) == []
     assert (await filling.ask("GET", f"/carts/{cart['id']}")).json() == cart
     assert "eligibility_not_accepted" in codes((await converted(filling, cart)).json())
 

@@ -104,6 +104,8 @@ async def test_filters_narrow_together(looking: Agent):
     assert ids(sold_out) == ["roses"]
     elsewhere = await search(looking, filters={"price": {"max": 1000}}, context={"currency": "EUR"})
     assert message_codes(elsewhere) == ["price_filter_ignored"]
+    here = await search(looking, filters={"price": {"max": 1000}}, context={"currency": "usd"})
+    assert message_codes(here) == []
 
 
 async def test_texts_are_in_the_language_that_is_asked_for(looking: Agent):

@@ -166,7 +166,7 @@ def _market(sent: _ContextSent | None, languages: str) -> Market:
         region=told.address_region,
         postal_code=told.postal_code,
         language=told.language or first_language(languages),
-        currency=told.currency,
+        currency=told.currency.strip().upper() if told.currency else None,
     )
 
 

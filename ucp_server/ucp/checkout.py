@@ -219,9 +219,9 @@ def _decode_claims(context: Wire | None) -> tuple[str, ...]:
 
 
 def preferred_currency(context: Wire | None) -> str | None:
-    """A hint that is no text is no hint: releases before 2026-08-25 left it open."""
+    """In capitals. A hint that is no text is no hint: releases before 2026-08-25 left it open."""
     currency = (context or {}).get("currency")
-    return currency if isinstance(currency, str) else None
+    return currency.strip().upper() or None if isinstance(currency, str) else None
 
 
 def _decode_buyer(sent: _BuyerSent | None, active: Active) -> Buyer | None:
