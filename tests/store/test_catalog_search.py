@@ -166,6 +166,9 @@ async def test_a_price_is_that_of_this_moment_and_of_any_variant(pool: Pool) -> 
         assert await found(pool, query, CHEAP) == ["calendar"]
     assert await found(pool, None, Filters(price_min_minor=501, price_max_minor=501)) == ["notebook"]
     assert await found(pool, "notebook calendar", Filters(price_min_minor=2_000)) == []
+    # Prices of some currencies are beyond what 32 bits hold.
+    assert await found(pool, "notebook", Filters(price_min_minor=2**31, price_max_minor=2**53 - 1)) == []
+    assert await found(pool, "notebook", Filters(price_min_minor=0, price_max_minor=2**31)) == ["notebook"]
 
 
 async def test_many_products_are_browsed_in_the_order_of_the_shop_too(pool: Pool) -> None:
