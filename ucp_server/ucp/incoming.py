@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from ucp_server.asgi.facts import Facts
+from ucp_server.asgi.reply import Reply
 from ucp_server.ucp.operation_table import OPERATIONS
 from ucp_server.ucp.releases import Release, newest_served, served
 
@@ -51,12 +52,20 @@ class Paths(msgspec.Struct, frozen=True, kw_only=True):
     order: Callable[[str, str], str]
 
 
+def unwrapped(release: Release, reply: Reply) -> Reply:
+    """The reply as it is, which is how REST sends it."""
+    del release
+    return reply
+
+
 class Incoming(msgspec.Struct, frozen=True, kw_only=True):
     """``endpoint`` is the release whose path was asked; ``target`` the id in it, as it was written.
 
     ``headers`` have lower-case names; a repeated one is joined by commas. ``certificate`` is the
     caller's, DER, where the listener or a trusted proxy checked one. ``arrived_s`` is the event
-    loop's time; ``facts`` go to the access line.
+    loop's time; ``facts`` go to the access line. ``key_required`` where the transport asks for an
+    idempotency key whatever the merchant does; ``wrap`` makes of a reply, and the release that it is
+    in, what the transport sends.
     """
 
     operation: str
@@ -69,6 +78,8 @@ class Incoming(msgspec.Struct, frozen=True, kw_only=True):
     target: str = ""
     query: str = ""
     certificate: bytes | None = None
+    key_required: bool = False
+    wrap: Callable[[Release, Reply], Reply] = unwrapped
 
     def __repr__(self) -> str:
         """Without headers and body: they hold keys and cards."""
