@@ -73,7 +73,7 @@ class ToolAgent(Agent):
         arguments: Wire = {"meta": meta | ({"idempotency-key": key} if key else {})}
         arguments |= {"id": target} if target else {}
         if body is not None:
-            payload = {name: value for name, value in body.items() if name != "id"}
+            payload = {name: value for name, value in body.items() if not target or name != "id"}
             arguments[PAYLOADS[operation.family]] = payload
         return self.call("tools/call", {"name": operation.name, "arguments": arguments})
 

@@ -90,7 +90,8 @@ def _takes(release: Release, operation: Operation, schemas: Schemas) -> Wire:
     if ("request", operation.name) in schemas.bodies(release.version):
         payload = _form(release, "request", operation.name, schemas)
         definitions = payload.pop("$defs", {})
-        properties[PAYLOADS[operation.family]] = _without_id(payload)
+        is_named = "id" in properties
+        properties[PAYLOADS[operation.family]] = _without_id(payload) if is_named else payload
     form: Wire = {"type": "object", "properties": properties, "required": list(properties)}
     return form | ({"$defs": definitions} if definitions else {})
 
