@@ -152,7 +152,10 @@ async def test_a_request_that_tells_all_about_itself(here: Town) -> None:
         "io.modelcontextprotocol/protocolVersion": "2026-07-28",
         "io.modelcontextprotocol/clientCapabilities": {},
     }
-    arguments = {"meta": {"ucp-agent": {"profile": agent.profile}}, "checkout": create_body(release=agent.release)}
+    arguments = {
+        "meta": {"ucp-agent": {"profile": agent.profile}},
+        "checkout": create_body(release=agent.release),
+    }
     params: Wire = {"_meta": meta, "name": "create_checkout", "arguments": arguments}
     named = {
         "mcp-protocol-version": "2026-07-28",
