@@ -69,13 +69,16 @@ class Shop:
         return await self._send("POST", f"{offer.endpoint}/checkout-sessions/{checkout_id}/complete", body)
 
     async def _send(self, method: str, url: str, body: Wire | None) -> Wire:
-        status, raw = await self._answer(method, url, body)
+        key = None if body is None else str(uuid4())
+        status, raw = await self._answer(method, url, body, key)
         return _understood(method, url, status, raw)
 
-    async def _answer(self, method: str, url: str, body: Wire | None) -> tuple[int, bytes]:
+    async def _answer(self, method: str, url: str, body: Wire | None, key: str | None) -> tuple[int, bytes]:
         headers = dict(self._headers)
         if body is not None:
-            headers |= {"Content-Type": "application/json", "Idempotency-Key": str(uuid4())}
+            headers["Content-Type"] = "application/json"
+        if key is not None:
+            headers["Idempotency-Key"] = key
         data = None if body is None else msgspec.json.encode(body)
         try:
             async with self._session.request(
@@ -107,7 +110,7 @@ class ToolShop(Shop):
         key = str(uuid4()) if body else None
         call = speech.call(offer.release, name, self._profile_url, key, checkout_id, body)
         message = {"jsonrpc": "2.0", "id": str(uuid4()), **call}
-        status, raw = await self._answer("POST", offer.endpoint, message)
+        status, raw = await self._answer("POST", offer.endpoint, message, key)
         said = read_json(raw)
         if not isinstance(said, dict) or said.get("id") != message["id"]:
             raise ShopError(f"{name} was answered {status} without an answer to this call.")

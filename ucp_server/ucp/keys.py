@@ -22,7 +22,7 @@ def read_key(value: str | None, *, required: bool) -> str | None:
     """
     if value is None:
         if required:
-            raise KeyInvalid("This needs an idempotency key, which nothing else is asked under.")
+            raise KeyInvalid("This needs an idempotency key.")
         return None
     key = value.strip(" \t")
     if _QUOTED.fullmatch(key):

@@ -51,6 +51,7 @@ def endpoint(release: Release, operations: Operations, schemas: Schemas) -> Answ
         asked = Asked(
             id=call.id,
             is_tool=call.method == TOOLS_CALL,
+            endpoint=release,
             is_alone=caller.headers.get("mcp-protocol-version") == mcp_envelope.VERSION,
         )
         caller = msgspec.structs.replace(caller, operation=row.name, wrap=asked.wrap)

@@ -73,10 +73,14 @@ _told = msgspec.json.Decoder(_Told)
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
-    """The call to answer: under which id, whether as a tool, and in which revision of MCP."""
+    """The call to answer: under which id, whether as a tool, and in which revision of MCP.
+
+    ``endpoint`` is the release whose tools were listed: clients hold it to the forms that it promised.
+    """
 
     id: Id | None
     is_tool: bool
+    endpoint: Release
     is_alone: bool = False
 
     def wrap(self, release: Release, reply: Reply) -> Reply:
@@ -92,8 +96,10 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
         told: Wire = {"content": [{"type": "text", "text": document.decode()}]}
         if self.is_alone:
             told["resultType"] = mcp_envelope.WHOLE
+        if "structured" in (self.endpoint.tools_tell, release.tools_tell):
+            told["structuredContent"] = msgspec.Raw(document)
         if release.tools_tell == "structured":
-            return {**told, "structuredContent": msgspec.Raw(document)}
+            return told
         # The document's own members, and what makes of it the result of a tool.
         return msgspec.Raw(document[:-1] + b"," + msgspec.json.encode(told)[1:])
 
