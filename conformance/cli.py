@@ -75,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--out-of-stock-item", default="", help="one that cannot be had")
     add("--escalation-item", default="", help="one that needs the buyer on the shop's page")
     add("--discount-code", default="", help="a code that makes --item cheaper")
+    add("--claim", default="", help="what a buyer may claim to pay less for --item, without proof so far")
     add("--handler", default="", help="id of the payment handler; the checkout's first otherwise")
     add("--success-token", default="", help="a credential that pays, as often as needed")
     add("--fail-token", default="", help="a credential that is declined")

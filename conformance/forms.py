@@ -8,6 +8,12 @@ Wire = dict[str, Any]
 SERVICE = "dev.ucp.shopping"
 CHECKOUT = f"{SERVICE}.checkout"
 ORDER = f"{SERVICE}.order"
+CART = f"{SERVICE}.cart"
+CATALOG_SEARCH = f"{SERVICE}.catalog.search"
+CATALOG_LOOKUP = f"{SERVICE}.catalog.lookup"
+DISCOUNT = f"{SERVICE}.discount"
+FULFILLMENT = f"{SERVICE}.fulfillment"
+BUYER_CONSENT = f"{SERVICE}.buyer_consent"
 
 # Each set names the releases that a fact holds in; one that keeps to it is added.
 LISTED_CAPABILITIES = frozenset({"2026-01-11"})
@@ -19,6 +25,9 @@ BODY_ID = frozenset({"2026-01-11", "2026-01-23"})
 POSITIVE_DISCOUNTS = frozenset({"2026-01-11", "2026-01-23"})
 SIGNING_KEYS = frozenset({"2026-01-11", "2026-01-23", "2026-04-08"})
 CONSENT_BOOLEANS = frozenset({"2026-01-11", "2026-01-23", "2026-04-08"})
+WITHOUT_CARTS = frozenset({"2026-01-11", "2026-01-23"})
+CART_BODY_ID = frozenset({"2026-04-08"})
+CHECKOUT_ALONE_EXTENDED = frozenset({"2026-01-11", "2026-01-23"})
 UNTYPED_DESTINATIONS = frozenset({"2026-01-11", "2026-01-23", "2026-04-08"})
 
 PURPOSES = {
@@ -29,7 +38,21 @@ PURPOSES = {
 }
 
 
+ROOTS = frozenset({CHECKOUT, ORDER, CART, CATALOG_SEARCH, CATALOG_LOOKUP})
+PARENTS: dict[str, str | list[str]] = {
+    DISCOUNT: [CHECKOUT, CART],
+    BUYER_CONSENT: [CHECKOUT, CART],
+    FULFILLMENT: [CHECKOUT, CATALOG_SEARCH, CATALOG_LOOKUP],
+}
+
+
 # --- profiles ---
+
+
+def roots(release: str) -> list[str]:
+    """What a platform of ``release`` can ask a shop for."""
+    later = [] if release in WITHOUT_CARTS else [CART, CATALOG_SEARCH, CATALOG_LOOKUP]
+    return [CHECKOUT, ORDER, *later]
 
 
 def platform_profile(
@@ -37,7 +60,7 @@ def platform_profile(
 ) -> Wire:
     """A platform's profile in the form of ``release``; ``version`` is what it claims instead."""
     version = version or release
-    listed = {name: _capability(name, version, webhook_url) for name in capabilities}
+    listed = {name: _capability(release, name, version, webhook_url) for name in capabilities}
     if release in LISTED_CAPABILITIES:
         entries = [{"name": name, **entry} for name, entry in listed.items()]
         return {"ucp": {"version": version, "capabilities": entries}}
@@ -57,16 +80,23 @@ def platform_profile(
     }
 
 
-def _capability(name: str, version: str, webhook_url: str | None) -> Wire:
-    page = name.rpartition(".")[2]
+def _capability(release: str, name: str, version: str, webhook_url: str | None) -> Wire:
+    own = name.removeprefix(f"{SERVICE}.")
     entry: Wire = {
         "version": version,
-        "spec": f"https://ucp.dev/specification/{page.replace('_', '-')}",
-        "schema": f"https://ucp.dev/schemas/shopping/{page}.json",
+        "spec": f"https://ucp.dev/specification/{own.replace('_', '-').replace('.', '/')}",
+        "schema": f"https://ucp.dev/schemas/shopping/{own.replace('.', '_')}.json",
     }
     if name == ORDER:
         return entry | ({"config": {"webhook_url": webhook_url}} if webhook_url else {})
-    return entry if name == CHECKOUT else entry | {"extends": CHECKOUT}
+    return entry if name in ROOTS else entry | {"extends": _parents(release, name)}
+
+
+def _parents(release: str, extension: str) -> str | list[str]:
+    """What an extension extends: more than checkouts, since there is more than checkouts."""
+    if release in CHECKOUT_ALONE_EXTENDED:
+        return CHECKOUT
+    return PARENTS.get(extension, CHECKOUT)
 
 
 def rest_endpoint(profile: Wire) -> str | None:
@@ -136,6 +166,16 @@ def update(release: str, checkout: Wire, /, **members: Any) -> Wire:
     ]
     body = create(release, lines, checkout["currency"])
     return ({"id": checkout["id"]} if release in BODY_ID else {}) | body | members
+
+
+def update_cart(release: str, cart: Wire, /, **members: Any) -> Wire:
+    """The body of a cart's update with its own lines, and with ``members``."""
+    lines = [
+        {"id": line["id"], "item": {"id": line["item"]["id"]}, "quantity": line["quantity"]}
+        for line in cart["line_items"]
+    ]
+    named = {"id": cart["id"]} if release in CART_BODY_ID else {}
+    return {**named, "line_items": lines} | members
 
 
 def complete(release: str, instrument: Wire) -> Wire:

@@ -17,6 +17,7 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True):
     out_of_stock_item: str = ""
     escalation_item: str = ""
     discount_code: str = ""
+    claim: str = ""
     handler: str = ""
     success_token: str = ""
     fail_token: str = ""

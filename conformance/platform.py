@@ -147,7 +147,7 @@ def profile(name: str, release: str, webhook_url: str) -> Wire:
     names = {
         CHECKOUT_ONLY: [forms.CHECKOUT],
         WITHOUT_CHECKOUT: [forms.ORDER, *extensions],
-    }.get(name, [forms.CHECKOUT, forms.ORDER, *extensions])
+    }.get(name, [*forms.roots(release), *extensions])
     if name == WITH_A_STRANGER:
         names.append(STRANGER)
     return forms.platform_profile(release, names, webhook_url, version)

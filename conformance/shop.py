@@ -153,6 +153,22 @@ class Shop:
         path = f"/checkout-sessions/{checkout_id}/complete"
         return await self.send("POST", path, body, self.headers(who, key))
 
+    async def create_cart(self, body: Wire, *, who: str = MAIN, key: str | None = None) -> Exchange:
+        return await self.send("POST", "/carts", body, self.headers(who, key))
+
+    async def cart(self, cart_id: str, *, who: str = MAIN) -> Exchange:
+        return await self.send("GET", f"/carts/{cart_id}", None, self.headers(who))
+
+    async def update_cart(self, cart_id: str, body: Wire, *, who: str = MAIN) -> Exchange:
+        return await self.send("PUT", f"/carts/{cart_id}", body, self.headers(who))
+
+    async def cancel_cart(self, cart_id: str, *, who: str = MAIN) -> Exchange:
+        return await self.send("POST", f"/carts/{cart_id}/cancel", None, self.headers(who))
+
+    async def catalog(self, operation: str, body: Wire | bytes, *, who: str = MAIN) -> Exchange:
+        """``operation`` is search, lookup or product."""
+        return await self.send("POST", f"/catalog/{operation}", body, self.headers(who))
+
     async def order(self, order_id: str, *, who: str = MAIN) -> Exchange:
         return await self.send("GET", f"/orders/{order_id}", None, self.headers(who))
 

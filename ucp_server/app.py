@@ -36,6 +36,7 @@ from ucp_server.engine.orders import Orders
 from ucp_server.engine.runner import Engine
 from ucp_server.hosts import Hosts
 from ucp_server.house import House, open_house, secret_of
+from ucp_server.oauth import binding as oauth
 from ucp_server.pages import routes as pages
 from ucp_server.store.database import open_pool
 from ucp_server.store.handles import take_tenants
@@ -51,8 +52,10 @@ PROFILES_AT_ONCE: Final = 16
 EVENTS_AT_ONCE: Final = 64
 # The key changes once a year, an hour after its successor is shown; this often is often enough.
 CODES_LOOKED_AFTER_S: Final = 3600.0
-# The pages' forms; everything else speaks JSON.
-_FORMS_UNDER: Final = ("/checkout/", "/cart/")
+# The forms of pages and of token requests; everything else speaks JSON.
+_FORMS_UNDER: Final = ("/checkout/", "/cart/", oauth.FORMS_UNDER)
+# Where buyers begin; what they have begun is below such a path.
+_BEGINNINGS: Final = ("/checkout-sessions", "/checkout_sessions", "/carts", "/catalog/search")
 
 
 class Refusing(Protocol):
@@ -92,13 +95,15 @@ async def build_public(settings: Settings) -> AsyncIterator[ASGIApp]:
     """What platforms and buyers reach. At the end payments under way are waited for."""
     async with open_house(settings, "public", PROFILES_AT_ONCE) as house:
         engine = Engine(house.setup)
-        hosts = Hosts(settings)
-        ucp, people = bindings.ucp(house, engine, hosts), bindings.people(house, engine, hosts)
+        hosts, metrics = Hosts(settings), Metrics()
+        ucp = bindings.ucp(house, engine, hosts, metrics.note_search)
+        people = bindings.people(house, engine, hosts)
         others = (
             (pages.PATHS, people),
             (aap.PATHS, bindings.aap(house, engine, hosts)),
             (chipp.PATHS, bindings.chipp(house, engine, hosts)),
             (c2a.PATHS, bindings.c2a(house, engine, hosts)),
+            (oauth.PATHS, bindings.oauth(house, hosts)),
         )
         routes = [
             Route("/healthz", _healthz, methods=["GET"]),
@@ -112,10 +117,12 @@ async def build_public(settings: Settings) -> AsyncIterator[ASGIApp]:
             yield wrap(
                 _application(routes, refuse),
                 lines=lines,
-                metrics=Metrics(),
+                metrics=metrics,
                 refuse=refuse,
                 accepts=forms_under(*_FORMS_UNDER),
                 route_name=route_names(routes),
+                begins=_begins,
+                queue=lambda: house.pool.waiting,
             )
         finally:
             left = await engine.drain(settings.drain_s)
@@ -199,6 +206,11 @@ def _refusing(ucp: Refusing, others: Sequence[tuple[tuple[str, ...], Refusing]])
         return binding.refuse(status, code, text, scope)
 
     return refuse
+
+
+def _begins(scope: Scope) -> bool:
+    path: str = scope["path"]
+    return scope["method"] == "POST" and path.endswith(_BEGINNINGS)
 
 
 async def _healthz(_: Request) -> Response:

@@ -1,6 +1,7 @@
 """The bindings of the house, each built over one engine."""
 
 import ipaddress
+from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any, Final
 
@@ -19,6 +20,7 @@ from ucp_server.domain.checkout import Instrument
 from ucp_server.domain.money import Money
 from ucp_server.engine.attribution import Network
 from ucp_server.engine.catalog import Browsing
+from ucp_server.engine.grants import Grants
 from ucp_server.engine.ledger import Ledger
 from ucp_server.engine.orders import Orders
 from ucp_server.engine.runner import Engine
@@ -27,6 +29,8 @@ from ucp_server.engine.stored_methods import StoredMethods
 from ucp_server.engine.submissions import Submissions
 from ucp_server.hosts import Hosts, root_release
 from ucp_server.house import House, tell_fault
+from ucp_server.oauth import binding as oauth_binding
+from ucp_server.oauth.incoming import Shop as Issuer
 from ucp_server.pages import contexts, links
 from ucp_server.pages import routes as pages
 from ucp_server.pages.pictures import Pictures
@@ -37,17 +41,21 @@ from ucp_server.store.rates import PostgresRates
 from ucp_server.store.rules import RuleTables
 from ucp_server.ucp.authentication import Authentication
 from ucp_server.ucp.binding import Binding
+from ucp_server.ucp.budgets import Budgets, Rates
 from ucp_server.ucp.incoming import Shop as UcpShop
 from ucp_server.ucp.negotiation import Negotiation
 from ucp_server.ucp.platforms import Listed
 from ucp_server.ucp.profiles_cache import TTL_MIN_S, ProfileCache
+from ucp_server.ucp.scopes import scopes_supported
+from ucp_server.ucp.signed_callers import SignedCallers
+from ucp_server.ucp.signed_replies import SignedReplies
 
 Wire = dict[str, Any]
 
 _PINNED_PROFILE: Final = "https://platform.example/profile"
 
 
-def ucp(house: House, engine: Engine, hosts: Hosts) -> Binding:
+def ucp(house: House, engine: Engine, hosts: Hosts, note_search: Callable[[str], None]) -> Binding:
     settings = house.settings
     simulation = settings.simulation_secret
 
@@ -62,29 +70,43 @@ def ucp(house: House, engine: Engine, hosts: Hosts) -> Binding:
             links=house.replies.links[host.merchant_id],
             key_required=host.merchant.idempotency_key_required,
             asked_signals=host.merchant.asked_signals,
+            signs_all_replies=host.merchant.signed_replies,
         )
 
+    clock = house.setup.clock
+    profiles = ProfileCache(house.fetch, clock, failures_kept_s=_failures_kept_s(settings))
     return Binding(
         engine=engine,
         browsing=Browsing(
             pool=house.pool,
-            catalog=PostgresCatalog(house.pool),
+            catalog=PostgresCatalog(house.pool, note_search),
             rates=PostgresRates(RuleTables(house.pool)),
             merchants=house.setup.merchants,
         ),
         orders=Orders(house.setup),
         negotiation=Negotiation(
-            profiles=ProfileCache(
-                house.fetch, house.setup.clock, failures_kept_s=_failures_kept_s(settings)
-            ),
+            profiles=profiles,
             schemas=house.schemas,
             relaxed=settings.relaxed,
             listed=_listed(settings),
             unlisted_are_served=settings.unlisted_platforms == "open",
         ),
-        authentication=Authentication(house.pool, orders_are_open=settings.relaxed.unlisted_platforms_open),
+        authentication=Authentication(
+            house.pool,
+            SignedCallers(profiles, clock),
+            orders_are_open=settings.relaxed.unlisted_platforms_open,
+        ),
+        budgets=Budgets(
+            house.pool,
+            Rates(
+                platform=settings.platform_rate,
+                address=settings.address_rate,
+                checkout=settings.checkout_rate,
+            ),
+        ),
         replies=house.replies,
         keys=house.keys,
+        signing=SignedReplies(house.keys, clock),
         currencies={name: merchant.currency for name, merchant in settings.merchant.items()},
         shop_of=shop_of,
         relaxed=settings.relaxed,
@@ -105,18 +127,19 @@ def _listed(settings: Settings) -> dict[str, Listed]:
         table.profile: Listed(
             profile_url=table.profile,
             auth=table.auth,
+            signatures=table.signatures,
             writes=table.writes,
             merchants=table.merchants,
             document=_document(table.profile_file.read_bytes()) if table.profile_file else None,
             certificate_subject=table.client_certificate_subject,
             certificate_sha256=table.client_certificate_sha256,
             shows_problems=table.problems == "in_checkout",
+            rate=table.rate,
         )
         for table in settings.platform.values()
     }
     if settings.relaxed.example_platform_pinned:
-        example = resources.folder("profiles") / "platforms" / "example.json"
-        pinned = Listed(profile_url=_PINNED_PROFILE, auth="open", document=_document(example.read_bytes()))
+        pinned = Listed(profile_url=_PINNED_PROFILE, auth="open", follows_the_path=True)
         listed.setdefault(_PINNED_PROFILE, pinned)
     return listed
 
@@ -210,4 +233,18 @@ def c2a(house: House, engine: Engine, hosts: Hosts) -> c2a_binding.Binding:
         page_path=links.checkout_path,
         on_fault=tell_fault,
         secret=house.secret,
+    )
+
+
+def oauth(house: House, hosts: Hosts) -> oauth_binding.Binding:
+    def shop_of(request: Request) -> Issuer | None:
+        host = hosts.find(request)
+        return Issuer(merchant_id=host.merchant_id, site=host.site) if host else None
+
+    return oauth_binding.Binding(
+        grants=Grants(house.pool),
+        clock=house.setup.clock,
+        scopes=scopes_supported(),
+        shop_of=shop_of,
+        trusted=tuple(ipaddress.ip_network(network) for network in house.settings.trusted_proxies),
     )

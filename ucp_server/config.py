@@ -29,6 +29,7 @@ CurrencyCode = Annotated[str, Meta(pattern=r"^[A-Z]{3}$")]
 Tenant = Annotated[str, Meta(pattern=r"^([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})?$")]
 DomainName = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9]*(\.[a-z0-9][a-z0-9_-]*)+$")]
 PageUrl = Annotated[str, Meta(pattern=r"^(https://.+)?$")]
+Rate = Annotated[int, Meta(ge=0, le=1_000_000)]
 HostName = Annotated[str, Meta(pattern=r"^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?)?$")]
 
 
@@ -168,6 +169,13 @@ class Merchant(Table, frozen=True):
     idempotency_key_required: Annotated[
         bool, Meta(description="Whether a write without Idempotency-Key is refused.")
     ] = False
+    signed_replies: Annotated[
+        bool,
+        Meta(
+            description="Whether all replies are signed (RFC 9421), and not only those to a complete and "
+            "with an order; from 2026-04-08."
+        ),
+    ] = False
     stock: Annotated[
         Literal["own", "port"], Meta(description="Whether we keep the stock or a plug-in does.")
     ] = "own"
@@ -179,6 +187,15 @@ class Merchant(Table, frozen=True):
         Tenant,
         Meta(description="The UUID in lower case that Azotte C2A callers send in x-tn; empty for none."),
     ] = ""
+    declines_max: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=100,
+            description="Declined payments that leave a checkout to its buyer in person; as many again "
+            "end it.",
+        ),
+    ] = domain.DECLINES_MAX_DEFAULT
     accepts_fresh_cards: Annotated[
         bool | None,
         Meta(
@@ -211,6 +228,7 @@ class Merchant(Table, frozen=True):
             escalate_above_minor=self.escalate_above_minor,
             required_buyer_fields=self.required_buyer_fields,
             own_stock=self.stock == "own",
+            declines_max=self.declines_max,
             key_required=self.idempotency_key_required,
             remembers_addresses=self.remembers_addresses,
             complete_addresses=self.complete_addresses,
@@ -223,9 +241,16 @@ class Platform(Table, frozen=True):
         Path | None, Meta(description="A copy of that profile, used instead of fetching it.")
     ] = None
     auth: Annotated[
-        Literal["open", "api_key", "mtls"],
-        Meta(description="How it proves who it is: open, api_key or mtls."),
+        Literal["open", "api_key", "oauth", "mtls", "signature"],
+        Meta(description="How it proves who it is: open, api_key, oauth, mtls or signature."),
     ] = "api_key"
+    signatures: Annotated[
+        Literal["off", "log", "require"],
+        Meta(
+            description="Its HTTP message signatures (RFC 9421), whatever auth is: off (not looked at), "
+            "log (told in the access line) or require."
+        ),
+    ] = "off"
     writes: Annotated[bool, Meta(description="Whether it may change anything.")] = True
     client_certificate_subject: Annotated[
         str, Meta(description="With mtls: the certificate's subject (RFC 4514).")
@@ -236,6 +261,13 @@ class Platform(Table, frozen=True):
     merchants: Annotated[
         tuple[str, ...], Meta(description="The merchants it may buy from; empty for all.")
     ] = ()
+    rate: Annotated[
+        Rate | None,
+        Meta(
+            description="Its own platform_rate; 0 for no limit of any kind, as Google needs, which never "
+            "repeats what was answered with 429.",
+        ),
+    ] = None
     problems: Annotated[
         Literal["by_release", "in_checkout"],
         Meta(
@@ -311,6 +343,22 @@ class Settings(Table, frozen=True):
         HostName,
         Meta(description="The name that AAP codes are issued under; empty for the first shop's own host."),
     ] = ""
+    platform_rate: Annotated[
+        Rate,
+        Meta(
+            description="Writes in a minute of a platform that proves itself, at one merchant; a read "
+            "counts a fifth, 0 is no limit.",
+        ),
+    ] = 6_000
+    address_rate: Annotated[
+        Rate,
+        Meta(
+            description="The same for all callers of one address who prove nothing, in each process.",
+        ),
+    ] = 600
+    checkout_rate: Annotated[
+        Rate, Meta(description="The same for one checkout or order, in each process.")
+    ] = 120
     agent_rate: Annotated[
         int,
         Meta(

@@ -73,8 +73,10 @@ def _of_production(settings: Settings) -> Iterator[str]:
     if settings.unlisted_platforms == "open":
         yield "Anybody could write: set unlisted_platforms to refused and add [platform.<name>] tables."
     for name, platform in settings.platform.items():
-        if platform.auth == "open" and platform.writes:
-            yield f"platform.{name} could write without proof: set auth to api_key or mtls."
+        proves = platform.auth != "open" or platform.signatures == "require"
+        if platform.writes and not proves:
+            kinds = "api_key, oauth, mtls or signature"
+            yield f"platform.{name} could write without proof: set auth to {kinds}."
     if settings.faults is not None or settings.simulation_secret is not None:
         yield "Hooks for tests are on: remove faults and simulation_secret."
     if _is_plain(settings) and not settings.trusted_proxies:

@@ -1,7 +1,7 @@
 """Codes that make it cheaper."""
 
 from conformance.buying import created, discounted_checkout, plain_checkout, resend, total
-from conformance.registry import EVERY, Wire, check, expect
+from conformance.registry import EVERY, SINCE_APRIL, Wire, check, expect, lacking
 from conformance.shop import Shop
 
 UNKNOWN_CODE = "NO-SUCH-CODE-4711"
@@ -120,3 +120,18 @@ async def submitted_codes_come_back(shop: Shop) -> None:
     checkout = await shop.scene(discounted_checkout)
     codes = [str(each).lower() for each in (checkout.get("discounts") or {}).get("codes") or []]
     expect(shop.inputs.discount_code.lower() in codes, f"codes are {codes}")
+
+
+@check("checkout#Eligibility Verification at Completion", releases=SINCE_APRIL)
+async def accepted_claim_is_provisional(shop: Shop) -> None:
+    """What an accepted claim takes off is listed as automatic and provisional, with the claim."""
+    shop.need_capability("discount")
+    claim = shop.inputs.claim or lacking("a claim that makes it cheaper (--claim)")
+    usual = await shop.scene(plain_checkout)
+    checkout = await created(shop, context={"eligibility": [claim]})
+    listed = (checkout.get("discounts") or {}).get("applied") or []
+    found = [each for each in listed if each.get("eligibility") == claim]
+    expect(found, f"applied: {listed}")
+    told = [(each.get("automatic"), each.get("provisional")) for each in found]
+    expect(set(told) == {(True, True)}, f"automatic and provisional are {told}")
+    expect(total(checkout) < total(usual), f"{total(usual)} became {total(checkout)}")

@@ -1,9 +1,12 @@
 """Whose profile counts, which release is spoken, and which capabilities are active."""
 
+import contextlib
 from urllib.parse import urlsplit
 
 from conformance import forms
+from conformance.browsing import browsed, item_looked_up
 from conformance.buying import address, basket, created
+from conformance.filling import plain_cart
 from conformance.platform import (
     CHECKOUT_ONLY,
     MAIN,
@@ -13,10 +16,11 @@ from conformance.platform import (
     WITH_A_STRANGER,
     WITHOUT_CHECKOUT,
 )
-from conformance.registry import EVERY, JANUARY, Wire, check, expect, lacking
+from conformance.registry import EVERY, JANUARY, SINCE_APRIL, Lacking, Wire, check, expect, lacking
 from conformance.shop import SERVICE, Shop
 from conformance.wire import Exchange
 
+SHAPED = (("cart", plain_cart), ("catalog.search", browsed), ("catalog.lookup", item_looked_up))
 EXTENSIONS = {"discount": "discounts", "fulfillment": "fulfillment"}
 
 
@@ -93,6 +97,23 @@ async def only_shared_capabilities_are_active(shop: Shop) -> None:
     """A platform with checkout alone sees checkout alone."""
     active = _active(await created(shop, who=CHECKOUT_ONLY))
     expect(active == {f"{SERVICE}.checkout"}, f"active: {sorted(active)}")
+
+
+@check("overview#Response Capability Selection", releases=SINCE_APRIL)
+async def replies_list_what_shaped_them(shop: Shop) -> None:
+    """A cart and what a catalog answers list their own capability, and no other that stands alone."""
+    alone = {name.removeprefix(f"{SERVICE}.") for name in forms.roots(shop.release)}
+    seen = 0
+    for own, build in SHAPED:
+        with contextlib.suppress(Lacking):
+            document = await shop.scene(build)
+            seen += 1
+            version = document["ucp"]["version"]
+            expect(version == shop.release, f"ucp.version is {version!r}")
+            listed = {name.removeprefix(f"{SERVICE}.") for name in _active(document)}
+            expect(listed & alone == {own}, f"{own} lists {sorted(listed)}")
+    if not seen:
+        lacking("a cart or a catalog")
 
 
 @check("overview#Intersection Algorithm", releases=EVERY)

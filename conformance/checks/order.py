@@ -5,7 +5,7 @@ from uuid import uuid4
 
 from conformance import signed_arithmetic
 from conformance.arithmetic import single
-from conformance.buying import Sale, sale
+from conformance.buying import Sale, bought, sale
 from conformance.hearing import heard
 from conformance.platform import OTHER
 from conformance.registry import SINCE_APRIL, Wire, check, expect, lacking
@@ -34,6 +34,28 @@ async def _read(shop: Shop) -> tuple[Sale, Wire]:
     if not reply.succeeded:
         lacking(f"an order that can be read (answered {reply.status})")
     return done, reply.document()
+
+
+async def shipped(shop: Shop) -> Wire:
+    """An order of which everything was shipped, as it is read."""
+    shop.need_capability("order")
+    secret = shop.inputs.simulation_secret or lacking("a test hook (--simulation-secret)")
+    order_id = (await bought(shop)).order["id"]
+    hook = f"{shop.inputs.url.rstrip('/')}/testing/simulate-shipping/{order_id}"
+    done = await shop.client.send("POST", hook, shop.headers() | {"Simulation-Secret": secret})
+    reply = await shop.order(order_id)
+    if not (done.succeeded and reply.succeeded):
+        lacking(f"a shipped order (shipping answered {done.status}, reading {reply.status})")
+    return reply.document()
+
+
+def _status(quantity: Wire) -> str:
+    """What the counts of a line make of it."""
+    if quantity["total"] == 0:
+        return "removed"
+    if quantity["fulfilled"] == quantity["total"]:
+        return "fulfilled"
+    return "partial" if quantity["fulfilled"] else "processing"
 
 
 def _nameless(shop: Shop) -> dict[str, str]:
@@ -80,6 +102,36 @@ async def orders_add_up(shop: Shop) -> None:
         for rule in RULES:
             wrong = rule(document)
             expect(not wrong, wrong)
+
+
+@check("order#Fulfillment Events", releases=SINCE_APRIL)
+async def shipment_can_be_read(shop: Shop) -> None:
+    """A shipped order has an event that names its lines, with the time at which it was shipped."""
+    order = await shop.scene(shipped)
+    events = [each for each in order["fulfillment"].get("events") or [] if each["type"] == "shipped"]
+    expect(events, "there is no event of type shipped")
+    lines = {line["id"] for line in order["line_items"]}
+    named = {part["id"] for each in events for part in each["line_items"]}
+    expect(named == lines, f"lines are {sorted(lines)}, shipped are {sorted(named)}")
+
+
+@check("order#Order Line Item", releases=SINCE_APRIL)
+async def shipment_is_counted(shop: Shop) -> None:
+    """What was shipped is counted in its lines, whose statuses follow from the counts."""
+    order = await shop.scene(shipped)
+    events = order["fulfillment"].get("events") or []
+    for line in order["line_items"]:
+        parts = [
+            part["quantity"]
+            for each in events
+            if each["type"] == "shipped"
+            for part in each["line_items"]
+            if part["id"] == line["id"]
+        ]
+        counted = line["quantity"]["fulfilled"]
+        expect(counted == sum(parts), f"{line['id']}: shipped {sum(parts)}, counted {counted}")
+        wanted = _status(line["quantity"])
+        expect(line["status"] == wanted, f"{line['id']} is {line['status']}, its counts make {wanted}")
 
 
 @check("order#Order Event Webhook", releases=SINCE_APRIL)

@@ -21,9 +21,10 @@ BEFORE = {"2026-01-23": "2026-01-11", "2026-04-08": "2026-01-23", "2026-08-25": 
 
 @cache
 def validator(release: str, document: str) -> Draft202012Validator:
-    """The compiled shape of a document: profile, checkout, order_event, error or transport_error.
+    """The compiled shape of a document: profile, checkout, order_event, cart, catalog, ...
 
-    An order has one shape since 2026-04-08, told or read; a transport error exists since then.
+    An order has one shape since 2026-04-08, told or read; a transport error, a cart and a catalog's
+    reply exist since then.
     """
     file = files(__name__) / release / f"{document}.json"
     if not file.is_file():

@@ -7,7 +7,7 @@ import pytest
 
 from tests.ucp.conftest import SCHEMAS
 from ucp_server.agent.listening import Listening
-from ucp_server.agent.speech import CAPABILITIES, profile
+from ucp_server.agent.speech import capabilities, profile
 from ucp_server.ucp.platforms import read_platform
 from ucp_server.ucp.releases import WITH_SCHEMAS
 
@@ -15,17 +15,29 @@ from ucp_server.ucp.releases import WITH_SCHEMAS
 def test_the_profile_of_the_first_release_is_a_list() -> None:
     document = profile("2026-01-11", "http://127.0.0.1:1/events")
     listed = {entry["name"]: entry for entry in document["ucp"]["capabilities"]}
-    assert set(listed) == {f"dev.ucp.shopping.{name}" for name, _ in CAPABILITIES}
+    assert set(listed) == {f"dev.ucp.shopping.{name}" for name in capabilities("2026-01-11")}
     assert listed["dev.ucp.shopping.order"]["config"] == {"webhook_url": "http://127.0.0.1:1/events"}
     assert "extends" not in listed["dev.ucp.shopping.checkout"]
     assert listed["dev.ucp.shopping.discount"]["extends"] == "dev.ucp.shopping.checkout"
+    assert "dev.ucp.shopping.cart" not in listed
+
+
+@pytest.mark.parametrize(("release", "parents"), [("2026-04-08", 1), ("2026-08-25", 3)])
+def test_later_extensions_are_of_more_than_checkouts(release: str, parents: int) -> None:
+    listed = profile(release, "http://127.0.0.1:1/events")["ucp"]["capabilities"]
+    (discount,), (fulfillment,) = (
+        listed[f"dev.ucp.shopping.{name}"] for name in ("discount", "fulfillment")
+    )
+    assert discount["extends"] == ["dev.ucp.shopping.checkout", "dev.ucp.shopping.cart"]
+    named = fulfillment["extends"]
+    assert (1 if isinstance(named, str) else len(named)) == parents
 
 
 @pytest.mark.parametrize("release", WITH_SCHEMAS)
 def test_the_profile_is_one_of_its_release(release: str) -> None:
     document = profile(release, "http://127.0.0.1:1/events")
     assert SCHEMAS.checker(release, "request", "profile").check(document) == ()
-    names = {f"dev.ucp.shopping.{name}" for name, _ in CAPABILITIES}
+    names = {f"dev.ucp.shopping.{name}" for name in capabilities(release)}
     assert set(read_platform("https://agent.example/p", document).capabilities or ()) == names
 
 

@@ -82,6 +82,16 @@ async def test_a_route_in_the_facts_goes_first() -> None:
     assert 'route="/told/{id}",status="none"' in series
 
 
+def test_searches_are_counted_by_what_found_something() -> None:
+    metrics = Metrics()
+    for stage in ("all", "trigrams", "all"):
+        metrics.note_search(stage)
+    assert _samples(metrics.expose(), "ucp_server_catalog_searches_total") == {
+        'ucp_server_catalog_searches_total{stage="all"}': 2.0,
+        'ucp_server_catalog_searches_total{stage="trigrams"}': 1.0,
+    }
+
+
 def test_the_buckets_have_an_edge_at_each_limit_of_the_callers() -> None:
     assert {4.0, 5.0, 8.0, 10.0} <= set(BUCKETS_S)
     assert list(BUCKETS_S) == sorted(BUCKETS_S)

@@ -72,3 +72,50 @@ def test_the_watch_follows_the_loop_that_runs() -> None:
 
     assert asyncio.run(look()) == 0.0
     assert asyncio.run(look()) == 0.0
+
+
+async def test_what_begins_something_is_shed_before_what_goes_on() -> None:
+    async def answers(scope: Scope, receive: Receive, send: Send) -> None:
+        await json_reply(200, {})(scope, receive, send)
+
+    waiting = 0
+    limits = Limits(queue_new_max=2)
+    overload = Overload(
+        answers,
+        limits=limits,
+        refuse=plain_refusal,
+        begins=lambda scope: scope["method"] == "POST",
+        queue=lambda: waiting,
+    )
+
+    async def statuses() -> list[int]:
+        told = [await call(overload, scope_of("/a", method=method)) for method in ("POST", "PUT", "GET")]
+        return [reply.status for reply in told if reply is not None]
+
+    assert await statuses() == [200, 200, 200]
+    waiting = 2
+    assert await statuses() == [503, 200, 200]
+    assert overload.in_flight == 0
+
+
+async def refused(*headers: tuple[bytes, bytes], body: bytes = b"{}"):
+    async def never(scope: Scope, receive: Receive, send: Send) -> None:
+        raise AssertionError
+
+    overload = Overload(never, limits=Limits(in_flight_max=0, linger_s=0.05), refuse=plain_refusal)
+    shed = await call(overload, scope_of("/a", *headers, method="POST"), body)
+    assert shed is not None
+    assert (shed.status, shed.header("retry-after")) == (503, "1")
+    return shed
+
+
+async def test_whoever_is_shed_keeps_its_connection() -> None:
+    shed = await refused((b"content-length", b"2"))
+    assert shed.header("connection") is None
+
+
+async def test_a_connection_that_could_be_read_in_two_ways_is_not_kept() -> None:
+    shed = await refused((b"content-length", b"2"), (b"transfer-encoding", b"chunked"))
+    assert shed.header("connection") == "close"
+    shed = await refused((b"content-length", b"99999999"))
+    assert shed.header("connection") == "close"

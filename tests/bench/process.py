@@ -63,14 +63,27 @@ async def ask(module: str, question: bytes) -> bytes:
 
 def cpu_s(roots: Iterable[int]) -> float:
     """Seconds of processor that ``roots`` and all below them have used."""
-    fields = {pid: stat for pid, stat in map(_stat, _pids()) if stat}
-    family = set(roots)
+    fields = _fields()
+    return sum(sum(map(int, fields[pid][_TIMES])) for pid in _family(roots, fields)) / TICKS_PER_S
+
+
+def family(roots: Iterable[int]) -> set[int]:
+    """``roots`` and all below them, as far as they live."""
+    return _family(roots, _fields())
+
+
+def _family(roots: Iterable[int], fields: Mapping[int, list[str]]) -> set[int]:
+    members = set(roots)
     for _ in range(len(fields)):
-        grown = family | {pid for pid, stat in fields.items() if int(stat[_PARENT]) in family}
-        if grown == family:
+        grown = members | {pid for pid, stat in fields.items() if int(stat[_PARENT]) in members}
+        if grown == members:
             break
-        family = grown
-    return sum(sum(map(int, fields[pid][_TIMES])) for pid in family & fields.keys()) / TICKS_PER_S
+        members = grown
+    return members & fields.keys()
+
+
+def _fields() -> dict[int, list[str]]:
+    return {pid: stat for pid, stat in map(_stat, _pids()) if stat}
 
 
 def _pids() -> Iterable[int]:

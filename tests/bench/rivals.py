@@ -172,13 +172,13 @@ async def running(
     Of several ``releases`` each is a rival of the others, and nobody else is.
     """
     async with AsyncExitStack() as stack:
-        town = await stack.enter_async_context(_open(folder, workers))
+        town = await stack.enter_async_context(opened(folder, workers))
         if len(releases) > 1:
             yield [await town.ours(release, release) for release in releases]
             return
         rivals: list[Rival] = [
             await town.ours(releases[0], "server"),
-            await stack.enter_async_context(_empty(folder, workers)),
+            await stack.enter_async_context(empty_posts(folder, workers)),
             Direct(town.cluster),
         ]
         if sample is not None:
@@ -187,7 +187,8 @@ async def running(
 
 
 @asynccontextmanager
-async def _open(folder: Path, workers: int) -> AsyncIterator[Town]:
+async def opened(folder: Path, workers: int) -> AsyncIterator[Town]:
+    """The server as deployed, on one Postgres with fsync on, and somebody to buy from it."""
     shop = write_shop(folder / "shop", items=ITEMS, pieces=PIECES)
     cluster = await open_cluster(folder / "database")
     await cluster.start()
@@ -239,7 +240,7 @@ async def _sample(folder: Path, sample: Path, town: Town) -> AsyncIterator[Sampl
 
 
 @asynccontextmanager
-async def _empty(folder: Path, workers: int) -> AsyncIterator[Empty]:
+async def empty_posts(folder: Path, workers: int) -> AsyncIterator[Empty]:
     """As many processes as the server has, with its certificate."""
     metrics = folder / "empty-metrics"
     metrics.mkdir()

@@ -15,6 +15,7 @@ def inputs(url: str, release: str, *only: str) -> Inputs:
         out_of_stock_item="sold-out",
         escalation_item="sofa",
         discount_code="SPRING10",
+        claim="com.example.friends",
         success_token="pays-well",
         fail_token="fails-badly",
         pending_token="pays-later",

@@ -8,6 +8,7 @@ from tests.conformance.conftest import serving
 from tests.conformance.faults import FAULTS
 from tests.conformance.later_faults import LATER_FAULTS
 from tests.conformance.planting import checked
+from tests.conformance.shopping_faults import SHOPPING_FAULTS
 
 NEWEST = RELEASES[-1]
 # These two need a shop in production and one on TLS; test_transport.py shows them theirs. Tools are a
@@ -15,23 +16,28 @@ NEWEST = RELEASES[-1]
 ELSEWHERE = {"negotiation.plain_http_profile_is_refused", "always.old_tls_is_refused"}
 
 
+# A fault may stand in both tables: what it spoils in a checkout, and what in a catalog or a cart.
+PLANTED = [(fault, names) for table in (LATER_FAULTS, SHOPPING_FAULTS) for fault, names in table.items()]
+
+
 def elsewhere(release: str) -> set[str]:
     return ELSEWHERE | {each.id for each in checks_for(release, frozenset({"tools"}))}
 
 
-@pytest.mark.parametrize("fault", LATER_FAULTS)
+@pytest.mark.parametrize(("fault", "names"), PLANTED)
 async def test_a_planted_fault_is_reported_by_the_checks_it_belongs_to(
-    newest_shop: str, fault: str
+    newest_shop: str, fault: str, names: tuple[str, ...]
 ) -> None:
-    results = await checked(newest_shop, NEWEST, *LATER_FAULTS[fault], fault=fault)
+    results = await checked(newest_shop, NEWEST, *names, fault=fault)
     verdicts = {name: result.verdict for name, result in results.items()}
-    assert verdicts == dict.fromkeys(LATER_FAULTS[fault], "fail")
+    assert verdicts == dict.fromkeys(names, "fail")
     assert all(result.reason for result in results.values())
 
 
 @pytest.mark.parametrize("release", RELEASES)
 def test_every_check_has_a_fault_that_it_reports(release: str) -> None:
-    shown = {name for names in [*FAULTS.values(), *LATER_FAULTS.values()] for name in names}
+    tables = (FAULTS, LATER_FAULTS, SHOPPING_FAULTS)
+    shown = {name for table in tables for names in table.values() for name in names}
     assert {each.id for each in checks_for(release)} <= shown | elsewhere(release)
 
 

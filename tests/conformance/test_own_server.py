@@ -48,6 +48,7 @@ async def test_our_server_passes_every_check(database: str, tmp_path: Path, rele
                 out_of_stock_item="tea-lapsang",
                 escalation_item="letter-opener",
                 discount_code="HELLO10",
+                claim="com.example.kettle_friends",
                 success_token="success_token",
                 fail_token="fail_token",
                 pending_token="pending_token",

@@ -16,7 +16,7 @@ from ucp_server.domain.catalog import (
     Variant,
 )
 from ucp_server.domain.money import Money
-from ucp_server.domain.selection import featured_first, in_categories, passes, select
+from ucp_server.domain.selection import featured_first, in_categories, passing, select
 
 SIZES = ("S", "M", "L")
 COLOURS = ("Red", "Blue")
@@ -161,7 +161,7 @@ def test_there_is_always_a_variant_and_no_choice_is_dropped_in_vain(
     ],
 )
 def test_filters_hold_together(filters: Filters, fits: bool):
-    assert passes(variant("S", "Red"), filters) is fits
+    assert passing(filters)(variant("S", "Red")) is fits
 
 
 @pytest.mark.parametrize(

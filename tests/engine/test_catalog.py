@@ -3,6 +3,7 @@
 The catalog is a plug-in of the tests, as a merchant's own would be; the lists lie in Postgres.
 """
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -33,7 +34,16 @@ from ucp_server.domain.fulfillment import Address, Destination, Option
 from ucp_server.domain.merchant import Merchant
 from ucp_server.domain.money import Money
 from ucp_server.domain.quote import PricedLine
-from ucp_server.engine.catalog import LIST_MAX, LOOKUP_IDS_MAX, PAGE_MAX, Asked, Browsing, Wish
+from ucp_server.engine.catalog import (
+    LIST_MAX,
+    LOOKUP_IDS_MAX,
+    PAGE_MAX,
+    PLACES_TOLD_MAX,
+    VARIANTS_SHOWN_MAX,
+    Asked,
+    Browsing,
+    Wish,
+)
 from ucp_server.engine.commands import Scope
 from ucp_server.store.database import Pool
 
@@ -90,6 +100,7 @@ class Shelf:
     def __init__(self, *products: Product) -> None:
         self.known = {one.id: one for one in products}
         self.searched: list[Search] = []
+        self.looks = 0
 
     async def items(self, merchant_id: str, item_ids: Sequence[str]) -> Mapping[str, Item]:
         raise AssertionError("nobody sells here")
@@ -112,6 +123,7 @@ class Shelf:
     async def products(
         self, merchant_id: str, product_ids: Sequence[str], market: Market
     ) -> Mapping[str, Product]:
+        self.looks += 1
         return {id_: self.known[id_] for id_ in product_ids if id_ in self.known}
 
     def price(self, id_: str, price: int) -> None:
@@ -134,6 +146,16 @@ class Parcels:
     ) -> Sequence[tuple[Destination, Option]]:
         place = Destination(id="workshop", kind="business_location", name="Workshop")
         return [(place, Option(id="collect", title="Collect", price_minor=0))]
+
+
+class Chain(Parcels):
+    """With a shop in each of many streets."""
+
+    async def locations(
+        self, merchant_id: str, lines: Sequence[PricedLine]
+    ) -> Sequence[tuple[Destination, Option]]:
+        (place, option), *_ = await super().locations(merchant_id, lines)
+        return [(msgspec.structs.replace(place, id=f"shop{n}"), option) for n in range(PLACES_TOLD_MAX + 3)]
 
 
 def browsing(pool: Pool, *products: Product) -> tuple[Browsing, Shelf]:
@@ -161,6 +183,16 @@ async def test_a_list_is_walked_by_its_cursor_at_today_s_prices(pool: Pool):
     third = await shop.search(SCOPE, Search(query="something else"), Asked(cursor=second.cursor))
     assert (shown(third), third.cursor) == ([f"p{n:02}" for n in range(21, 25)], None)
     assert len(shelf.searched) == 1
+
+
+async def test_a_list_that_nearly_all_is_gone_of_takes_few_looks(pool: Pool):
+    shop, shelf = browsing(pool, *(product(f"p{n}") for n in range(LIST_MAX)))
+    first = await shop.search(SCOPE, ANYTHING, Asked(limit=1))
+    shelf.known = {"p999": product("p999")}
+    shelf.looks = 0
+    last = await shop.search(SCOPE, ANYTHING, Asked(cursor=first.cursor, limit=1))
+    assert (shown(last), last.cursor) == (["p999"], None)
+    assert shelf.looks < 20
 
 
 async def test_a_list_of_one_page_is_not_kept(pool: Pool):
@@ -249,6 +281,15 @@ async def test_the_bounds_of_what_delivery_costs_are_shown(pool: Pool):
     assert told == {"p1": [("shipping", ["slow", "today"], None), collected], "anvil": [collected]}
 
 
+async def test_a_few_of_many_places_are_told(pool: Pool):
+    """As many for what is only collected as for what is sent, too."""
+    shop, _ = browsing(pool, product("p1"), HEAVY)
+    shop = dataclasses.replace(shop, rates=Chain())
+    page = await shop.search(SCOPE, ANYTHING, Asked())
+    told = {id_: sum(way.type == "pickup" for way in ways) for id_, ways in page.ways.items()}
+    assert told == {"p1": PLACES_TOLD_MAX, "anvil": PLACES_TOLD_MAX}
+
+
 # --- lookup ---
 
 
@@ -307,6 +348,17 @@ async def test_a_product_is_shown_as_far_as_it_is_chosen(pool: Pool):
     ]
 
 
+async def test_of_a_thousand_that_fit_some_are_shown_and_all_can_be_chosen(pool: Pool):
+    sizes = [f"size{n}" for n in range(VARIANTS_SHOWN_MAX + 10)]
+    rug = product("rug", *(variant(size, Colour="red", Size=size) for size in sizes))
+    shop, _ = browsing(pool, rug)
+    found = await shop.product(SCOPE, "rug", Wish(choices=(Choice("Colour", "red"),)), Filters(), Market())
+    assert [one.id for one in found.variants] == sizes[:VARIANTS_SHOWN_MAX]
+    assert [value.label for value in found.options[1].values if value.exists] == sizes
+    last = await shop.product(SCOPE, sizes[-1], Wish(), Filters(), Market())
+    assert [one.id for one in last.variants] == [sizes[-1]]
+
+
 async def test_an_unknown_product_and_one_of_which_nothing_fits_are_not_found(pool: Pool):
     shop, _ = browsing(pool, MUG)
     with pytest.raises(ProductNotFound):
@@ -319,7 +371,7 @@ async def test_an_unknown_product_and_one_of_which_nothing_fits_are_not_found(po
         )
 
 
-async def test_a_catalog_that_fails_does_not_answer(pool: Pool):
+async def test_a_catalog_that_fails_does_not_answer(pool: Pool, caplog: pytest.LogCaptureFixture):
     class Broken(Shelf):
         async def search(self, merchant_id: str, search: Search, limit: int) -> Sequence[str]:
             raise RuntimeError("out of order")
@@ -327,6 +379,7 @@ async def test_a_catalog_that_fails_does_not_answer(pool: Pool):
     shop, _ = browsing(pool)
     with pytest.raises(HandlerUnavailable):
         await over(shop, Broken()).search(SCOPE, ANYTHING, Asked())
+    assert "the catalog raised" in caplog.text
 
 
 def over(shop: Browsing, catalog: Shelf) -> Browsing:

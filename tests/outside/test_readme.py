@@ -16,6 +16,7 @@ import pytest_asyncio
 from tests.outside.calling import BASE, PINNED, Caller
 from tests.outside.shops import DEMO_SHOP
 from tests.serving import REPOSITORY, Server, server
+from ucp_server.agent.listening import Listening
 from ucp_server.ucp.releases import SERVED
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -70,8 +71,9 @@ async def buy(*arguments: str) -> tuple[int, str]:
 
 
 async def test_the_readme_s_first_purchase(shop: Server) -> None:
-    find, create, complete, agent = (here(block, shop) for block in blocks())
+    find, search, create, complete, agent = (here(block, shop) for block in blocks())
     assert (await curl(find))["ucp"]["version"] == SERVED[-1]
+    assert [product["id"] for product in (await curl(search))["products"]] == ["notebook-meadow"]
     checkout = await curl(create)
     assert checkout["status"] == "ready_for_complete"
     done = await curl(complete.replace("CHECKOUT_ID", checkout["id"]))
@@ -112,8 +114,9 @@ async def test_the_readme_s_other_ways_to_end(shop: Server) -> None:
 
 async def test_what_the_server_says_to_try(shop: Server) -> None:
     _, _, told = shop.output.partition("Try, in another terminal:\n")
-    find, create, agent = commands(told)
+    find, search, create, agent = commands(told)
     assert (await curl(find))["ucp"]["version"] == SERVED[-1]
+    assert [product["id"] for product in (await curl(search))["products"]] == ["tea-lapsang"]
     assert (await curl(create))["status"] == "ready_for_complete"
     code, output = await shell(agent.replace("ucp-server", OURS, 1))
     assert code == 0, output
@@ -159,6 +162,16 @@ async def test_the_two_requests_of_the_published_page(shop: Server) -> None:
             ["send it to Berlin", "by Standard delivery", "discount"],
         ),
         (["--token", "pending_2"], ["complete_in_progress", "after a while: completed"]),
+        (
+            ["--query", "notebok", "--code", "HELLO10"],
+            [
+                "“notebok” finds",
+                "Ruling: dotted, also plain",
+                "cart_",
+                "discount -1.49 EUR",
+                ": processing",
+            ],
+        ),
         (["--profile", PINNED, "--release", "2026-01-11"], ["order  ord_"]),
     ],
 )
@@ -175,7 +188,10 @@ async def test_the_agent_buys(shop: Server, arguments: list[str], said: list[str
         (["--item", "letter-opener"], 3, "/checkout/"),
         (["--token", "step_up_token"], 3, "/checkout/"),
         (["--token", "fail_token"], 1, "The payment was declined."),
-        (["--item", "tea-lapsang"], 1, "none is left"),
+        (["--item", "tea-lapsang"], 1, "None of these items is in stock."),
+        (["--query", "xyzzyplugh"], 1, "There is nothing to be had for “xyzzyplugh”."),
+        (["--query", "tea", "--release", "2026-01-23"], 1, "cannot be searched in UCP 2026-01-23"),
+        (["--query", "tea", "--item", "tea-cup-sea"], 2, "not both"),
         (["--item", "no-such-item"], 1, "None of these items is sold in this shop."),
     ],
 )
@@ -195,8 +211,10 @@ async def test_the_agent_speaks_every_release(shop: Server, release: str) -> Non
 
 
 async def test_the_agent_knows_whom_its_profile_speaks_for(shop: Server) -> None:
-    ended, told = await buy(shop.http, "--profile", PINNED)
-    assert (ended, "The profile is one of 2026-01-11" in told) == (1, True), told
+    async with Listening() as lent:
+        lent.release = "2026-04-08"
+        ended, told = await buy(shop.http, "--profile", lent.profile_url)
+    assert (ended, "The profile is one of 2026-04-08" in told) == (1, True), told
 
 
 async def test_the_agent_buys_over_tls(shop: Server, folder: Path) -> None:

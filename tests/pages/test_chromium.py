@@ -18,6 +18,7 @@ from hypercorn.config import Config
 from tests.pages.chromium import PROGRAM, Tab, chromium
 from tests.pages.hostile import MARK, STRINGS
 from tests.ucp.conftest import Agent, Open, Town, create_body, shipping
+from tests.ucp.test_cart import filled
 
 pytestmark = pytest.mark.skipif(
     not PROGRAM.exists(), reason=f"NO BROWSER: the pages were not looked at, {PROGRAM} is not installed"
@@ -90,6 +91,17 @@ async def test_a_person_finishes_an_order_without_javascript(town: Open):
         assert (done["status"], done["buyer"]["first_name"]) == ("completed", "Ada")
         assert tab.complaints == []
         assert {url.partition("/")[0] for url in tab.requests} == {"http:"}
+
+
+async def test_a_person_goes_from_a_cart_to_its_checkout(town: Open):
+    async with town() as local, served(local) as here, chromium() as tab:
+        lines = (("ink", 2), ("vase", 501), ("notebook-a6-lined", 1), ("gardenias", 1))
+        cart = await filled(here.agent_of("2026-08-25"), *lines, discounts={"codes": ["10OFF", "NOPE"]})
+        await tab.open(cart["continue_url"])
+        await looks_right(tab, "cart")
+        await tab.go("button[value=buy]")
+        assert await title(tab) == "Finish your order"
+        assert tab.complaints == []
 
 
 async def test_an_address_is_written_only_where_another_is_wanted(town: Open):

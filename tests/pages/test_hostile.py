@@ -12,9 +12,11 @@ from tests.pages.hostile import STRINGS
 from tests.ucp import samples
 from tests.ucp.conftest import Agent, Open, create_body, shipping
 from ucp_server.domain import problems
+from ucp_server.domain.cart import Cart, PricedCart
 from ucp_server.domain.checkout import Buyer as Person
 from ucp_server.domain.checkout import Instrument
 from ucp_server.domain.fulfillment import Address, Destination, Option
+from ucp_server.pages.cart import cart_page
 from ucp_server.pages.checkout import checkout_page
 from ucp_server.pages.contexts import Link, Shop
 from ucp_server.pages.order import order_page
@@ -79,6 +81,33 @@ def checkout_with(text: str) -> Rendered:
     return show(page).body
 
 
+def cart_with(text: str) -> Rendered:
+    sold = samples.checkout()
+    line, quote = sold.basket.lines[0], sold.quote
+    cart = Cart(
+        id=sold.id,
+        merchant_id=text,
+        platform_id=text,
+        revision=1,
+        basket=replace(sold.basket, lines=(line, replace(line, id="unsold", item_id=text))),
+        link_token=text,
+        created_at=sold.created_at,
+        updated_at=sold.updated_at,
+        expires_at=sold.expires_at,
+    )
+    estimate = replace(
+        quote,
+        lines=tuple(replace(line, title=text, image_url=f"https://x/{text}") for line in quote.lines),
+        totals=tuple(replace(row, text=text) for row in quote.totals),
+        problems=(
+            problems.item_unavailable(text, "lines[1]"),
+            problems.discount_rejected(text, "invalid", text, 0),
+        ),
+    )
+    priced = PricedCart(cart=cart, quote=estimate)
+    return show(cart_page(priced, shop(text), form_token=text, said=text, assets=ASSETS)).body
+
+
 def order_with(text: str) -> Rendered:
     full = samples.order()
     return show(
@@ -114,7 +143,7 @@ def skeleton(body: Rendered) -> list[tuple[str, tuple[str, ...]]]:
     return [(tag, tuple(given)) for tag, given in page.tags]
 
 
-@pytest.mark.parametrize("render", [checkout_with, order_with, words_with])
+@pytest.mark.parametrize("render", [checkout_with, cart_with, order_with, words_with])
 def test_no_text_becomes_markup(render: Callable[[str], Rendered]):
     expected = skeleton(render("calm"))
     for text in STRINGS:

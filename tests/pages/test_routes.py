@@ -260,7 +260,9 @@ def test_the_paths_of_people_are_those_of_the_routes():
     }  # type: ignore[arg-type]  # routes look at none of them
     assert {t for t in templates if not t.startswith("/assets/")} == {
         "/checkout/{page_id}/{token}",
+        "/cart/{page_id}/{token}",
         "/order/{page_id}/{token}",
         "/checkout/{rest:path}",
+        "/cart/{rest:path}",
         "/order/{rest:path}",
     }

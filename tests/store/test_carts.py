@@ -174,6 +174,21 @@ async def test_a_conversion_names_the_revision_and_the_checkout_before_it(pool: 
     assert await stored(pool, cart) == StoredCart(cart, second.id)
 
 
+async def test_a_cart_that_was_sold_after_it_was_read_is_left_as_it_is(pool: Pool) -> None:
+    cart = await new_cart(pool)
+    first, second = await converted(pool, cart), await checkout_for(pool, cart)
+    changed = CartWrite(replace(cart, revision=2), b"changed")
+    async with statement(pool) as tx:
+        await tx.execute("update checkouts set state = 'completed' where id = $1", first.id)
+    async with statement(pool) as tx:
+        source = Source(cart.id, cart.revision, first.id)
+        assert not await insert_checkout_of_cart(tx, Write(second, b""), source)
+        assert not await update_cart(tx, changed)
+        assert not await delete_cart(tx, CartWrite(cart, b"canceled"))
+    async with read(pool) as db:
+        assert await load_checkout(db, "shop", PLATFORM, second.id) is None
+
+
 async def test_a_foreign_cart_is_not_converted(pool: Pool) -> None:
     cart = await new_cart(pool)
     foreign = replace(await checkout_for(pool, cart), platform_id="https://other.example")

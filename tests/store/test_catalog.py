@@ -140,6 +140,28 @@ async def test_texts_are_in_the_language_that_was_asked_for(pool: Pool) -> None:
     assert await told("fr") == await told(None) == ("Teapot", "Iron")
 
 
+async def test_a_variant_is_told_in_the_language_of_its_product(pool: Pool, tmp_path: Path) -> None:
+    await imported(
+        pool,
+        tmp_path,
+        products=(
+            "id,title,price,description,title:de,description:de\npot,Pot,500,Iron,Kanne,Eisen\ncup,Cup,300,Clay,Tasse,\n"
+        ),
+        variants=(
+            "id,product_id,title,option:Size,description,title:de\n"
+            "small,pot,,S,,\nlarge,pot,,L,Of copper,\nhuge,pot,,XL,,Kessel\nmug,cup,Mug,,,\n"
+        ),
+    )
+    products = await PostgresCatalog(pool).products("shop", ["pot", "cup"], Market(language="de"))
+    said = {one.id: (one.title, one.description) for each in products.values() for one in each.variants}
+    assert said == {
+        "small": ("Kanne, S", "Eisen"),
+        "large": ("Kanne, L", "Of copper"),
+        "huge": ("Kessel", "Eisen"),
+        "mug": ("Mug", "Clay"),
+    }
+
+
 async def test_availability_is_stock_and_what_the_shop_says(pool: Pool) -> None:
     await sold(
         pool,

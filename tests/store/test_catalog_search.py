@@ -1,12 +1,15 @@
 """What a search finds, over real text search: words, languages, typos, filters."""
 
+from collections import Counter
+
 import pytest
 
 from tests.store.products import product, sold, with_variants
 from tests.store.shops import execute
 from ucp_server.domain.catalog import Choice, Filters, Market, Search
 from ucp_server.store.catalog import PostgresCatalog, Translation
-from ucp_server.store.catalog_search import FEW_MAX, RANKED_MAX, Stage
+from ucp_server.store.catalog_search import Stage
+from ucp_server.store.catalog_statements import FEW_WITHIN_MAX, RANKED_MAX
 from ucp_server.store.database import Pool, recorded_statements
 
 EVERYTHING = Filters()
@@ -130,7 +133,8 @@ async def test_misspelt_words_are_taken_for_known_ones(pool: Pool, query: str) -
 
 async def test_trigrams_are_looked_at_only_where_words_find_nothing(pool: Pool) -> None:
     await sold(pool, product("Green tea"), product("Fountain pen"))
-    catalog = PostgresCatalog(pool)
+    noted: Counter[str] = Counter()
+    catalog = PostgresCatalog(pool, lambda stage: noted.update([stage]))
     with recorded_statements() as sent:
         for query in ("tea", "green teas", "foun", "fountain tea", None):
             assert await catalog.search("shop", Search(query=query), 10)
@@ -142,6 +146,7 @@ async def test_trigrams_are_looked_at_only_where_words_find_nothing(pool: Pool) 
     assert (catalog.stages[Stage.CORRECTED], catalog.stages[Stage.TRIGRAMS]) == (1, 1)
     assert await catalog.search("shop", Search(query="zzzzzz"), 10) == []
     assert catalog.stages[Stage.NOTHING] == 1
+    assert noted == catalog.stages
 
 
 # --- filters ---
@@ -157,13 +162,14 @@ async def test_a_price_is_that_of_this_moment_and_of_any_variant(pool: Pool) -> 
         assert await found(pool, query, CHEAP) == ["notebook"]
     await execute(pool, "update items set price_minor = 501 where id = 'notebook-a6'")
     await execute(pool, "update items set price_minor = 100 where id = 'calendar'")
-    assert await found(pool, None, CHEAP) == ["calendar"]
+    for query in (None, "calendar"):
+        assert await found(pool, query, CHEAP) == ["calendar"]
     assert await found(pool, None, Filters(price_min_minor=501, price_max_minor=501)) == ["notebook"]
     assert await found(pool, "notebook calendar", Filters(price_min_minor=2_000)) == []
 
 
 async def test_many_products_are_browsed_in_the_order_of_the_shop_too(pool: Pool) -> None:
-    many = FEW_MAX + 100
+    many = FEW_WITHIN_MAX + 100
     await sold(pool, *(product(f"Sheet {n}", 1_000 + n % 2, category="Paper") for n in range(many)))
     in_order = [f"sheet-{n}" for n in range(many)]
     assert await found(pool, None, Filters(price_min_minor=1_000), limit=1_000) == in_order[:1_000]

@@ -171,6 +171,17 @@ def test_a_feed_of_a_shopping_site_is_read_by_its_own_names(tmp_path: Path) -> N
     )
 
 
+def test_a_variant_of_a_group_has_no_price_pieces_or_content_of_another(tmp_path: Path) -> None:
+    of_small = {"quantity": 0, "unit_pricing_measure": "250 g", "unit_pricing_base_measure": "100 g"}
+    small = SHIRT | {"id": "s", "size": "S"} | of_small
+    large = {"id": "l", "item_group_id": "shirt", "title": "Shirt L", "size": "L"}
+    goods, files = read(feed_of(tmp_path, small, large | {"price": "25.00 EUR"}))
+    assert (files.bad, goods.quantities) == ([], {"s": 0})
+    assert [item.detail.unit_price is None for item in goods.products[0].items] == [False, True]
+    _, files = read(feed_of(tmp_path, small, large))
+    assert [(bad.line, bad.reason) for bad in files.bad] == [(2, "price is missing")]
+
+
 def test_names_may_be_written_as_in_programs(tmp_path: Path) -> None:
     (tea,) = good(
         feed_of(

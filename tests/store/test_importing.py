@@ -21,8 +21,8 @@ from ucp_server.store.stock import OwnStock
 REPOSITORY = Path(__file__).parents[2]
 TABLES = (
     "items", "inventory", "customers", "addresses", "shop_rules", "pictures", "offers", "apps",
-    "app_products", "tools", "bundles", "products", "product_words", "product_names", "vocabulary",
-    "eligibility",
+    "app_products", "tools", "bundles", "products", "product_heads", "product_words", "product_names",
+    "vocabulary", "eligibility",
 )  # fmt: skip
 
 

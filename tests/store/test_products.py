@@ -3,7 +3,15 @@ from ucp_server.domain.catalog import Barcode
 from ucp_server.store.catalog import Translation
 from ucp_server.store.database import Pool, read
 
-TABLES = ("items", "products", "product_words", "product_names", "product_languages", "vocabulary")
+TABLES = (
+    "items",
+    "products",
+    "product_heads",
+    "product_words",
+    "product_names",
+    "product_languages",
+    "vocabulary",
+)
 
 
 async def versions(pool: Pool) -> dict[str, list[object]]:

@@ -17,7 +17,7 @@ from ucp_server.store.search_words import (
     rarity,
     tag_of,
     trigram_keys,
-    vector_of,
+    vectors_of,
 )
 
 
@@ -72,7 +72,7 @@ async def test_fillers_are_asked_for_only_where_there_is_nothing_else(pool: Pool
 async def test_a_merchant_s_lexemes_are_its_own(pool: Pool) -> None:
     stems = await learned(pool, ["tea"], "english_stem")
     one, other = tag_of("one"), tag_of("other")
-    vector = vector_of(one, texts("tea"), [], [], stems)
+    vector = vectors_of(one, texts("tea"), [], [], stems).words
     asked = asked_words(list(words_of("tea")), ["english_stem"], stems)
     assert await matches(pool, vector, all_of(one, asked))
     assert await matches(pool, vector, all_of(one, asked, "^"))
@@ -83,7 +83,7 @@ async def test_a_merchant_s_lexemes_are_its_own(pool: Pool) -> None:
 async def test_categories_and_choices_are_compared_without_letter_case_and_quotes(pool: Pool) -> None:
     tag, stems = tag_of("shop"), Stems()
     path = "Men's > 'Shirts\\ & more'"
-    vector = vector_of(tag, [], [path], [Choice("Größe", "L | XL")], stems)
+    vector = vectors_of(tag, [], [path], [Choice("Größe", "L | XL")], stems).words
     assert await matches(pool, vector, categories_query(tag, ["MEN'S"]))
     assert await matches(pool, vector, categories_query(tag, ["gone", path.upper()]))
     assert not await matches(pool, vector, categories_query(tag, ["Shirts"]))
@@ -95,7 +95,7 @@ async def test_categories_and_choices_are_compared_without_letter_case_and_quote
 
 async def test_a_long_text_is_searched_up_to_a_bound(pool: Pool) -> None:
     told = texts(*(f"word{n}" for n in range(2 * LEXEMES_MAX)))
-    vector = vector_of("tag", told, [], [], Stems())
+    vector = vectors_of("tag", told, [], [], Stems()).words
     assert "word0'" in vector
     assert f"word{LEXEMES_MAX}'" not in vector
 

@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 
 import ucp_server.store
-from ucp_server.store import catalog_search
+from ucp_server.store import catalog_statements
 from ucp_server.store.database import Pool
 from ucp_server.store.offers import SEARCH_OFFERS_BY_WORDS
 
@@ -57,13 +57,16 @@ async def test_offers_are_found_by_words_in_the_index_of_words(pool: Pool) -> No
 @pytest.mark.parametrize(
     ("sql", "index"),
     [
-        (catalog_search.FIND_ALL, "product_words_words"),
-        (catalog_search.FIND_ANY, "product_words_words"),
-        (catalog_search.FIND_WITHIN, "product_words_words"),
-        (catalog_search.FIND_ALIKE, "vocabulary_trigrams"),
-        (catalog_search.FIND_LESS_ALIKE, "vocabulary_trigrams"),
-        (catalog_search.BROWSE, "product_words_in_order"),
-        (catalog_search.BROWSE, "items_by_price"),
+        (catalog_statements.FIND_ALL, "product_heads_head"),
+        (catalog_statements.FIND_ALL, "product_words_words"),
+        (catalog_statements.FIND_ANY, "product_words_words"),
+        (catalog_statements.FIND_WITHIN, "product_heads_head"),
+        (catalog_statements.FIND_WITHIN, "product_heads_in_order"),
+        (catalog_statements.FIND_ALIKE, "vocabulary_trigrams"),
+        (catalog_statements.FIND_LESS_ALIKE, "vocabulary_trigrams"),
+        (catalog_statements.BROWSE, "product_heads_in_order"),
+        (catalog_statements.BROWSE, "items_repriced"),
+        (catalog_statements.BROWSE, "items_by_price"),
     ],
 )
 async def test_products_are_found_in_the_index_that_is_meant(pool: Pool, sql: str, index: str) -> None:

@@ -9,6 +9,7 @@ from msgspec import UNSET
 
 from ucp_server import config
 from ucp_server.modes import RELAXATIONS, Mode, Relaxations
+from ucp_server.ucp.operation_table import Family, operations_of
 from ucp_server.ucp.releases import RELEASES, SERVED, Release
 
 HOUSE = Path(__file__).resolve().parents[2]
@@ -63,6 +64,7 @@ def releases() -> str:
     head = (
         "UCP release",
         "REST",
+        "beside checkouts",
         "orders",
         "errors",
         "events signed by",
@@ -80,10 +82,16 @@ SIGNATURES = {"detached_jws": "detached JWS", "http_message": "RFC 9421"}
 
 def _facts(release: Release) -> Iterator[str]:
     yield "served" if release.version in SERVED else "not yet"
+    yield ", ".join(_looked_for(release)) or "–"
     yield "events, `GET`" if release.serves_orders else "events"
     yield ERRORS[release.errors]
     yield SIGNATURES[release.events_are_signed_by]
     yield "of its date or older" if release.serves_older_platforms else "of its date"
+
+
+def _looked_for(release: Release) -> list[str]:
+    families = dict.fromkeys(row.family for row in operations_of(release))
+    return [family.value for family in families if family not in (Family.CHECKOUT, Family.ORDER)]
 
 
 def _own_lines(release: Release) -> str:

@@ -5,6 +5,7 @@ import hashlib
 import ipaddress
 import uuid
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -24,6 +25,8 @@ from ucp_server.ucp.platforms import Agent, Listed
 from ucp_server.ucp.refusals import Forbidden, Unauthenticated
 
 PLATFORM = CredentialKind.PLATFORM
+# None of these callers signs anything.
+UNASKED: Any = None
 LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"),)
 
 
@@ -62,7 +65,7 @@ async def issue(pool: Pool, platform_id: str, merchant_id: str = "demo") -> str:
 
 async def checked(pool: Pool, listed: Listed | None, **changes: object) -> type[Refusal] | None:
     try:
-        await Authentication(pool).check(incoming(f'profile="{URL}"', **changes), caller(listed))
+        await Authentication(pool, UNASKED).check(incoming(f'profile="{URL}"', **changes), caller(listed))
     except Refusal as refusal:
         return type(refusal)
     return None
@@ -114,7 +117,7 @@ async def test_an_order_is_shown_to_who_proves_itself(pool: Pool):
     for stranger in (None, Listed(profile_url=URL, auth="open")):
         assert await checked(pool, stranger, operation="get_order") is Unauthenticated
         assert await checked(pool, stranger, operation="get_order", headers=key) is Unauthenticated
-        at_home = Authentication(pool, orders_are_open=True)
+        at_home = Authentication(pool, UNASKED, orders_are_open=True)
         await at_home.check(incoming(f'profile="{URL}"', operation="get_order"), caller(stranger))
     assert await checked(pool, by_key, operation="get_order", headers=key) is None
     assert await checked(pool, by_key, operation="get_order", headers={}) is Unauthenticated

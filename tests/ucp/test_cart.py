@@ -205,14 +205,12 @@ async def test_a_quantity_in_another_unit_is_never_read_as_pieces(filling: Agent
     assert codes(changed.json()) == ["quantity_unit_mismatch"]
 
 
-async def test_a_claim_counts_whenever_the_cart_is_priced(town: Open):
-    async with town() as here:
-        for release in WITH:
-            agent = here.agent_of(release)
-            cart = await filled(agent, context={"eligibility": ["com.example.nobody"]})
-            assert codes(cart) == ["eligibility_not_accepted"]
-            assert (await agent.ask("GET", f"/carts/{cart['id']}")).json() == cart
-            assert "eligibility_not_accepted" in codes((await converted(agent, cart)).json())
+async def test_what_the_buyer_told_counts_whenever_the_cart_is_priced(filling: Agent):
+    context = {"eligibility": ["com.example.nobody"], "currency": "EUR"}
+    cart = await filled(filling, context=context)
+    assert codes(cart) == ["eligibility_not_accepted", "currency_not_offered"]
+    assert (await filling.ask("GET", f"/carts/{cart['id']}")).json() == cart
+    assert "eligibility_not_accepted" in codes((await converted(filling, cart)).json())
 
 
 # --- whose it is ---

@@ -34,6 +34,9 @@ ARGUMENTS: dict[str, Any] = {
     "served": ("2026-01-11",),
     "capability": "dev.ucp.shopping.checkout",
     "fault": "not_json",
+    "issuer": "https://shop.example",
+    "scope": "dev.ucp.shopping.checkout:manage",
+    "retry_after_s": 7,
     "violations": VIOLATIONS,
 }
 

@@ -27,15 +27,15 @@ from tests.ucp.conftest import (
 )
 from tests.ucp.listening import listening
 from ucp_server.modes import Mode
-from ucp_server.ucp.releases import CATALOG_SEARCH, ORDER, ROWS, SERVED
+from ucp_server.ucp.releases import CART, CATALOG_SEARCH, ORDER, ROWS, SERVED
 
 Wire = dict[str, Any]
 FOLDER = Path(__file__).parents[1] / "golden"
 
 # What differs from run to run: ids, tokens, times, keys.
 CHANGING = (
-    (re.compile(r"\b(chk|ord)_[0-9a-f]{32}\b"), r"\1_…"),
-    (re.compile(r"/(checkout|order)/[0-9a-f]{32}/[A-Za-z0-9_-]{22}"), r"/\1/…/…"),
+    (re.compile(r"\b(chk|ord|cart)_[0-9a-f]{32}\b"), r"\1_…"),
+    (re.compile(r"/(checkout|cart|order)/[0-9a-f]{32}/[A-Za-z0-9_-]{22}"), r"/\1/…/…"),
     (re.compile(r"\b20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"), "a time"),
     (re.compile(r'"(kid|x|y)": "[A-Za-z0-9_-]{43}"'), r'"\1": "…"'),
     (re.compile(r'"cursor": "[A-Za-z0-9_-]{22}\.'), '"cursor": "….'),
@@ -144,6 +144,12 @@ async def test_what_is_said_of_the_goods(here: Town):
             await browsing(here.agent_of(release))
 
 
+async def test_what_is_said_of_a_cart(here: Town):
+    for release in SERVED:
+        if CART in {capability.name for capability in ROWS[release].capabilities}:
+            await filling(here.agent_of(release))
+
+
 async def test_the_root_profile(here: Town):
     """The newest release, and where the others are."""
     reply = await here.client.get("/.well-known/ucp")
@@ -187,6 +193,25 @@ async def browsing(agent: Agent) -> None:
     await asked(agent, "error-cursor", "POST", search, {"pagination": {"cursor": "x"}})
     await asked(agent, "error-search-for-nothing", "POST", search, {})
     await asked(agent, "error-lookup-too-large", "POST", lookup, {"ids": [str(n) for n in range(51)]})
+
+
+async def filling(agent: Agent) -> None:
+    two = [{"item": {"id": item}, "quantity": count} for item, count in (("ink", 2), ("gardenias", 1))]
+    buyer = {**BUYER, "consent": forms.consent(agent.release, marketing=True)}
+    springfield = {"address_country": "US", "address_region": "IL"}
+    full = {"line_items": two, "context": springfield, "discounts": {"codes": ["10OFF", "NOPE"]}}
+    cart = await asked(agent, "cart-create", "POST", "/carts", full | {"buyer": buyer})
+    path = f"/carts/{cart['id']}"
+    await asked(agent, "cart-get", "GET", path)
+    line = {"id": cart["line_items"][0]["id"], "item": {"id": "ink"}, "quantity": 3}
+    await asked(agent, "cart-update", "PUT", path, {"line_items": [line]})
+    made = {"cart_id": cart["id"], "line_items": []}
+    await asked(agent, "create-of-cart", "POST", "/checkout-sessions", made)
+    await asked(agent, "create-of-cart-again", "POST", "/checkout-sessions", made)
+    await asked(agent, "cart-cancel", "POST", f"{path}/cancel", {})
+    await asked(agent, "error-cart-not-found", "GET", path)
+    await asked(agent, "error-cart-of-nothing", "POST", "/carts", {"line_items": two[1:]})
+    await asked(agent, "error-cart-form", "POST", "/carts", {"line_items": [{"quantity": 0}]})
 
 
 def chosen(release: str) -> Wire:

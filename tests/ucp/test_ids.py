@@ -11,6 +11,7 @@ from ucp_server.ucp import ids
 def test_an_id_on_the_wire_says_what_it_is_of():
     assert ids.render_checkout_id(ID) == WIRE_ID
     assert ids.render_order_id(ID) == ORDER_WIRE_ID
+    assert ids.render_cart_id(ID) == WIRE_ID.replace("chk", "cart")
 
 
 @given(st.uuids())
@@ -18,6 +19,7 @@ def test_an_id_on_the_wire_says_what_it_is_of():
 def test_every_id_comes_back(some: uuid.UUID):
     assert ids.decode_checkout_id(ids.render_checkout_id(str(some))) == str(some)
     assert ids.decode_order_id(ids.render_order_id(str(some))) == str(some)
+    assert ids.decode_cart_id(ids.render_cart_id(str(some))) == str(some)
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,19 @@ async def test_a_new_key_costs_no_question_of_its_own(agent: Agent):
     assert keyed == keyless
 
 
+async def test_whose_reply_is_gone_hears_what_to_look_at(here: Town, pool: Pool):
+    cart = {"line_items": [{"item": {"id": "roses"}, "quantity": 1}]}
+    asked = [(here.agent(), "/checkout-sessions", create_body())]
+    asked.append((here.agent_of("2026-08-25"), "/carts", cart))
+    made = [(await agent.ask("POST", path, body, key="k")).json() for agent, path, body in asked]
+    async with statement(pool) as tx:
+        await tx.execute("truncate replies")
+    for (agent, path, body), document in zip(asked, made, strict=True):
+        reply = await agent.ask("POST", path, body, key="k")
+        assert (reply.status_code, document["id"] in reply.text) == (409, True)
+        assert (await agent.ask("GET", f"{path}/{document['id']}")).status_code == 200
+
+
 # --- outcomes that are told in the checkout ---
 
 

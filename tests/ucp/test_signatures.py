@@ -11,12 +11,13 @@ import http_sf
 import pytest
 from cryptography.hazmat.primitives import serialization
 from http_message_signatures import HTTPMessageSigner, HTTPMessageVerifier, HTTPSignatureKeyResolver
-from http_message_signatures.algorithms import ECDSA_P256_SHA256, ECDSA_P384_SHA384
+from http_message_signatures.algorithms import ECDSA_P256_SHA256, ECDSA_P384_SHA384, ED25519
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from joserfc.jwk import ECKey, OctKey
+from joserfc.jwk import ECKey, OctKey, OKPKey
 from msgspec.structs import replace
 
+from ucp_server.ucp.signature_keys import SigningKey
 from ucp_server.ucp.signatures import (
     CLOCK_SKEW_S,
     SIGNATURES_MAX,
@@ -36,10 +37,12 @@ NOW = 1_768_123_456
 AGENT = 'profile="https://shop.example/.well-known/ucp"'
 KEY = ECKey.generate_key("P-256", {"kid": "ours"})
 LARGE = ECKey.generate_key("P-384", {"kid": "large"})
+OCTETS = OKPKey.generate_key("Ed25519", {"kid": "octets"})
+ALGORITHMS = [(KEY, ECDSA_P256_SHA256), (LARGE, ECDSA_P384_SHA384), (OCTETS, ED25519)]
 COVERED = ("@method", "@authority", "@path", "ucp-agent", "content-type", "content-digest")
 
 
-def public(*keys: ECKey, **more: Any) -> list[Wire]:
+def public(*keys: SigningKey, **more: Any) -> list[Wire]:
     return [{**key.as_dict(private=False), "use": "sig", **more} for key in keys]
 
 
@@ -50,7 +53,7 @@ def request(url: str = HOOK, body: bytes = BODY, **headers: str) -> Request:
     return Request(method="POST", url=url, headers={"ucp-agent": AGENT, **fields}, body=body)
 
 
-def signed(plain: Request, key: ECKey = KEY, created_s: int = NOW) -> Request:
+def signed(plain: Request, key: SigningKey = KEY, created_s: int = NOW) -> Request:
     return replace(plain, headers={**plain.headers, **sign(plain, key, created_s)})
 
 
@@ -64,7 +67,7 @@ def fault(message: Request, keys: list[Wire] | None = None, now_s: float = NOW) 
 
 
 class Keys(HTTPSignatureKeyResolver):
-    def __init__(self, *keys: ECKey) -> None:
+    def __init__(self, *keys: SigningKey) -> None:
         self.keys = {key.kid: key for key in keys}
 
     def resolve_public_key(self, key_id: str) -> Any:
@@ -89,7 +92,7 @@ class Message:
         return cls(request.method, request.url, dict(request.headers))
 
 
-@pytest.mark.parametrize(("key", "algorithm"), [(KEY, ECDSA_P256_SHA256), (LARGE, ECDSA_P384_SHA384)])
+@pytest.mark.parametrize(("key", "algorithm"), ALGORITHMS)
 @pytest.mark.parametrize(
     "url",
     [
@@ -101,7 +104,7 @@ class Message:
         "https://platform.example?only=query",
     ],
 )
-def test_the_library_finds_our_signatures_good(key: ECKey, algorithm: Any, url: str):
+def test_the_library_finds_our_signatures_good(key: SigningKey, algorithm: Any, url: str):
     message = signed(request(url, idempotency_key="evt_1", webhook_id="evt_1"), key, int(time.time()))
     (result,) = HTTPMessageVerifier(signature_algorithm=algorithm, key_resolver=Keys(key)).verify(
         Message.of(message), body=message.body, require_components=sorted(message.to_cover())
@@ -113,7 +116,7 @@ def test_the_library_finds_our_signatures_good(key: ECKey, algorithm: Any, url: 
 
 
 def signed_elsewhere(
-    plain: Request, *names: str, key: ECKey = KEY, algorithm: Any = ECDSA_P256_SHA256, **more: Any
+    plain: Request, *names: str, key: SigningKey = KEY, algorithm: Any = ECDSA_P256_SHA256, **more: Any
 ) -> Request:
     """Signed by the library, over ``names`` and the body."""
     message = Message.of(plain)
@@ -128,12 +131,12 @@ def signed_elsewhere(
     return replace(plain, headers={name.lower(): text for name, text in message.headers.items()})
 
 
-@pytest.mark.parametrize(("key", "algorithm"), [(KEY, ECDSA_P256_SHA256), (LARGE, ECDSA_P384_SHA384)])
+@pytest.mark.parametrize(("key", "algorithm"), ALGORITHMS)
 @pytest.mark.parametrize("label", ["sig1", "pyhms"])
-def test_we_find_the_signatures_of_the_library_good(key: ECKey, algorithm: Any, label: str):
+def test_we_find_the_signatures_of_the_library_good(key: SigningKey, algorithm: Any, label: str):
     plain = request("https://platform.example/hooks?shop=a")
     sent = signed_elsewhere(plain, "@query", *COVERED, key=key, algorithm=algorithm, label=label)
-    assert verify(sent, public(KEY, LARGE), time.time()) == key.kid
+    assert verify(sent, public(KEY, LARGE, OCTETS), time.time()) == key.kid
     assert fault(replace(sent, body=BODY + b" "), public(key), time.time()) == "digest_mismatch"
 
 
@@ -254,7 +257,7 @@ def at(seconds: float) -> datetime:
 
 
 def test_signatures_for_other_purposes_are_passed_over():
-    message = signed_elsewhere(request(), *COVERED, tag="web-bot-auth")
+    message = signed_elsewhere(request(), *COVERED, tag="ad-verification")
     assert fault(message, now_s=time.time()) == "signature_missing"
 
 
@@ -286,6 +289,10 @@ def test_old_signatures_are_a_matter_of_idempotency():
         (public(KEY, use="enc"), "key_not_found"),
         (public(KEY, key_ops=["encrypt"]), "key_not_found"),
         (public(KEY, alg="ES384"), "algorithm_unsupported"),
+        (public(KEY, alg=["ES256"]), "algorithm_unsupported"),
+        (public(KEY, kty="OKP"), "algorithm_unsupported"),
+        (public(OCTETS, kid="ours", x="AAAA"), "algorithm_unsupported"),
+        (public(OCTETS, kid="ours"), "signature_invalid"),
         (public(KEY, crv="secp256k1"), "algorithm_unsupported"),
         (public(KEY, x="!"), "algorithm_unsupported"),
         (public(KEY, x=1), "algorithm_unsupported"),

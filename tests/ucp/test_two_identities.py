@@ -1,12 +1,24 @@
 """What is one platform's does not exist for another: every route, for its owner, another, and nobody."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.ucp.conftest import BASE, CARD, Agent, Open, create_body, update_body
+from tests.ucp.conftest import (
+    CARD,
+    JANUARY,
+    USUAL,
+    Agent,
+    Open,
+    create_body,
+    pinned,
+    profile_url,
+    update_body,
+)
 from ucp_server.modes import RELAXATIONS, Mode
 from ucp_server.ucp.binding import Binding
+from ucp_server.ucp.releases import SERVED
 
 Wire = dict[str, Any]
 
@@ -18,6 +30,9 @@ BODIES: dict[tuple[str, str], Wire | None] = {
     ("POST", "/checkout-sessions/{id}/cancel"): None,
     ("GET", "/orders/{id}"): None,
     ("PUT", "/orders/{id}"): {"adjustments": []},
+    ("GET", "/carts/{id}"): None,
+    ("PUT", "/carts/{id}"): create_body(release=SERVED[-1]),
+    ("POST", "/carts/{id}/cancel"): None,
 }
 # Opened by a secret of its own, whoever asks.
 BY_SECRET = {("POST", "/testing/simulate-shipping/{id}")}
@@ -28,20 +43,24 @@ def routes_with_an_id() -> list[tuple[str, str]]:
     nothing: Any = None
     binding = Binding(
         engine=nothing,
+        browsing=nothing,
         orders=nothing,
         negotiation=nothing,
         authentication=nothing,
+        budgets=nothing,
         replies=nothing,
         keys=nothing,
+        signing=nothing,
         currencies={},
         shop_of=lambda _: None,
         relaxed=RELAXATIONS[Mode.SUITE],
         secret=b"",
     )
     return sorted(
-        (method, route.path.removeprefix(BASE))
+        (method, route.path.removeprefix(f"/ucp/{release}"))
+        for release in SERVED
         for route in binding.routes()
-        if route.path.startswith(BASE) and "{id}" in route.path
+        if route.path.startswith(f"/ucp/{release}") and "{id}" in route.path
         for method in (route.methods or set()) - {"HEAD"}
     )
 
@@ -53,21 +72,41 @@ def test_every_route_with_an_id_is_tried():
 @pytest.mark.parametrize(("method", "path"), sorted(BODIES))
 @pytest.mark.parametrize("key", [None, "the-same-key"])
 async def test_a_foreign_id_answers_like_an_unknown_one(
-    town: Open, method: str, path: str, key: str | None
+    town: Open, tmp_path: Path, method: str, path: str, key: str | None
 ):
-    async with town(mode="suite") as here:
-        owner, other = here.agent("one"), here.agent("two")
-        theirs = await owner.bought() if path.startswith("/orders") else await owner.ready()
-        id_ = theirs["order"]["id"] if path.startswith("/orders") else theirs["id"]
-        unknown = id_[:4] + "0" * 32
+    release = SERVED[-1] if path.startswith("/carts") else USUAL
+    platforms = {name: pinned(tmp_path, name, release=release) for name in ("one", "two")}
+    async with town(mode="suite", platforms=platforms) as here:
+        owner, other = (here.stranger(f'profile="{profile_url(name)}"', release) for name in platforms)
+        id_, before = await made(owner, path)
+        unknown = f"{id_.partition('_')[0]}_{'0' * 32}"
         foreign = await ask(other, method, path, id_, key)
         nobodys = await ask(other, method, path, unknown, key)
         assert (foreign.status_code, foreign.content) == (nobodys.status_code, nobodys.content)
-        assert foreign.status_code == 404
+        assert foreign.status_code == (404 if release in JANUARY else 200)
+        assert foreign.json()["messages"][0]["code"] == "not_found"
         assert _without_ids(foreign.headers) == _without_ids(nobodys.headers)
-        assert (await owner.get(theirs)) == theirs
+        assert await seen(owner, path, id_) == before
         mine = await ask(owner, method, path, id_, key)
         assert mine.status_code == 200, mine.text
+        assert "ucp" in mine.json()
+        assert mine.json()["ucp"].get("status", "success") == "success"
+
+
+async def made(owner: Agent, path: str) -> tuple[str, Wire]:
+    """The id of something that ``path`` is about, and how it looks."""
+    if path.startswith("/orders"):
+        id_ = (await owner.bought())["order"]["id"]
+    elif path.startswith("/carts"):
+        id_ = (await owner.ask("POST", "/carts", create_body(release=owner.release))).json()["id"]
+    else:
+        id_ = (await owner.ready())["id"]
+    return id_, await seen(owner, path, id_)
+
+
+async def seen(owner: Agent, path: str, id_: str) -> Wire:
+    shown: Wire = (await owner.ask("GET", f"/{path.split('/')[1]}/{id_}")).json()
+    return shown
 
 
 async def ask(agent: Agent, method: str, path: str, id_: str, key: str | None) -> Any:

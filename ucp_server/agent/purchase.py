@@ -1,4 +1,4 @@
-"""One purchase, told step by step."""
+"""One purchase, told step by step: something is found, put into a cart, paid, and followed."""
 
 import asyncio
 from collections.abc import Callable
@@ -6,14 +6,12 @@ from typing import Final
 
 import msgspec
 
-from ucp_server.agent import speech
+from ucp_server.agent import browsing, speech
 from ucp_server.agent.listening import Listening
 from ucp_server.agent.shop import Shop, ShopError, Wire, read_json
 from ucp_server.agent.signatures import is_the_shop_s
 from ucp_server.agent.speech import Offer
-from ucp_server.domain.money import Money, decimal_text
-
-Say = Callable[[str, str], None]
+from ucp_server.agent.telling import Say, tell_bill
 
 _EVENT_WAIT_S: Final = 10.0
 _PAYMENT_WAIT_S: Final = 60.0
@@ -33,11 +31,13 @@ ADDRESS: Final = {
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """What to buy, and how: ``wait_s`` is for the buyer when the shop asks for one.
 
-    ``release`` is the one to speak; without it that of the shop's first profile.
+    With a ``query`` the catalog is asked, and ``item_id`` does not count. ``release`` is the one to
+    speak; without it that of the shop's first profile.
     """
 
     item_id: str
     token: str
+    query: str | None = None
     quantity: int = 1
     code: str | None = None
     wait_s: float = 0.0
@@ -52,11 +52,10 @@ async def purchase(shop: Shop, plan: Plan, say: Say, listening: Listening | None
     say("discover", f"UCP {offer.release} at {offer.endpoint}")
     say("", f"can: {', '.join(name.rsplit('.', 1)[-1] for name in offer.capabilities)}")
     say("", f"takes: {', '.join(offer.handlers) or 'nothing that an agent can use'}")
-    line = {"item": {"id": plan.item_id}, "quantity": plan.quantity}
-    checkout = await shop.create(offer, speech.create(offer.release, [line], BUYER, "EUR"))
+    checkout = await _begin(shop, offer, plan, say)
     _check_release(offer, checkout)
     say("create", f"{checkout['id']} is {checkout['status']}")
-    _tell_bill(checkout, say)
+    tell_bill(checkout, say)
     checkout = await _fill(shop, offer, plan, checkout, say)
     if checkout["status"] != "requires_escalation":
         checkout = await _complete(shop, offer, plan, checkout, say)
@@ -67,7 +66,24 @@ async def purchase(shop: Shop, plan: Plan, say: Say, listening: Listening | None
     _tell_order(checkout, say)
     if listening is not None:
         await _follow(offer, listening, say)
+    if offer.has("order") and offer.has("cart"):
+        await _look_at_order(shop, offer, checkout["order"]["id"], say)
     return checkout
+
+
+async def _begin(shop: Shop, offer: Offer, plan: Plan, say: Say) -> Wire:
+    """A checkout of what was wanted, by way of a cart where the shop has carts."""
+    item_id = plan.item_id
+    if plan.query is not None:
+        item_id = await browsing.find(shop, offer, plan.query, ADDRESS["address_country"], say)
+    lines = [{"item": {"id": item_id}, "quantity": plan.quantity}]
+    if not offer.has("cart"):
+        return await shop.create(offer, speech.create(offer.release, lines, BUYER, "EUR"))
+    cart = await shop.fill(offer, speech.cart(lines, BUYER, ADDRESS["address_country"], plan.code))
+    _check_release(offer, cart)
+    say("cart", f"{cart['id']}, an estimate so far")
+    tell_bill(cart, say)
+    return await shop.create(offer, speech.of_cart(cart))
 
 
 def _check_release(offer: Offer, checkout: Wire) -> None:
@@ -91,7 +107,7 @@ async def _fill(shop: Shop, offer: Offer, plan: Plan, checkout: Wire, say: Say) 
             body["discounts"] = discounts
         checkout = await shop.update(offer, checkout["id"], body)
         say("update", f"{said or 'discount code ' + str(plan.code)}: {checkout['status']}")
-        _tell_bill(checkout, say)
+        tell_bill(checkout, say)
     return checkout
 
 
@@ -160,16 +176,6 @@ async def _until(
     return checkout
 
 
-def _tell_bill(checkout: Wire, say: Say) -> None:
-    currency = checkout["currency"]
-    for line in checkout["line_items"]:
-        say("", f"{line['quantity']} × {line['item']['title']}")
-    rows = [f"{row['type']} {_amount(row['amount'], currency)}" for row in checkout["totals"]]
-    say("", ", ".join(rows))
-    for message in checkout.get("messages", ()):
-        say("", f"{message['type']}: {message['content']}")
-
-
 def _tell_order(checkout: Wire, say: Say) -> None:
     order = checkout["order"]
     say("order", f"{order['id']}, to be seen at {order['permalink_url']}")
@@ -186,5 +192,14 @@ async def _follow(offer: Offer, listening: Listening, say: Say) -> None:
     say("event", f"{about} arrived; {verdict}")
 
 
-def _amount(minor: int, currency: str) -> str:
-    return f"{decimal_text(Money(minor, currency))} {currency}"
+async def _look_at_order(shop: Shop, offer: Offer, order_id: str, say: Say) -> None:
+    """The order as the shop has it; one that does not show it has sold it all the same."""
+    try:
+        order = await shop.order(offer, order_id)
+    except ShopError as error:
+        say("look up", error.text)
+        return
+    for line in order["line_items"]:
+        say("look up", f"{line['quantity']['total']} × {line['item']['title']}: {line['status']}")
+    for expected in order["fulfillment"].get("expectations", ()):
+        say("", f"{expected['method_type']}: {expected.get('description', 'on its way')}")

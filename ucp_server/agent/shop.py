@@ -1,4 +1,4 @@
-"""A shop as the agent sees it: its profile, and the calls of a checkout over REST or by tools."""
+"""A shop as the agent sees it: its profile, and the calls from a question to an order, by REST or tools."""
 
 import ssl
 from typing import Any, Final
@@ -68,8 +68,20 @@ class Shop:
     async def complete(self, offer: Offer, checkout_id: str, body: Wire) -> Wire:
         return await self._send("POST", f"{offer.endpoint}/checkout-sessions/{checkout_id}/complete", body)
 
-    async def _send(self, method: str, url: str, body: Wire | None) -> Wire:
-        key = None if body is None else str(uuid4())
+    async def ask(self, offer: Offer, operation: str, body: Wire) -> Wire:
+        """What the catalog answers; ``operation`` is search, lookup or product."""
+        return await self._send("POST", f"{offer.endpoint}/catalog/{operation}", body, keyed=False)
+
+    async def fill(self, offer: Offer, body: Wire) -> Wire:
+        """A new cart."""
+        return await self._send("POST", f"{offer.endpoint}/carts", body)
+
+    async def order(self, offer: Offer, order_id: str) -> Wire:
+        return await self._send("GET", f"{offer.endpoint}/orders/{order_id}", None)
+
+    async def _send(self, method: str, url: str, body: Wire | None, *, keyed: bool = True) -> Wire:
+        # What changes nothing can be asked again without one.
+        key = None if body is None or not keyed else str(uuid4())
         status, raw = await self._answer(method, url, body, key)
         return _understood(method, url, status, raw)
 
@@ -106,8 +118,17 @@ class ToolShop(Shop):
     async def complete(self, offer: Offer, checkout_id: str, body: Wire) -> Wire:
         return await self._call(offer, "complete_checkout", checkout_id, body)
 
+    async def ask(self, offer: Offer, operation: str, body: Wire) -> Wire:
+        return await self._call(offer, speech.CATALOG_TOOLS[operation], "", body)
+
+    async def fill(self, offer: Offer, body: Wire) -> Wire:
+        return await self._call(offer, "create_cart", "", body)
+
+    async def order(self, offer: Offer, order_id: str) -> Wire:
+        return await self._call(offer, "get_order", order_id, {})
+
     async def _call(self, offer: Offer, name: str, checkout_id: str, body: Wire) -> Wire:
-        key = str(uuid4()) if body else None
+        key = str(uuid4()) if body and name not in speech.CATALOG_TOOLS.values() else None
         call = speech.call(offer.release, name, self._profile_url, key, checkout_id, body)
         message = {"jsonrpc": "2.0", "id": str(uuid4()), **call}
         status, raw = await self._answer("POST", offer.endpoint, message, key)

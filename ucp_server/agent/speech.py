@@ -3,13 +3,18 @@
 Each set names the releases in which something was so; a newer release is in none of them.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 import msgspec
 
 Wire = dict[str, Any]
+Parents = Mapping[str, tuple[str, ...]]
 
 TRANSPORTS: Final = ("rest", "mcp")
+# By the last part of the path that asks the same over REST.
+CATALOG_TOOLS: Final = {"search": "search_catalog", "lookup": "lookup_catalog", "product": "get_product"}
 RELEASES: Final = ("2026-01-11", "2026-01-23", "2026-04-08", "2026-08-25")
 
 _SERVICE: Final = "dev.ucp.shopping"
@@ -17,14 +22,29 @@ _FIRST: Final = frozenset({"2026-01-11"})
 _JANUARY: Final = frozenset({"2026-01-11", "2026-01-23"})
 _BEFORE_AUGUST: Final = frozenset({"2026-01-11", "2026-01-23", "2026-04-08"})
 
-# Name below ``dev.ucp.shopping`` and page below the specification's address.
-CAPABILITIES: Final = (
-    ("checkout", "checkout"),
-    ("fulfillment", "fulfillment"),
-    ("discount", "discount"),
-    ("buyer_consent", "buyer-consent"),
-    ("order", "order"),
+# Names below ``dev.ucp.shopping``: what an agent asks a shop for, and what else it understands.
+_ROOTS_JANUARY: Final = ("checkout", "order")
+_ROOTS_LATER: Final = (*_ROOTS_JANUARY, "cart", "catalog.search", "catalog.lookup")
+_EXTENSIONS: Final = ("fulfillment", "discount", "buyer_consent")
+_CHECKOUT: Final = ("checkout",)
+# Extensions are of more than checkouts where there is more than checkouts.
+_PARENTS_APRIL: Final[Parents] = MappingProxyType({"discount": ("checkout", "cart")})
+_PARENTS_AUGUST: Final[Parents] = MappingProxyType(
+    {
+        **_PARENTS_APRIL,
+        "buyer_consent": ("checkout", "cart"),
+        "fulfillment": ("checkout", "catalog.search", "catalog.lookup"),
+    }
 )
+
+
+def capabilities(release: str) -> tuple[str, ...]:
+    """The names below ``dev.ucp.shopping`` that the agent has in ``release``."""
+    return (*_roots(release), *_EXTENSIONS)
+
+
+def _roots(release: str) -> tuple[str, ...]:
+    return _ROOTS_JANUARY if release in _JANUARY else _ROOTS_LATER
 
 
 class Offer(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,6 +56,11 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     handlers: tuple[str, ...]
     keys: tuple[Wire, ...]
 
+    def has(self, capability: str) -> bool:
+        """Whether the shop has what the agent has too, by its name below ``dev.ucp.shopping``."""
+        known = capability in capabilities(self.release)
+        return known and f"{_SERVICE}.{capability}" in self.capabilities
+
 
 # --- profiles ---
 
@@ -43,7 +68,7 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
 def profile(release: str, webhook_url: str) -> Wire:
     """The agent's own profile (digest 2.1)."""
     entries = {
-        f"{_SERVICE}.{name}": _capability(name, page, release, webhook_url) for name, page in CAPABILITIES
+        f"{_SERVICE}.{name}": _capability(name, release, webhook_url) for name in capabilities(release)
     }
     if release in _FIRST:
         listed = [{"name": name, **entry} for name, entry in entries.items()]
@@ -64,17 +89,25 @@ def profile(release: str, webhook_url: str) -> Wire:
     }
 
 
-def _capability(name: str, page: str, release: str, webhook_url: str) -> Wire:
+def _capability(name: str, release: str, webhook_url: str) -> Wire:
     entry: Wire = {
         "version": release,
-        "spec": f"https://ucp.dev/specification/{page}",
-        "schema": f"https://ucp.dev/schemas/shopping/{name}.json",
+        "spec": f"https://ucp.dev/specification/{name.replace('_', '-').replace('.', '/')}",
+        "schema": f"https://ucp.dev/schemas/shopping/{name.replace('.', '_')}.json",
     }
     if name == "order":
         entry["config"] = {"webhook_url": webhook_url}
-    elif name != "checkout":
-        entry["extends"] = f"{_SERVICE}.checkout"
+    elif name not in _roots(release):
+        entry["extends"] = _parents(name, release)
     return entry
+
+
+def _parents(extension: str, release: str) -> str | list[str]:
+    """One name, or a list of several."""
+    wider = _PARENTS_APRIL if release in _BEFORE_AUGUST else _PARENTS_AUGUST
+    parents = _CHECKOUT if release in _JANUARY else wider.get(extension, _CHECKOUT)
+    named = [f"{_SERVICE}.{parent}" for parent in parents]
+    return named[0] if len(named) == 1 else named
 
 
 def read_offer(found: Wire, transport: str = "rest") -> Offer:
@@ -116,6 +149,17 @@ def create(release: str, line_items: list[Wire], buyer: Wire, currency: str) -> 
     return body
 
 
+def cart(lines: list[Wire], buyer: Wire, country: str, code: str | None) -> Wire:
+    """The body of a cart; its ``country`` is what taxes can be estimated by."""
+    body: Wire = {"line_items": lines, "buyer": buyer, "context": {"address_country": country}}
+    return body if code is None else body | {"discounts": {"codes": [code]}}
+
+
+def of_cart(cart: Wire) -> Wire:
+    """The body of a create whose content is the cart's."""
+    return {"cart_id": cart["id"], "line_items": []}
+
+
 def update(release: str, checkout: Wire, buyer: Wire) -> Wire:
     """What the checkout holds already, to be sent once more with what is new."""
     lines = [
@@ -151,8 +195,10 @@ def call(release: str, name: str, profile_url: str, key: str | None, target: str
         about: Wire = {"_meta": {"ucp": {"profile": profile_url}}, **keyed}
         return {"method": name, "params": {**about, **body, **named}}
     meta: Wire = {"ucp-agent": {"profile": profile_url}, **({"idempotency-key": key} if key else {})}
-    payload = {"checkout": {member: value for member, value in body.items() if member != "id"}}
-    arguments = {"meta": meta, **named, **(payload if body else {})}
+    held = "catalog" if name in CATALOG_TOOLS.values() else name.partition("_")[2]
+    # What is changed is named beside the payload.
+    payload = {member: value for member, value in body.items() if not target or member != "id"}
+    arguments = {"meta": meta, **named, **({held: payload} if body else {})}
     return {"method": "tools/call", "params": {"name": name, "arguments": arguments}}
 
 

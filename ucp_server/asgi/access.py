@@ -20,6 +20,7 @@ FIELDS = (
     "platform",
     "merchant",
     "checkout",
+    "signature",
     "outcome",
     "replayed",
     "sql_count",

@@ -121,6 +121,25 @@ def expects_body(scope: Scope) -> bool:
     )
 
 
+async def send_past_body(reply: Reply, scope: Scope, receive: Receive, send: Send, limits: Limits) -> None:
+    """Answer a request whose body nobody wants, and keep its connection if the body is short.
+
+    A caller that has to connect anew costs more than the request that it was refused.
+    """
+    is_read = not expects_body(scope) or (
+        announced_length(scope) <= limits.body_max and await _drain(receive, limits)
+    )
+    if is_read:
+        await reply(scope, receive, send)
+    else:
+        await send_before_body(reply, scope, receive, send, limits)
+
+
+def announced_length(scope: Scope) -> int:
+    """Content-Length, already examined, or 0 where the length shows only at the end."""
+    return next((int(value) for name, value in scope["headers"] if name == b"content-length"), 0)
+
+
 async def send_before_body(
     reply: Reply, scope: Scope, receive: Receive, send: Send, limits: Limits
 ) -> None:
@@ -144,18 +163,22 @@ async def send_before_body(
         reader.cancel()
 
 
-async def _drain(receive: Receive, limits: Limits) -> None:
-    """Read and forget what the caller still sends, for a bounded time, size and number of pieces."""
+async def _drain(receive: Receive, limits: Limits) -> bool:
+    """Read and forget what the caller still sends, for a bounded time, size and number of pieces.
+
+    Whether that was all of it, or the caller is gone.
+    """
     left = limits.linger_max
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(limits.linger_s):
             for _ in range(limits.body_pieces_max):
                 if left < 0:
-                    return
+                    return False
                 message = await receive()
                 if message["type"] == "http.disconnect" or not message.get("more_body", False):
-                    return
+                    return True
                 left -= len(message.get("body", b""))
+    return False
 
 
 async def _drain_until_disconnect(receive: Receive) -> None:

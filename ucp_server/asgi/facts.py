@@ -1,9 +1,9 @@
 """What a request turned out to be, told by whoever knows it and read by the access line and metrics.
 
 One dict per request at ``scope["state"]["facts"]``. Bindings add ``protocol``, ``release``,
-``operation``, ``platform``, ``merchant``, ``checkout``, ``outcome``, ``replayed``, ``sql_count``
-and, where the path alone does not tell, ``route``. Nothing that a caller may choose freely belongs
-into ``operation`` or ``route``: both become labels of metrics.
+``operation``, ``platform``, ``merchant``, ``checkout``, ``signature``, ``outcome``, ``replayed``,
+``sql_count`` and, where the path alone does not tell, ``route``. Nothing that a caller may choose
+freely belongs into ``operation`` or ``route``: both become labels of metrics.
 """
 
 from starlette.types import Scope

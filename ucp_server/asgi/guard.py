@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from ucp_server.asgi.bodies import (
     BodyRefused,
     Disconnected,
+    announced_length,
     expects_body,
     has_streams,
     read_body,
@@ -109,11 +110,6 @@ class Guard:
         if objection.closes and not has_streams(scope):
             reply = reply.adding(CLOSE)
         await reply(scope, receive, send)
-
-
-def announced_length(scope: Scope) -> int:
-    """Content-Length, already examined, or 0 where the length shows only at the end."""
-    return next((int(value) for name, value in scope["headers"] if name == b"content-length"), 0)
 
 
 def examine_media(scope: Scope, accepted: frozenset[bytes]) -> Objection | None:

@@ -59,6 +59,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     # Work at once per process: 1,000 bodies of the largest size are 256 MB.
     in_flight_max: int = 1_000
     # Beyond this the loop is behind; more work would make everybody late. None switches it off.
-    lag_max_s: float | None = 0.25
+    lag_max_s: float | None = 0.5
+    # From here on nothing new is begun. What arrives between two looks at the loop is worth as much.
+    lag_new_max_s: float = 0.1
+    # As many as wait for the store for less than 10 ms, at 2,000 short statements a second.
+    queue_new_max: int = 16
     methods: frozenset[str] = METHODS
     singletons: frozenset[bytes] = SINGLETONS

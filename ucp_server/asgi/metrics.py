@@ -67,6 +67,12 @@ class Metrics:
             ["code"],
             registry=self.registry,
         )
+        self.searches = Counter(
+            "ucp_server_catalog_searches",
+            "Searches of our own catalog by what found something; besides, as trigrams, misspelt words.",
+            ["stage"],
+            registry=self.registry,
+        )
         self.waiting_jobs = Gauge(
             "ucp_server_waiting_jobs",
             "Jobs that wait for the merchant: paused by their receiver, or parked after the last try.",
@@ -90,6 +96,9 @@ class Metrics:
         if timer is None:
             timer = self._timers[timed] = self.durations.labels(*timed)
         timer.observe(duration_s)
+
+    def note_search(self, stage: str) -> None:
+        self.searches.labels(stage).inc()
 
     def expose(self) -> bytes:
         """The text format. Takes milliseconds with many series: call it off the event loop."""

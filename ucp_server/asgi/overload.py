@@ -1,15 +1,20 @@
 """Sheds new work while the process is behind, so that what it has begun still finishes in time.
 
-Two signs: the event loop runs late (something computes or blocks), or too many requests are open.
-A 503 with Retry-After costs the caller a second; a queue costs everybody.
+Three signs: the event loop runs late (something computes or blocks), requests queue for the store, or
+too many are open. A 503 with Retry-After costs the caller a second; a queue costs everybody.
+
+What begins something new is turned away long before what goes on with something: half of a purchase
+is work for nothing.
 """
 
 import asyncio
+from collections.abc import Callable
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ucp_server.asgi.bodies import expects_body, send_before_body
+from ucp_server.asgi.bodies import send_before_body, send_past_body
 from ucp_server.asgi.facts import facts_of
+from ucp_server.asgi.heads import examine
 from ucp_server.asgi.limits import Limits
 from ucp_server.asgi.reply import Refuse
 
@@ -18,6 +23,22 @@ TICK_S = 0.05
 RETRY_AFTER = (b"retry-after", b"1")
 # Whoever asks whether the process lives must not be told to come back later.
 EXEMPT = frozenset({"/healthz"})
+
+
+# Whether a request begins something new.
+Begins = Callable[[Scope], bool]
+# How many requests wait for something that only so many can have at once.
+Queue = Callable[[], int]
+
+
+def nothing_begins(scope: Scope) -> bool:
+    """All requests are alike."""
+    del scope
+    return False
+
+
+def nobody_waits() -> int:
+    return 0
 
 
 class LagWatch:
@@ -56,7 +77,7 @@ class LagWatch:
 
 
 class Overload:
-    """Answers 503 while ``limits.lag_max_s`` or ``limits.in_flight_max`` is exceeded."""
+    """Answers 503 while ``limits`` are exceeded, to what ``begins`` something sooner than to the rest."""
 
     def __init__(
         self,
@@ -65,11 +86,15 @@ class Overload:
         limits: Limits,
         refuse: Refuse,
         exempt: frozenset[str] = EXEMPT,
+        begins: Begins = nothing_begins,
+        queue: Queue = nobody_waits,
     ) -> None:
         self.app = app
         self.limits = limits
         self.refuse = refuse
         self.exempt = exempt
+        self.begins = begins
+        self.queue = queue
         self.in_flight = 0
         self.lag = LagWatch()
 
@@ -80,7 +105,7 @@ class Overload:
             finally:
                 self.lag.stop()
             return
-        if scope["path"] not in self.exempt and self._is_overloaded():
+        if scope["path"] not in self.exempt and self._is_overloaded(scope):
             await self._shed(scope, receive, send)
             return
         self.in_flight += 1
@@ -89,16 +114,23 @@ class Overload:
         finally:
             self.in_flight -= 1
 
-    def _is_overloaded(self) -> bool:
-        lag_max_s = self.limits.lag_max_s
-        late = lag_max_s is not None and self.lag.look() > lag_max_s
-        return late or self.in_flight >= self.limits.in_flight_max
+    def _is_overloaded(self, scope: Scope) -> bool:
+        limits = self.limits
+        if self.in_flight >= limits.in_flight_max:
+            return True
+        if limits.lag_max_s is None:
+            return False
+        lag_s = self.lag.look()
+        if lag_s > limits.lag_max_s:
+            return True
+        is_busy = lag_s > limits.lag_new_max_s or self.queue() >= limits.queue_new_max
+        return is_busy and self.begins(scope)
 
     async def _shed(self, scope: Scope, receive: Receive, send: Send) -> None:
         facts_of(scope)["outcome"] = facts_of(scope)["guard"] = "overloaded"
         text = "This server is busy; please repeat the request."
         reply = self.refuse(503, "overloaded", text, scope).adding(RETRY_AFTER)
-        if expects_body(scope):
-            await send_before_body(reply, scope, receive, send, self.limits)
-        else:
-            await reply(scope, receive, send)
+        # After a head that can be read in two ways the connection cannot be used again.
+        is_clear = examine(scope, self.limits) is None
+        answer = send_past_body if is_clear else send_before_body
+        await answer(reply, scope, receive, send, self.limits)

@@ -17,7 +17,7 @@ from ucp_server.asgi.guard import Accepts, Guard, json_only
 from ucp_server.asgi.limits import Limits
 from ucp_server.asgi.lines import Lines
 from ucp_server.asgi.metrics import Measured, Metrics, RouteName, route_names
-from ucp_server.asgi.overload import Overload
+from ucp_server.asgi.overload import Begins, Overload, Queue, nobody_waits, nothing_begins
 from ucp_server.asgi.reply import Refuse, plain_refusal
 from ucp_server.asgi.request_id import RequestId
 
@@ -31,15 +31,18 @@ def wrap(  # noqa: PLR0913 - one keyword per thing that the composition root dec
     refuse: Refuse = plain_refusal,
     accepts: Accepts = json_only,
     route_name: RouteName | None = None,
+    begins: Begins = nothing_begins,
+    queue: Queue = nobody_waits,
 ) -> ASGIApp:
     """``app`` behind every layer. ``lines`` and ``metrics`` may be shared by several listeners.
 
     ``refuse`` renders what the layers themselves answer; ``accepts`` names the media types of a
-    path; ``route_name`` labels metrics, by default from the facts alone.
+    path; ``route_name`` labels metrics, by default from the facts alone; ``begins`` and ``queue`` say
+    what is shed first, and when.
     """
     bounds = limits or Limits()
     guarded = Guard(app, limits=bounds, refuse=refuse, accepts=accepts)
-    shedding = Overload(guarded, limits=bounds, refuse=refuse)
+    shedding = Overload(guarded, limits=bounds, refuse=refuse, begins=begins, queue=queue)
     bounded = Boundary(shedding, refuse=refuse, lines=lines)
     measured = Measured(bounded, metrics=metrics, route_name=route_name or route_names(()))
     return RequestId(AccessLine(measured, lines=lines))

@@ -113,7 +113,8 @@ def status_of(checkout: Checkout) -> str:
 
 def open_errors(checkout: Checkout) -> tuple[Problem, ...]:
     """What has to be mended before it can be paid."""
-    return tuple(problem for problem in checkout.quote.problems if problem.kind is Kind.ERROR)
+    found = checkout.quote.problems + checkout.lasting_problems
+    return tuple(problem for problem in found if problem.kind is Kind.ERROR)
 
 
 def render(checkout: Checkout) -> Wire:

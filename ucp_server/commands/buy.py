@@ -17,9 +17,8 @@ SHOPS = {kind.transport: kind for kind in (Shop, ToolShop)}
 
 @click.command()
 @click.argument("url")
-@click.option(
-    "--item", "item_id", default=DEMO_ITEM, show_default=True, help="What to buy: an item id of the shop."
-)
+@click.option("--item", "item_id", help=f"What to buy: an item id of the shop.  [default: {DEMO_ITEM}]")
+@click.option("--query", help="What to look for instead; the first that can be had is bought.")
 @click.option("--quantity", default=1, show_default=True, type=click.IntRange(1, 99))
 @click.option("--code", help="A discount code to try.")
 @click.option("--token", default="success_token", show_default=True, help="What a test shop is paid with.")
@@ -30,7 +29,8 @@ SHOPS = {kind.transport: kind for kind in (Shop, ToolShop)}
 @click.option("--wait", "wait_s", default=0.0, help="Seconds to wait when the buyer has to act.")
 def buy(
     url: str,
-    item_id: str,
+    item_id: str | None,
+    query: str | None,
     quantity: int,
     code: str | None,
     token: str,
@@ -40,11 +40,21 @@ def buy(
     api_key: str | None,
     wait_s: float,
 ) -> None:
-    """Buy one item from the shop at URL, and tell every step.
+    """Buy something from the shop at URL, and tell every step.
 
     Exits with 3 where the buyer has to go on, with 1 where the shop says no.
     """
-    plan = Plan(item_id=item_id, quantity=quantity, code=code, token=token, wait_s=wait_s, release=release)
+    if item_id is not None and query is not None:
+        raise click.UsageError("Name an --item or a --query, not both.")
+    plan = Plan(
+        item_id=item_id or DEMO_ITEM,
+        query=query,
+        quantity=quantity,
+        code=code,
+        token=token,
+        wait_s=wait_s,
+        release=release,
+    )
     try:
         done = asyncio.run(_buy(SHOPS[transport], url, plan, profile_url, api_key))
     except ShopError as error:

@@ -6,6 +6,7 @@ from datetime import datetime
 
 import click
 
+from ucp_server.commands.clients import client
 from ucp_server.commands.merchants import chosen, of_merchant
 from ucp_server.commands.options import configured
 from ucp_server.commands.store import opened
@@ -14,6 +15,7 @@ from ucp_server.engine.sources import Sources
 from ucp_server.issuing import FORMS, issue, new_secret
 from ucp_server.modes import Mode
 from ucp_server.store.apps import WebhookSecrets
+from ucp_server.store.clients import load_clients, mark_client_revoked
 from ucp_server.store.credentials import (
     NETWORK,
     Credential,
@@ -37,11 +39,16 @@ _KINDS = {
 _NAMES = {kind: name for name, kind in _KINDS.items()}
 # Not a caller with a key of its own, but somebody who signs what it tells.
 _EVIDENCE = "evidence"
+# Neither: it fetches keys that are soon over.
+_CLIENT = "client"
 
 
 @click.group()
 def credentials() -> None:
     """Issue, list and revoke the keys of those who call."""
+
+
+credentials.add_command(client)
 
 
 @credentials.command("issue")
@@ -114,7 +121,7 @@ def list_credentials(settings: Settings, merchant_id: str | None) -> None:
 @of_merchant
 @configured
 def revoke(settings: Settings, credential_id: str, merchant_id: str | None) -> None:
-    """Refuse the key, or the source of evidence, CREDENTIAL_ID from now on."""
+    """Refuse the key, client or source CREDENTIAL_ID."""
     if not asyncio.run(_revoke(settings, chosen(settings, merchant_id), credential_id)):
         raise click.ClickException(f"there is no key {credential_id} in use")
     click.echo(f"{credential_id} is revoked.")
@@ -185,12 +192,17 @@ async def _list(settings: Settings, merchant_id: str) -> list[str]:
     async with opened(settings, "credentials") as (_, pool), read(pool) as db:
         own = await load_credentials(db, merchant_id=merchant_id)
         shared = await load_credentials(db, merchant_id=NETWORK)
+        clients = await load_clients(db, merchant_id=merchant_id)
         sources = await load_sources(db, merchant_id)
     keys = own + [one for one in shared if _concerns(one, merchant_id)]
     return [
         *(
             _line(key.id, key.created_at, key.revoked_at, _NAMES[key.kind], key.platform_id, key.label)
             for key in keys
+        ),
+        *(
+            _line(one.id, one.created_at, one.revoked_at, _CLIENT, one.platform_id, one.label, *one.scopes)
+            for one in clients
         ),
         *(
             _line(source.id, source.created_at, source.revoked_at, _EVIDENCE, *source.milestones)
@@ -206,7 +218,10 @@ def _concerns(credential: Credential, merchant_id: str) -> bool:
 async def _revoke(settings: Settings, merchant_id: str, credential_id: str) -> bool:
     async with opened(settings, "credentials") as (_, pool), statement(pool) as tx:
         if is_id(credential_id):
+            id_ = uuid.UUID(credential_id)
+            if await mark_client_revoked(tx, merchant_id=merchant_id, id_=id_):
+                return True
             for tenant in (merchant_id, NETWORK):
-                if await mark_revoked(tx, merchant_id=tenant, id_=uuid.UUID(credential_id)):
+                if await mark_revoked(tx, merchant_id=tenant, id_=id_):
                     return True
         return await mark_source_revoked(tx, merchant_id=merchant_id, id_=credential_id)

@@ -132,6 +132,9 @@ class Checkout(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     payment_problems: tuple[Problem, ...] = ()
     # Where the buyer passes the challenge that such a problem tells of, if the provider has a page.
     challenge_url: str | None = None
+    # How many payments were declined, and what that led to: no change of the basket clears it.
+    declines: int = 0
+    lasting_problems: tuple[Problem, ...] = ()
     # The recommendation that it comes from: written at its creation, by us alone, and never again.
     # What a caller says of the sort lies in the basket.
     attribution: Attribution | None = None
@@ -140,7 +143,7 @@ class Checkout(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        return self.quote.problems + self.payment_problems
+        return self.quote.problems + self.payment_problems + self.lasting_problems
 
     @property
     def standing(self) -> Standing:

@@ -7,6 +7,8 @@ TTL_DEFAULT_S = 6 * 60 * 60
 # Long enough to sleep on it, to ask the family and to come back after the week-end; short enough that
 # what a buyer told is not kept for somebody who went elsewhere.
 CART_TTL_DEFAULT_S = 7 * 24 * 60 * 60
+# A buyer tries a second card and mistypes it; who tries more cards than that is testing them.
+DECLINES_MAX_DEFAULT = 5
 
 
 class Merchant(msgspec.Struct, frozen=True, kw_only=True):
@@ -19,6 +21,9 @@ class Merchant(msgspec.Struct, frozen=True, kw_only=True):
 
     A checkout is open for ``ttl_s`` from its creation, a cart is kept for ``cart_ttl_s`` from its last
     change.
+
+    After ``declines_max`` declined payments a checkout is left to its buyer in person, and after as many
+    again it is over.
 
     With ``remembers_addresses`` whoever names a buyer's e-mail address is shown the addresses that
     this buyer used before: convenient, and the merchant's to decide. ``complete_addresses`` demands
@@ -36,6 +41,7 @@ class Merchant(msgspec.Struct, frozen=True, kw_only=True):
     escalate_above_minor: int | None = None
     required_buyer_fields: tuple[str, ...] = ()
     own_stock: bool = True
+    declines_max: int = DECLINES_MAX_DEFAULT
     key_required: bool = False
     remembers_addresses: bool = False
     complete_addresses: bool = True

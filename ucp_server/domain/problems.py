@@ -214,6 +214,14 @@ def payment_needs_buyer(text: str) -> Problem:
     return error("requires_3ds", text, severity=Severity.BUYER_INPUT)
 
 
+def declined_too_often() -> Problem:
+    return error(
+        "payment_declined_too_often",
+        "Too many payments of this order were declined; only the buyer in person can pay for it now.",
+        severity=Severity.BUYER_REVIEW,
+    )
+
+
 def price_changed() -> Problem:
     return error(
         "totals_changed",

@@ -4,11 +4,12 @@ Pure rules of ``T3:D/catalog/lookup`` (Option Selection, Filters). Names and lab
 compared without regard to letter case and to blanks around them.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 
-from ucp_server.domain.catalog import Choice, Filters, Product, Variant
+from ucp_server.domain.catalog import Choice, Filters, Product, ProductOption, Variant
 
 
 class OptionValue(msgspec.Struct, frozen=True):
@@ -36,19 +37,30 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
     options: tuple[OptionShown, ...]
 
 
-def passes(variant: Variant, filters: Filters) -> bool:
+def passing(filters: Filters) -> Callable[[Variant], bool]:
     """Whether a variant fulfils what can be seen of it: price, availability, options.
 
-    Categories are the whole product's, delivery depends on more than the variant.
+    Categories are the whole product's, delivery depends on more than the variant. Several labels of one
+    option are alternatives; different options hold together.
     """
-    price = variant.price.minor
-    if filters.price_min_minor is not None and price < filters.price_min_minor:
-        return False
-    if filters.price_max_minor is not None and price > filters.price_max_minor:
-        return False
-    if filters.available is not None and variant.availability.available is not filters.available:
-        return False
-    return _has_one_of_each(variant, filters.choices)
+    wanted: dict[str, set[str]] = {}
+    for choice in filters.choices:
+        wanted.setdefault(_same(choice.name), set()).add(_same(choice.label))
+
+    def passes(variant: Variant) -> bool:
+        price = variant.price.minor
+        if filters.price_min_minor is not None and price < filters.price_min_minor:
+            return False
+        if filters.price_max_minor is not None and price > filters.price_max_minor:
+            return False
+        if filters.available is not None and variant.availability.available is not filters.available:
+            return False
+        if not wanted:
+            return True
+        own = _labels(variant.choices)
+        return all(own.get(name) in labels for name, labels in wanted.items())
+
+    return passes
 
 
 def in_categories(product: Product, categories: Iterable[str]) -> bool:
@@ -88,69 +100,73 @@ def select(
     dropped: first what ``preferences`` do not name, the latest first, then the last of those.
     Without any choice the featured variant is chosen.
     """
+    known = [_Known(one, _labels(one.choices)) for one in product.variants]
     named = next((one for one in product.variants if one.id == variant_id), None)
     if named is not None:
         choices = named.choices
     elif wanted:
-        choices = _fulfillable(product.variants, wanted, preferences)
+        choices = _fulfillable(known, wanted, preferences)
     else:
         first = featured(product.variants)
         choices = first.choices if first else ()
-    fitting = [one for one in product.variants if _has_all(one, choices)]
-    variants = featured_first(fitting)
+    chosen = _labels(choices)
+    variants = featured_first([one.variant for one in known if _has_all(one, chosen)])
     if named is not None:
         variants = (named, *(one for one in variants if one is not named))
-    return Selection(choices=choices, variants=variants, options=_signals(product, choices))
+    return Selection(choices=choices, variants=variants, options=_signals(product.options, known, chosen))
+
+
+class _Known(NamedTuple):
+    """``labels`` by the names of their options, both folded: a product may have thousands of variants."""
+
+    variant: Variant
+    labels: Mapping[str, str]
 
 
 def _fulfillable(
-    variants: Sequence[Variant], wanted: Sequence[Choice], preferences: Sequence[str]
+    known: Sequence[_Known], wanted: Sequence[Choice], preferences: Sequence[str]
 ) -> tuple[Choice, ...]:
     """As many of ``wanted`` as one variant has together, spelt as the variant does."""
     ranks = {_same(name): rank for rank, name in reversed(list(enumerate(preferences)))}
+    had = {label for one in known for label in one.labels.items()}
     # Taken up one by one, what counts most first: then nothing is given up for what counts less.
-    kept: list[Choice] = []
+    kept: set[str] = set()
+    fitting = known
     for choice in sorted(wanted, key=lambda choice: ranks.get(_same(choice.name), len(preferences))):
-        if any(_has_all(variant, [*kept, choice]) for variant in variants):
-            kept.append(choice)
-    example = next((one for one in variants if _has_all(one, kept)), None)
-    spelt = _by_name(example.choices) if example else {}
-    return tuple(spelt[_same(choice.name)] for choice in wanted if choice in kept)
+        name, label = _same(choice.name), _same(choice.label)
+        if (name, label) in had and (fewer := [one for one in fitting if one.labels.get(name) == label]):
+            kept.add(name)
+            fitting = fewer
+    spelt = {_same(choice.name): choice for choice in fitting[0].variant.choices} if fitting else {}
+    return tuple(spelt[name] for name in dict.fromkeys(_same(one.name) for one in wanted) if name in kept)
 
 
-def _signals(product: Product, choices: Sequence[Choice]) -> tuple[OptionShown, ...]:
+def _signals(
+    options: Iterable[ProductOption], known: Sequence[_Known], chosen: Mapping[str, str]
+) -> tuple[OptionShown, ...]:
     shown = []
-    for option in product.options:
-        others = [choice for choice in choices if _same(choice.name) != _same(option.name)]
-        reachable = [one for one in product.variants if _has_all(one, others)]
-        values = []
-        for label in option.labels:
-            having = [one for one in reachable if _has_all(one, [Choice(option.name, label)])]
-            available = any(one.availability.available for one in having)
-            values.append(OptionValue(label, available=available, exists=bool(having)))
-        shown.append(OptionShown(option.name, tuple(values)))
+    for option in options:
+        name = _same(option.name)
+        others = {other: label for other, label in chosen.items() if other != name}
+        # By label, whether one that has it can be bought.
+        reached: dict[str, bool] = {}
+        for one in known:
+            if (label := one.labels.get(name)) is not None and _has_all(one, others):
+                reached[label] = reached.get(label, False) or one.variant.availability.available
+        values = tuple(
+            OptionValue(label, available=reached.get(_same(label), False), exists=_same(label) in reached)
+            for label in option.labels
+        )
+        shown.append(OptionShown(option.name, values))
     return tuple(shown)
 
 
-def _has_all(variant: Variant, choices: Iterable[Choice]) -> bool:
-    own = _by_name(variant.choices)
-    return all(
-        (mine := own.get(_same(choice.name))) is not None and _same(mine.label) == _same(choice.label)
-        for choice in choices
-    )
+def _has_all(one: _Known, chosen: Mapping[str, str]) -> bool:
+    return all(one.labels.get(name) == label for name, label in chosen.items())
 
 
-def _has_one_of_each(variant: Variant, choices: Sequence[Choice]) -> bool:
-    """Several labels of one option are alternatives; different options hold together."""
-    wanted: dict[str, set[str]] = {}
-    for choice in choices:
-        wanted.setdefault(_same(choice.name), set()).add(_same(choice.label))
-    own = _by_name(variant.choices)
-    return all(name in own and _same(own[name].label) in labels for name, labels in wanted.items())
-
-
-def _by_name(choices: Iterable[Choice]) -> Mapping[str, Choice]:
-    return {_same(choice.name): choice for choice in choices}
+def _labels(choices: Iterable[Choice]) -> Mapping[str, str]:
+    return {_same(choice.name): _same(choice.label) for choice in choices}
 
 
 def _same(text: str) -> str:

@@ -87,7 +87,7 @@ def is_challenged(checkout: Checkout) -> bool:
 
 def errors_of(checkout: Checkout) -> tuple[Problem, ...]:
     """What keeps it from being paid, the payment's own trouble first."""
-    found = checkout.payment_problems + checkout.quote.problems
+    found = checkout.payment_problems + checkout.quote.problems + checkout.lasting_problems
     return tuple(problem for problem in found if problem.kind is Kind.ERROR)
 
 

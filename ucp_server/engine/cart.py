@@ -27,7 +27,7 @@ from ucp_server.engine.commits import commit
 from ucp_server.engine.faults import fault_point
 from ucp_server.engine.reading import is_same
 from ucp_server.engine.setup import Setup
-from ucp_server.engine.twins import claim_of
+from ucp_server.engine.twins import claim_of, find_claimed
 from ucp_server.store.carts import (
     CartWrite,
     StoredCart,
@@ -36,10 +36,9 @@ from ucp_server.store.carts import (
     load_cart,
     update_cart,
 )
-from ucp_server.store.claims import load_claim
 from ucp_server.store.database import Read, Tx, read
 from ucp_server.store.ids import is_id, new_id, new_token
-from ucp_server.store.violations import KeyTaken, RowExists
+from ucp_server.store.violations import RowExists
 
 # The name under which a quote is asked for the taxes of a place; nobody sees it.
 _SOMEWHERE: Final = "somewhere"
@@ -209,7 +208,9 @@ async def _commit(
         return await statement(tx, write)
 
     async def was_written(db: Read) -> bool | None:
-        return await (find(db, write) if write.claim is None else _find_claimed(db, write))
+        if write.claim is not None:
+            return await find_claimed(db, write.claim, write.reply)
+        return await find(db, write)
 
     await fault_point("cart.before_commit")
     is_ours = await commit(
@@ -217,15 +218,6 @@ async def _commit(
     )
     await fault_point("cart.committed")
     return is_ours
-
-
-async def _find_claimed(db: Read, write: CartWrite) -> bool | None:
-    found = await load_claim(db, write.claim) if write.claim else None
-    if found is None:
-        return None
-    if found.reply == write.reply:
-        return True
-    raise KeyTaken
 
 
 async def _find_written(db: Read, write: CartWrite) -> bool | None:

@@ -4,6 +4,7 @@ Nothing here is a promise: what is shown has today's prices and stock, and the c
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -31,7 +32,7 @@ from ucp_server.domain.selection import (
     featured,
     featured_first,
     in_categories,
-    passes,
+    passing,
     select,
 )
 from ucp_server.engine.commands import Scope
@@ -39,6 +40,8 @@ from ucp_server.ports import Catalog, Rates
 from ucp_server.store.database import Pool, read, statement
 from ucp_server.store.ids import new_token
 from ucp_server.store.search_lists import KeptList, insert_list, load_list
+
+log = logging.getLogger(__name__)
 
 # A page is answered within 3 s or not at all: an agent asks several shops at once and does not wait.
 SHOWN_WITHIN_S: Final = 3.0
@@ -55,9 +58,13 @@ QUERY_LENGTH_MAX: Final = 500
 MEANINGS_MAX: Final = 10
 # A list shows what there is to choose; the product's own page tells of all.
 VARIANTS_IN_LIST_MAX: Final = 20
+# Half a megabyte with the longest descriptions. A product may have eight times as many that differ in
+# one option alone; who chooses among them is told all there are by their labels.
+VARIANTS_SHOWN_MAX: Final = 250
 # Places to collect at, of those that there are.
 PLACES_TOLD_MAX: Final = 5
-# Products looked at in one statement where delivery decides which of them are shown.
+# Products looked at in one statement where delivery decides which of them are shown, or where most of a
+# list is gone by now.
 LOOKED_THROUGH_AT_ONCE: Final = 100
 
 
@@ -124,7 +131,7 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Shown(msgspec.Struct, frozen=True, kw_only=True):
-    """A product with the variants that fit ``choices``, the featured one first."""
+    """A product with variants that fit ``choices``, the featured one first."""
 
     product: Product
     variants: tuple[Variant, ...]
@@ -198,18 +205,19 @@ class Browsing:
         narrowing = self._narrowing(scope, filters, market)
         async with self._in_time():
             meanings, products = await self._resolve(scope, wanted, market)
+            narrowed = {
+                id_: await self._narrow(product, product.variants, narrowing)
+                for id_, product in products.items()
+            }
             shown: dict[str, dict[str, Variant]] = {}
             matches: dict[str, list[Match]] = {}
             ways: dict[str, tuple[Way, ...]] = {}
             for asked, named in _meant(wanted, meanings):
-                product = products.get(named.product_id)
-                if product is None:
-                    continue
-                fitting, theirs = await self._narrow(product, product.variants, narrowing)
+                fitting, theirs = narrowed.get(named.product_id, ((), {}))
                 variant = _meant_variant(fitting, named)
                 if variant is None:
                     continue
-                shown.setdefault(product.id, {})[variant.id] = variant
+                shown.setdefault(named.product_id, {})[variant.id] = variant
                 # What has no variants of its own is named as a variant too, and meant as such.
                 is_exact = named.variant_id is not None or asked == variant.id
                 kind: Literal["exact", "featured"] = "exact" if is_exact else "featured"
@@ -247,7 +255,7 @@ class Browsing:
             raise ProductNotFound
         return Shown(
             product=product,
-            variants=tuple(fitting),
+            variants=tuple(fitting[:VARIANTS_SHOWN_MAX]),
             choices=chosen.choices,
             options=chosen.options,
             ways=ways,
@@ -307,6 +315,8 @@ class Browsing:
                     told = featured_first(fitting)[:VARIANTS_IN_LIST_MAX]
                     shown.append(Listed(product, told))
                     ways |= {one.id: theirs[one.id] for one in told if one.id in theirs}
+            # Else a page of one would ask a thousand times for a shop that was emptied meanwhile.
+            step = min(2 * step, LOOKED_THROUGH_AT_ONCE)
         return shown, ways, position
 
     async def _resolve(
@@ -337,10 +347,11 @@ class Browsing:
         filters = narrowing.filters
         if not in_categories(product, filters.categories):
             return [], {}
+        passes = passing(filters)
         fitting, ways = [], {}
         known: dict[tuple[bool, int, str | None], tuple[Way, ...]] = {}
         for variant in variants:
-            if not passes(variant, filters):
+            if not passes(variant):
                 continue
             item = variant.item
             theirs: tuple[Way, ...] = ()
@@ -371,10 +382,12 @@ class Browsing:
             options = tuple(await self.rates.options(merchant.id, to, lines))
             if options:
                 ways.append(Way(type=SHIPPING, options=_bounds(options)))
-        for at, option in await self.rates.locations(merchant.id, lines):
-            if place.location_id in (None, at.id) and len(ways) <= PLACES_TOLD_MAX:
-                ways.append(Way(type=PICKUP, options=(option,), location_id=at.id))
-        return tuple(ways)
+        places = [
+            Way(type=PICKUP, options=(option,), location_id=at.id)
+            for at, option in await self.rates.locations(merchant.id, lines)
+            if place.location_id in (None, at.id)
+        ]
+        return (*ways, *places[:PLACES_TOLD_MAX])
 
     @asynccontextmanager
     async def _in_time(self) -> AsyncIterator[None]:
@@ -385,6 +398,8 @@ class Browsing:
         except Refusal:
             raise
         except Exception as error:
+            # Its text may quote what a buyer looks for.
+            log.warning("the catalog raised %s", type(error).__name__)
             raise HandlerUnavailable("The catalog") from error
 
 

@@ -25,17 +25,16 @@ from ucp_server.engine.commits import commit
 from ucp_server.engine.faults import fault_point
 from ucp_server.engine.reading import read_checkout
 from ucp_server.engine.setup import Setup
-from ucp_server.engine.twins import claim_of
+from ucp_server.engine.twins import claim_of, find_claimed
 from ucp_server.store.checkouts import (
     Write,
     insert_checkout,
     load_checkout_of_any,
     update_checkout,
 )
-from ucp_server.store.claims import load_claim
 from ucp_server.store.database import Read, Tx
 from ucp_server.store.ids import new_id, new_token
-from ucp_server.store.violations import KeyTaken, RowExists
+from ucp_server.store.violations import RowExists
 
 # A lost revision sends us back at most three times; after that others change the checkout faster
 # than we can price it.
@@ -209,12 +208,7 @@ async def commit_change(setup: Setup, write: Write) -> bool:
 async def find_written(db: Read, write: Write) -> bool | None:
     """Whether this very write is in the store; None when there is no trace of it."""
     if write.claim is not None:
-        found = await load_claim(db, write.claim)
-        if found is None:
-            return None
-        if found.reply == write.reply:
-            return True
-        raise KeyTaken
+        return await find_claimed(db, write.claim, write.reply)
     checkout = write.checkout
     stored = await load_checkout_of_any(db, checkout.merchant_id, checkout.id)
     if stored is None or stored.checkout.revision < checkout.revision:

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from ucp_server.domain import problems
 from ucp_server.domain.checkout import Checkout, PlacedOrder
+from ucp_server.domain.declines import problems_after, state_after
 from ucp_server.domain.errors import ProblemRefused, Refusal
 from ucp_server.domain.events import Job, JobKind, Notice
 from ucp_server.domain.lifecycle import State, advance
@@ -65,7 +66,9 @@ def closing_for(
         closing = _completed(attempt, checkout, ending, at)
         stock = JobKind.CONFIRM
     else:
-        closing = _reopened(attempt, checkout, ending, at)
+        closing = _reopened(
+            attempt, checkout, ending, setup.merchants[attempt.merchant_id].declines_max, at
+        )
         stock = JobKind.RELEASE
     jobs = closing.jobs if keeps_stock else (*closing.jobs, move_stock(stock, attempt, at=at))
     return dataclasses.replace(closing, jobs=jobs, reply=_reply(closing, ending, hands))
@@ -97,12 +100,18 @@ def _completed(attempt: AttemptRow, checkout: Checkout, approved: Approved, at: 
     )
 
 
-def _reopened(attempt: AttemptRow, checkout: Checkout, ending: Ending, at: datetime) -> Closing:
+def _reopened(
+    attempt: AttemptRow, checkout: Checkout, ending: Ending, declines_max: int, at: datetime
+) -> Closing:
     state, problem, jobs = _trouble(attempt, ending, at)
+    # Only what the provider said of the card itself counts.
+    declines = checkout.declines + (1 if isinstance(ending, Declined) else 0)
     back = replace(
         checkout,
         revision=checkout.revision + 1,
-        state=advance(checkout.state, State.OPEN),
+        state=advance(checkout.state, state_after(declines, declines_max)),
+        declines=declines,
+        lasting_problems=problems_after(declines, declines_max),
         payment_problems=(problem,) if problem else (),
         challenge_url=ending.url if isinstance(ending, ActionNeeded) else None,
         updated_at=at,

@@ -19,12 +19,12 @@ from ucp_server.engine.commits import commit
 from ucp_server.engine.faults import fault_point
 from ucp_server.engine.reading import read_checkout
 from ucp_server.engine.setup import Setup
-from ucp_server.engine.twins import claim_of
+from ucp_server.engine.twins import claim_of, find_claimed
 from ucp_server.store.carts import StoredCart
 from ucp_server.store.checkouts import Source, Write, insert_checkout_of_cart
-from ucp_server.store.claims import Claim, claim_answer, load_claim
+from ucp_server.store.claims import Claim, claim_answer
 from ucp_server.store.database import Read, Tx
-from ucp_server.store.violations import KeyTaken, RowExists
+from ucp_server.store.violations import RowExists
 
 
 async def convert(setup: Setup, call: Call, command: CreateCheckout, cart_id: str) -> Answer:
@@ -115,12 +115,7 @@ async def _keep(setup: Setup, claim: Claim, checkout_id: str, reply: bytes) -> N
         return True
 
     async def was_written(db: Read) -> bool | None:
-        found = await load_claim(db, claim)
-        if found is None:
-            return None
-        if found.reply == reply:
-            return True
-        raise KeyTaken
+        return await find_claimed(db, claim, reply)
 
     await fault_point("conversion.before_answer")
     await commit(setup.pool, keep, was_written, certain_within_s=setup.timings.certainty_within_s)

@@ -48,10 +48,11 @@ def look_at(
     What the payer could have known is refused: ProblemRefused, NotReady. What is new since the
     checkout was last shown is shown first; nobody ever pays another amount than the one seen.
     """
-    blocking = tuple(problem for problem in quote.problems if _blocks(problem, command))
+    found = quote.problems + checkout.lasting_problems
+    blocking = tuple(problem for problem in found if _blocks(problem, command))
     refuse(blocking, call)
     if blocking:
-        if all(problem in checkout.quote.problems for problem in blocking):
+        if all(problem in checkout.problems for problem in blocking):
             raise NotReady(blocking)
         return _shown(checkout, quote, (), at)
     seen = {checkout.quote.total_minor, command.expected_total_minor} - {None}

@@ -9,7 +9,8 @@ from ucp_server.domain.errors import KeyInFlight, KeyReused, ReplyExpired
 from ucp_server.engine.commands import Answer, Key, Scope
 from ucp_server.engine.setup import Timings
 from ucp_server.store.claims import Claim, FoundClaim, load_claim
-from ucp_server.store.database import Pool, read
+from ucp_server.store.database import Pool, Read, read
+from ucp_server.store.violations import KeyTaken
 
 # Each waiter asks the store 20 times a second; more of them than this are told to come back.
 WAITERS_MAX: Final = 16
@@ -17,6 +18,16 @@ WAITERS_MAX: Final = 16
 
 def claim_of(scope: Scope, key: Key) -> Claim:
     return Claim(scope.merchant_id, scope.platform_id, key.operation, key.key, key.fingerprint)
+
+
+async def find_claimed(db: Read, claim: Claim, reply: bytes) -> bool | None:
+    """Whether the key was claimed with this very reply; None when it is free. Raises KeyTaken."""
+    found = await load_claim(db, claim)
+    if found is None:
+        return None
+    if found.reply == reply:
+        return True
+    raise KeyTaken
 
 
 class Twins:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ucp_server.domain.cart import PricedCart
+from ucp_server.domain.cart import PricedCart, nothing_to_be_had
 from ucp_server.domain.checkout import Line
 from ucp_server.domain.problems import Kind, Problem
 from ucp_server.domain.quote import QuotedLine
@@ -18,27 +18,31 @@ def cart_page(
     """``said`` is the code of what became of the last press."""
     cart, quote = priced.cart, priced.quote
     quoted = {line.line_id: line for line in quote.lines}
+    wanted = cart.basket.lines
     lines = tuple(
         _line(line, quoted.get(line.id), quote.currency, _at(quote.problems, f"lines[{index}]"))
-        for index, line in enumerate(cart.basket.lines)
+        for index, line in enumerate(wanted)
     )
+    is_buyable = bool(wanted) and nothing_to_be_had(wanted, quote.problems) is None
     return CartPage(
         shop=shop,
         title="Your cart",
-        lead=_lead(lines),
+        lead=_lead(lines, is_buyable=is_buyable),
         assets=assets,
         notices=(*_said(said), *_notices(quote.problems)),
         lines=lines,
         totals=bill(quote.totals, quote.currency, quote.included_tax_minor),
-        is_buyable=bool(quote.lines) and not all(line.problem for line in lines),
+        is_buyable=is_buyable,
         open_until=cart.expires_at.strftime("%d %B %Y, %H:%M UTC"),
         form_token=form_token,
     )
 
 
-def _lead(lines: Sequence[CartLine]) -> str:
+def _lead(lines: Sequence[CartLine], *, is_buyable: bool) -> str:
     if not lines:
         return "Nothing lies in it yet. Your assistant can put something in."
+    if not is_buyable:
+        return "Nothing of it can be had at the moment. Your assistant can look for something else."
     if any(line.problem for line in lines):
         return "Not everything can be had as it is. You can still go on, and change it on the next page."
     return "Nothing is ordered yet: on the next page you say where it goes, and you see the final total."

@@ -28,14 +28,16 @@ class CartWrite:
     claim: Claim | None = None
 
 
-# What became an order is sold; whoever wants more begins anew.
-LOAD_CART: Final = """
+# Of the row c. What became an order is sold; whoever wants more begins anew.
+IS_THERE: Final = """
+c.expires_at > now() and not exists (
+    select from checkouts k
+    where k.merchant_id = c.merchant_id and k.id = c.checkout_id and k.state = 'completed')
+"""
+
+LOAD_CART: Final = f"""
 select c.document, c.checkout_id from carts c
-where c.merchant_id = $1 and c.id = $2 and ($3::text is null or c.platform_id = $3)
-  and c.expires_at > now()
-  and not exists (
-      select from checkouts k
-      where k.merchant_id = $1 and k.id = c.checkout_id and k.state = 'completed')
+where c.merchant_id = $1 and c.id = $2 and ($3::text is null or c.platform_id = $3) and {IS_THERE}
 """
 
 
@@ -68,10 +70,9 @@ async def insert_cart(tx: Tx, write: CartWrite) -> None:
 
 UPDATE_CART: Final = f"""
 with written as (
-    update carts set revision = $4, expires_at = $5, document = $6
-    where merchant_id = $1 and id = $2 and platform_id = $3
-      and revision = $4 - 1 and expires_at > now()
-    returning merchant_id, id, platform_id
+    update carts c set revision = $4, expires_at = $5, document = $6
+    where c.merchant_id = $1 and c.id = $2 and c.platform_id = $3 and c.revision = $4 - 1 and {IS_THERE}
+    returning c.merchant_id, c.id, c.platform_id
 ), {claiming(7)}
 select count(*) from written
 """
@@ -85,9 +86,9 @@ async def update_cart(tx: Tx, write: CartWrite) -> bool:
 
 DELETE_CART: Final = f"""
 with written as (
-    delete from carts
-    where merchant_id = $1 and id = $2 and platform_id = $3 and revision = $4 and expires_at > now()
-    returning merchant_id, id, platform_id
+    delete from carts c
+    where c.merchant_id = $1 and c.id = $2 and c.platform_id = $3 and c.revision = $4 and {IS_THERE}
+    returning c.merchant_id, c.id, c.platform_id
 ), {claiming(5)}
 select count(*) from written
 """

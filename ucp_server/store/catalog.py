@@ -1,6 +1,6 @@
 """What the merchant sells, in our own tables: what can be put on a line, and what is shown of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
 from typing import Final
@@ -26,7 +26,7 @@ from ucp_server.domain.catalog import (
     Variant,
 )
 from ucp_server.domain.money import Money
-from ucp_server.store.catalog_search import UNSOLD, Finder, Stage
+from ucp_server.store.catalog_search import Finder, Stage
 from ucp_server.store.database import Pool, Read, read
 from ucp_server.store.search_text import looks_like_a_code
 
@@ -111,6 +111,9 @@ class ProductRow(msgspec.Struct, frozen=True, kw_only=True):
     items: tuple[ItemRow, ...]
 
 
+# What is for sale in no way, however many there are; `items.is_sold` says the same.
+UNSOLD: Final[tuple[StockStatus, ...]] = ("out_of_stock", "discontinued")
+
 _decode_detail: Final = msgspec.json.Decoder(ItemDetail).decode
 _decode_product_detail: Final = msgspec.json.Decoder(ProductDetail).decode
 
@@ -152,11 +155,14 @@ order by p.id, i.position, i.id
 
 
 class PostgresCatalog:
-    """`Catalog` over our own tables. ``stages`` counts how searches found what they found."""
+    """`Catalog` over our own tables.
 
-    def __init__(self, pool: Pool) -> None:
+    ``stages`` counts how searches found what they found, and ``note`` is told each time.
+    """
+
+    def __init__(self, pool: Pool, note: Callable[[str], None] | None = None) -> None:
         self._pool = pool
-        self._finder = Finder()
+        self._finder = Finder(note)
 
     @property
     def stages(self) -> Mapping[Stage, int]:
@@ -204,7 +210,7 @@ class PostgresCatalog:
 def _product(product_id: str, rows: Sequence[Record], language: str | None) -> Product:
     title, detail = rows[0]["product_title"], _decode_product_detail(rows[0]["product_detail"])
     told = _translated(detail.translations, language)
-    variants = tuple(_variant(row, language) for row in rows)
+    variants = tuple(_in_words_of(_variant(row, language), title, detail.description, told) for row in rows)
     return Product(
         id=product_id,
         title=told.title or title,
@@ -243,6 +249,15 @@ def _variant(row: Record, language: str | None) -> Variant:
         unit_price=more.unit_price,
         item=item,
     )
+
+
+def _in_words_of(variant: Variant, title: str, description: str, told: Translation) -> Variant:
+    """What a variant says in its product's words, it says in those that its product is ``told`` in."""
+    if told.title and variant.title.startswith(title):
+        variant = msgspec.structs.replace(variant, title=told.title + variant.title.removeprefix(title))
+    if told.description and variant.description == description:
+        variant = msgspec.structs.replace(variant, description=told.description)
+    return variant
 
 
 def _translated(translations: Mapping[str, Translation], language: str | None) -> Translation:

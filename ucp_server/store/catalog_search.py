@@ -7,14 +7,26 @@ any of them, rare words first.
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from itertools import pairwise
 from typing import Final
 
 import msgspec
 
-from ucp_server.domain.catalog import Filters, Search, StockStatus
+from ucp_server.domain.catalog import Filters, Search
+from ucp_server.store.catalog_statements import (
+    ANY_RANKED_MAX,
+    BROWSE,
+    COUNT_WORDS,
+    FIND_ALIKE,
+    FIND_ALL,
+    FIND_ANY,
+    FIND_LESS_ALIKE,
+    FIND_NAMED,
+    FIND_WITHIN,
+    LOAD_SHOP_LANGUAGES,
+)
 from ucp_server.store.database import Read
 from ucp_server.store.search_stems import Stems, dictionary_of
 from ucp_server.store.search_text import (
@@ -30,7 +42,6 @@ from ucp_server.store.search_text import (
 )
 from ucp_server.store.search_words import (
     QUERY_WORDS_MAX,
-    WEIGHTS,
     AskedWord,
     all_of,
     any_of,
@@ -44,19 +55,7 @@ from ucp_server.store.search_words import (
     trigram_keys,
 )
 
-# What is for sale in no way, however many there are.
-UNSOLD: Final[tuple[StockStatus, ...]] = ("out_of_stock", "discontinued")
-
-# How many products are ranked: of a word that is in more of them than a list holds, those that have
-# it in their titles come first, and beyond that the shop's own order decides about as well.
-RANKED_MAX: Final = 1_500
-# Fewer of those that have but one of many words: each word is weighed by itself, up to 16 of them.
-ANY_RANKED_MAX: Final = 500
-# Browsing: as many items at a price, or products of a category, are gone through one by one.
-FEW_MAX: Final = 5_000
-# Known words that are looked at for each misspelt one, and those that it is taken for.
-ALIKE_MAX: Final = 256
-LESS_ALIKE_MAX: Final = 64
+# What a misspelt word is taken for.
 CORRECTIONS_MAX: Final = 3
 # Misspelt words of one query that are corrected.
 MISSPELT_MAX: Final = 4
@@ -80,133 +79,6 @@ class Stage(StrEnum):
     TRIGRAMS = "trigrams"
 
 
-# Parameters that all searches share; None is no condition. Conditions on items hold for one of them.
-# A value instead of EXISTS: for the latter Postgres might first make a table of all items that fit.
-_FITS: Final = f"""
-($2::bigint is null and $3::bigint is null and $4::boolean is null and $5::tsquery is null or coalesce((
-    select true from items i
-    left join inventory v on v.merchant_id = i.merchant_id and v.item_id = i.id
-    where i.merchant_id = w.merchant_id and i.product_id = w.product_id
-      and ($2::bigint is null or i.price_minor >= $2)
-      and ($3::bigint is null or i.price_minor <= $3)
-      and ($5::tsquery is null or i.choices @@ $5)
-      and ($4::boolean is null or $4 = (coalesce(v.on_hand - v.reserved, 1) > 0
-           and coalesce(i.detail ->> 'status', '') not in ({", ".join(f"'{one}'" for one in UNSOLD)})))
-    limit 1
-), false))
-"""
-# The concatenation keeps Postgres from going through all products of the merchant: one plan serves all
-# searches, and only the index of words is right for all of them.
-_OWN: Final = "w.merchant_id || '' = $1"
-
-
-def _ranked(wanted: str, rank: str, at_most: int = RANKED_MAX) -> str:
-    return f"""
-select w.product_id, w.position, w.title_length, {rank} as rank
-from product_words w
-where {wanted} and {_OWN} and {_FITS}
-limit {at_most}
-"""
-
-
-_BEST: Final = "order by rank desc, title_length, position limit $6"
-_RANK: Final = f"ts_rank('{WEIGHTS}', w.words, $9::tsquery)"
-
-# $7 has all words in the title, $8 has them but not so; $9 weighs.
-FIND_ALL: Final = f"""
-with titled as materialized ({_ranked("w.words @@ $7::tsquery", _RANK)}),
-elsewhere as materialized ({_ranked("w.words @@ $8::tsquery", _RANK)})
-select product_id from (select * from titled union all select * from elsewhere) as found {_BEST}
-"""
-
-_SUM_OF_RANKS: Final = f"""
-(select sum(each.weight * ts_rank('{WEIGHTS}', w.words, each.word::tsquery))
- from unnest($8::text[], $9::float4[]) as each (word, weight))
-"""
-FIND_ANY: Final = f"""
-select product_id from ({_ranked("w.words @@ $7::tsquery", _SUM_OF_RANKS, ANY_RANKED_MAX)}) as found {_BEST}
-"""
-
-FIND_NAMED: Final = f"""
-select product_id from product_words w
-where w.merchant_id = $1 and w.product_id = any($7::text[])
-  and ($8::tsquery is null or w.words @@ $8) and {_FITS}
-order by w.position limit $6
-"""
-
-
-def _browsing(few: str, rows: str, *, is_given: str = "true", also: str = "true") -> str:
-    """In the shop's order, by whichever is the shorter way: ``few`` products, or that order itself.
-
-    ``few`` count where ``is_given``, and ``rows`` are theirs. On the other way ``also`` holds for each
-    product; where many fit, the limit is soon reached.
-    """
-    return f"""
-with few as materialized ({few} limit {FEW_MAX + 1}),
-way as materialized (select {is_given} and count(*) <= {FEW_MAX} as is_short from few),
-one_by_one as (
-    select w.product_id, w.position
-    from {rows}
-    where (select is_short from way) and {_FITS}
-    order by w.position limit $6
-), in_order as (
-    select w.product_id, w.position from product_words w
-    where w.merchant_id = $1 and not (select is_short from way) and {also} and {_FITS}
-    order by w.position limit $6
-)
-select product_id from (select * from one_by_one union all select * from in_order) as found
-order by position limit $6
-"""
-
-
-_HAS_PRICE: Final = "($2::bigint is not null or $3::bigint is not null)"
-BROWSE: Final = _browsing(
-    f"""
-    select product_id from items
-    where merchant_id = $1 and {_HAS_PRICE}
-      and price_minor between coalesce($2, 0) and coalesce($3, 9007199254740991)
-    """,
-    rows="""
-    (select distinct product_id from few) one
-    join product_words w on w.merchant_id = $1 and w.product_id = one.product_id
-    """,
-    is_given=_HAS_PRICE,
-)
-# The function instead of the operator: no index of words on the way through the shop's order.
-FIND_WITHIN: Final = _browsing(
-    f"""
-    select w.merchant_id, w.product_id, w.position from product_words w
-    where w.words @@ $7::tsquery and {_OWN}
-    """,
-    rows="few w",
-    also="ts_match_vq(w.words, $7::tsquery)",
-)
-
-LOAD_SHOP_LANGUAGES: Final = "select language from product_languages where merchant_id = $1"
-COUNT_WORDS: Final = (
-    "select word, products from vocabulary where merchant_id = $1 and word = any($2::text[])"
-)
-# The concatenation as above: only the index of trigrams.
-_ALIKE: Final = "v.merchant_id || '' = $1 and length(v.word) between $3 and $4"
-# A typo leaves most trigrams together as they are; few words have so many in common.
-FIND_ALIKE: Final = f"""
-select distinct v.products, v.word
-from unnest($2::text[]) as left_over (trigrams)
-join vocabulary v on v.trigrams @> left_over.trigrams::integer[]
-where {_ALIKE}
-order by v.products desc, v.word
-limit {ALIKE_MAX}
-"""
-# Two typos may leave but one or two of them: these are many words.
-FIND_LESS_ALIKE: Final = f"""
-select v.word from vocabulary v
-where v.trigrams && $2::integer[] and {_ALIKE}
-order by (select count(*) from unnest(v.trigrams) as one (trigram) where one.trigram = any($2)) desc,
-         v.products desc, v.word
-limit {LESS_ALIKE_MAX}
-"""
-
-
 class _Asked(msgspec.Struct, frozen=True):
     """One search while it goes through its stages. ``shared`` are the parameters $1 to $6.
 
@@ -224,8 +96,9 @@ class _Asked(msgspec.Struct, frozen=True):
 class Finder:
     """Searches one after the other, with what it remembers of stems and of shops."""
 
-    def __init__(self) -> None:
+    def __init__(self, note: Callable[[str], None] | None = None) -> None:
         self.stages: Counter[Stage] = Counter()
+        self._note = note
         self._stems = Stems()
         self._languages: dict[str, tuple[float, tuple[str, ...]]] = {}
 
@@ -254,8 +127,13 @@ class Finder:
             stage, found = await self._in_stages(
                 db, _Asked(merchant_id, tag, asked, dictionaries, within, shared)
             )
-        self.stages[stage if found else Stage.NOTHING] += 1
+        self._count(stage if found else Stage.NOTHING)
         return found
+
+    def _count(self, stage: Stage) -> None:
+        self.stages[stage] += 1
+        if self._note is not None:
+            self._note(stage)
 
     async def _browse(self, db: Read, shared: tuple[object, ...], within: str | None) -> list[str]:
         if within is None:
@@ -282,8 +160,11 @@ class Finder:
         in_title = _and(all_of(tag, words, "^", is_begun=is_begun), asked.within)
         anywhere = _and(all_of(tag, words, is_begun=is_begun), asked.within)
         elsewhere = f"({anywhere}) & !({in_title})"
-        weighing = any_of(tag, words, is_begun=is_begun)
-        return _ids(await db.fetch(FIND_ALL, *asked.shared, in_title, elsewhere, weighing))
+        # Who has all words in the title has each in its only form.
+        is_same = not is_begun and all(len(one.forms) == 1 and not one.parts for one in words)
+        titles = None if is_same else any_of(tag, words, "^", is_begun=is_begun)
+        others = any_of(tag, words, is_begun=is_begun)
+        return _ids(await db.fetch(FIND_ALL, *asked.shared, in_title, elsewhere, titles, others))
 
     async def _any(self, db: Read, asked: _Asked, known: Mapping[str, int]) -> list[str]:
         """Rare words choose the products, and common ones only how they are ranked."""
@@ -338,7 +219,7 @@ class Finder:
         split = tuple(pair for pair in halves(plain) if pair[0] in known and pair[1] in known)
         if split or not can_be_misspelt(plain):
             return [msgspec.structs.replace(one, parts=one.parts + split)]
-        self.stages[Stage.TRIGRAMS] += 1
+        self._count(Stage.TRIGRAMS)
         forms = await self._alike(db, asked.merchant_id, plain)
         return [AskedWord(word_of(*forms))] if forms else [one]
 
@@ -371,7 +252,10 @@ class Finder:
 
 def _conditions(tag: str, filters: Filters) -> tuple[object, ...]:
     """The parameters $2 to $5."""
-    choices = choices_query(tag, filters.choices)
+    # A product that has what is chosen has it in one item, unless that has to be more than this.
+    is_alone = filters.price_min_minor is filters.price_max_minor is filters.available is None
+    is_one = is_alone and len({choice.name.strip().casefold() for choice in filters.choices}) < 2
+    choices = None if is_one else choices_query(tag, filters.choices)
     return filters.price_min_minor, filters.price_max_minor, filters.available, choices
 
 

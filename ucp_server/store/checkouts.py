@@ -9,7 +9,7 @@ import msgspec
 from ucp_server.domain.addresses import content_hash
 from ucp_server.domain.checkout import Checkout
 from ucp_server.domain.fulfillment import Address, NewAddress
-from ucp_server.store.carts import reflecting
+from ucp_server.store.carts import IS_THERE, reflecting
 from ucp_server.store.claims import Claim, claim_parameters, claiming
 from ucp_server.store.database import Read, Tx
 from ucp_server.store.documents import decode_checkout, encode
@@ -104,13 +104,13 @@ select count(*) from written
 
 
 # A cart is made into one checkout at a time: whoever names the checkout that stood there when the cart
-# was read, in the revision that was read, makes the next one.
+# was read, in the revision that was read, makes the next one, unless that one became an order meanwhile.
 INSERT_CHECKOUT_OF_CART: Final = f"""
 with linked as (
-    update carts set checkout_id = $2
-    where merchant_id = $1 and id = $13 and platform_id = $3 and revision = $14
-      and checkout_id is not distinct from $15 and expires_at > now()
-    returning id
+    update carts c set checkout_id = $2
+    where c.merchant_id = $1 and c.id = $13 and c.platform_id = $3 and c.revision = $14
+      and c.checkout_id is not distinct from $15 and {IS_THERE}
+    returning c.id
 ), written as (
     insert into checkouts (merchant_id, id, platform_id, revision, state, expires_at, document)
     select $1, $2, $3, $4, $5, $6, $7 from linked

@@ -24,6 +24,11 @@ LINES_MAX: Final = 500_000
 # A product with two thousand variants of half a kilobyte.
 LINE_BYTES_MAX: Final = 1024 * 1024
 
+# What the line of one variant says of itself alone, where that of another says nothing.
+_OF_ONE_VARIANT: Final = frozenset(
+    {"quantity", "availability", "unit_pricing_measure", "unit_pricing_base_measure"}
+)
+
 _decode = msgspec.json.Decoder(dict[str, object]).decode
 
 
@@ -112,15 +117,16 @@ class _Feed:
             raise CellError(f"variants[{place}]: {error}") from error
 
     def _of_group(self, cells: Cells, members: dict[str, object]) -> None:
-        """The first line of a group speaks for the product, too."""
+        """The first line of a group speaks for the product, too, but not for what others cost."""
         group = cells.required("product_id")
+        cells.required("price")
         if group not in self._groups:
             title = cells.text(GROUP_TITLE) or cells.text("title")
             # First of its name, so that it holds whatever else the line calls an id.
             told = {"id": group, "title": title} | {
                 name: value for name, value in members.items() if name not in {"id", "title"}
             }
-            self._product(cells_of(told, cells.line, self._unknown))
+            self._product(cells_of(told, cells.line, self._unknown, without=_OF_ONE_VARIANT))
             self._groups.add(group)
         product, variants = self._shown[group]
         if len(variants) == VARIANTS_MAX:

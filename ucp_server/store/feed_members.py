@@ -5,6 +5,7 @@ A member has our name, or the one of Google's product data (``image_link``, also
 
 import re
 from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from functools import lru_cache
 from typing import Final
 
@@ -31,15 +32,18 @@ _NAMES_KEPT: Final = 1_000
 _ENTRIES_MAX: Final = 50
 
 
-def cells_of(members: Mapping[str, object], line: int, ignored: set[str]) -> Cells:
+def cells_of(
+    members: Mapping[str, object], line: int, ignored: set[str], *, without: AbstractSet[str] = frozenset()
+) -> Cells:
     """The cells of one product or variant; names of members that mean nothing go to ``ignored``.
 
+    The columns ``without`` are left empty.
     Raises `CellError` for a value that no cell can hold.
     """
     cells: dict[str, str] = {}
     for name, value in members.items():
         column = _column(name)
-        if value is None:
+        if value is None or column in without:
             continue
         for each, text in _flat(column, value):
             if each in _COLUMNS or each.startswith(PREFIXES):

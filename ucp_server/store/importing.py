@@ -150,6 +150,7 @@ ANALYZE: Final = tuple(
         "eligibility",
         "offers",
         "products",
+        "product_heads",
         "product_words",
         "vocabulary",
     )

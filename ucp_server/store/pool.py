@@ -81,6 +81,11 @@ class Pool:
     def writing_connection(self) -> "Loan[asyncpg.Connection]":
         return self.lend(_as_it_is, writes=True)
 
+    @property
+    def waiting(self) -> int:
+        """How many wait for a connection at this moment."""
+        return self._waiting
+
     async def take(self, gates: Gates) -> Kept:
         passed = 0
         try:

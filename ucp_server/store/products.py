@@ -19,28 +19,32 @@ from ucp_server.store.search_stems import Stems, dictionary_of
 from ucp_server.store.search_text import Word, is_piece, trigrams, words_of
 from ucp_server.store.search_words import (
     Text,
+    Vectors,
     Weight,
     array_of,
     choices_vector,
     tag_of,
     trigram_keys,
-    vector_of,
+    vectors_of,
 )
 
 # A statement, sorting into the index included, stays far below its limit of 5 s.
 PRODUCTS_AT_ONCE: Final = 250
 
 UPSERT_ITEMS: Final = """
-insert into items (merchant_id, id, title, price_minor, currency, detail, position, choices)
-select $1, new.id, new.title, new.price_minor, $2, new.detail, new.position, new.choices::tsvector
+insert into items (merchant_id, id, title, price_minor, listed_minor, currency, detail, position, choices)
+select $1, new.id, new.title, new.price_minor, new.price_minor, $2, new.detail, new.position,
+       new.choices::tsvector
 from unnest($3::text[], $4::text[], $5::bigint[], $6::jsonb[], $7::integer[], $8::text[])
     as new (id, title, price_minor, detail, position, choices)
 on conflict (merchant_id, id) do update set
-    title = excluded.title, price_minor = excluded.price_minor, currency = excluded.currency,
-    detail = excluded.detail, position = excluded.position, choices = excluded.choices
-where (items.title, items.price_minor, items.currency, items.detail, items.position, items.choices)
-    is distinct from (excluded.title, excluded.price_minor, excluded.currency, excluded.detail,
-                      excluded.position, excluded.choices)
+    title = excluded.title, price_minor = excluded.price_minor, listed_minor = excluded.listed_minor,
+    currency = excluded.currency, detail = excluded.detail, position = excluded.position,
+    choices = excluded.choices
+where (items.title, items.price_minor, items.listed_minor, items.currency, items.detail, items.position,
+       items.choices)
+    is distinct from (excluded.title, excluded.price_minor, excluded.listed_minor, excluded.currency,
+                      excluded.detail, excluded.position, excluded.choices)
 """
 UPSERT_PRODUCTS: Final = """
 insert into products (merchant_id, id, title, detail)
@@ -48,6 +52,19 @@ select $1, new.id, new.title, new.detail
 from unnest($2::text[], $3::text[], $4::jsonb[]) as new (id, title, detail)
 on conflict (merchant_id, id) do update set title = excluded.title, detail = excluded.detail
 where (products.title, products.detail) is distinct from (excluded.title, excluded.detail)
+"""
+UPSERT_HEADS: Final = """
+insert into product_heads (merchant_id, product_id, position, title_length, price_from, price_to, head)
+select $1, new.product_id, new.position, new.title_length, new.price_from, new.price_to, new.head::tsvector
+from unnest($2::text[], $3::integer[], $4::smallint[], $5::bigint[], $6::bigint[], $7::text[])
+    as new (product_id, position, title_length, price_from, price_to, head)
+on conflict (merchant_id, product_id) do update set
+    position = excluded.position, title_length = excluded.title_length,
+    price_from = excluded.price_from, price_to = excluded.price_to, head = excluded.head
+where (product_heads.position, product_heads.title_length, product_heads.price_from,
+       product_heads.price_to, product_heads.head)
+    is distinct from (excluded.position, excluded.title_length, excluded.price_from,
+                      excluded.price_to, excluded.head)
 """
 UPSERT_WORDS: Final = """
 insert into product_words (merchant_id, product_id, position, title_length, words)
@@ -93,7 +110,9 @@ select language from product_languages where merchant_id = $1 and language > $2 
 
 DELETE_ITEMS: Final = "delete from items where merchant_id = $1 and id = any($2::text[])"
 DELETE_PRODUCTS: Final = "delete from products where merchant_id = $1 and id = any($2::text[])"
+DELETE_HEADS: Final = "delete from product_heads where merchant_id = $1 and product_id = any($2::text[])"
 DELETE_WORDS: Final = "delete from product_words where merchant_id = $1 and product_id = any($2::text[])"
+DELETES: Final = (DELETE_HEADS, DELETE_WORDS, DELETE_PRODUCTS)
 DELETE_NAMES: Final = """
 delete from product_names n
 using unnest($2::text[], $3::text[], $4::text[]) as old (name, product_id, item_id)
@@ -107,8 +126,8 @@ DELETE_LANGUAGES: Final = (
 # A large shop's values are many: when Python looks for garbage among them, it may take seconds.
 LONGER_SILENCE: Final = "set local idle_in_transaction_session_timeout = '60s'"
 
-# What waits to be sorted into the index of words is read by every search until then.
-CLEAN_INDEX: Final = "select gin_clean_pending_list('product_words_words')"
+# What waits to be sorted into an index of words is read by every search until then.
+CLEAN_INDEX: Final = "select gin_clean_pending_list($1::text::regclass)"
 
 
 async def replace_products(
@@ -152,13 +171,22 @@ class _Writer:
         await insert_rows(tx, UPSERT_PRODUCTS, merchant_id, rows=products)
         texts = [list(texts_of(row)) for row in rows]
         await self._learn(texts)
-        words = (
-            (row.id, first_position + at, _title_length(row), self._vector(row, theirs))
-            for at, (row, theirs) in enumerate(zip(rows, texts, strict=True))
-        )
-        await insert_rows(tx, UPSERT_WORDS, merchant_id, rows=words)
+        await self._write_vectors(rows, texts, first_position)
         self._names.update(name for row in rows for name in names_of(row))
         self._languages.update(language for row in rows for language in _languages_of(row))
+
+    async def _write_vectors(
+        self, rows: Sequence[ProductRow], texts: Sequence[Sequence[Text]], first_position: int
+    ) -> None:
+        heads, words = [], []
+        for position, (row, theirs) in enumerate(zip(rows, texts, strict=True), first_position):
+            vectors = self._vectors(row, theirs)
+            prices = [item.price_minor for item in row.items]
+            known = row.id, position, _title_length(row)
+            heads.append((*known, min(prices), max(prices), vectors.head))
+            words.append((*known, vectors.words))
+        await insert_rows(self._tx, UPSERT_HEADS, self._merchant_id, rows=iter(heads))
+        await insert_rows(self._tx, UPSERT_WORDS, self._merchant_id, rows=iter(words))
 
     async def finish(self, rows: Sequence[ProductRow]) -> None:
         """Remove what is no longer there, and write what holds for the shop as a whole."""
@@ -166,14 +194,15 @@ class _Writer:
         item_ids = {(item.id,) for row in rows for item in row.items}
         await _remove(tx, merchant_id, LOAD_ITEM_IDS, item_ids, DELETE_ITEMS)
         product_ids = {(row.id,) for row in rows}
-        await _remove(tx, merchant_id, LOAD_PRODUCT_IDS, product_ids, DELETE_WORDS, DELETE_PRODUCTS)
+        await _remove(tx, merchant_id, LOAD_PRODUCT_IDS, product_ids, *DELETES)
         known = await _remove(tx, merchant_id, LOAD_NAMES, self._names, DELETE_NAMES, key_columns=3)
         await insert_rows(tx, INSERT_NAMES, merchant_id, rows=sorted(self._names - known))
         languages = {(language,) for language in self._languages}
         known = await _remove(tx, merchant_id, LOAD_LANGUAGES, languages, DELETE_LANGUAGES)
         await insert_rows(tx, INSERT_LANGUAGES, merchant_id, rows=sorted(languages - known))
         await self._write_vocabulary()
-        await tx.fetchval(CLEAN_INDEX)
+        for index in ("product_heads_head", "product_words_words"):
+            await tx.fetchval(CLEAN_INDEX, index)
 
     def _item(self, item: ItemRow, position: int) -> tuple[object, ...]:
         choices = choices_vector(self._tag, _choices(item))
@@ -190,9 +219,9 @@ class _Writer:
         for dictionary, asked in by_dictionary.items():
             await self._stems.learn(self._tx, [dictionary], asked.values())
 
-    def _vector(self, row: ProductRow, texts: Sequence[Text]) -> str:
+    def _vectors(self, row: ProductRow, texts: Sequence[Text]) -> Vectors:
         choices = [choice for item in row.items for choice in _choices(item)]
-        return vector_of(self._tag, texts, _categories_of(row), choices, self._stems)
+        return vectors_of(self._tag, texts, _categories_of(row), choices, self._stems)
 
     async def _write_vocabulary(self) -> None:
         tx, merchant_id = self._tx, self._merchant_id

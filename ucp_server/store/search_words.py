@@ -55,9 +55,16 @@ def _same(text: str) -> str:
 # --- what is found ---
 
 
-def vector_of(
+class Vectors(msgspec.Struct, frozen=True):
+    """``head`` has the words of titles, categories and options; ``words`` the same and all the words."""
+
+    head: str
+    words: str
+
+
+def vectors_of(
     tag: str, texts: Iterable[Text], categories: Iterable[str], choices: Iterable[Choice], stems: Stems
-) -> str:
+) -> Vectors:
     """A product's ``tsvector``: first come, first served, up to LEXEMES_MAX words."""
     found: dict[str, Weight] = {}
     titled: dict[str, None] = {}
@@ -74,7 +81,8 @@ def vector_of(
             break
     lexemes = [f"'{tag}{form}':1{weight}" for form, weight in islice(found.items(), LEXEMES_MAX)]
     others = [*titled, *category_keys(categories), *(_choice_key(choice) for choice in choices)]
-    return " ".join([*lexemes, *(f"'{tag}{key}'" for key in dict.fromkeys(others))])
+    head = " ".join(f"'{tag}{key}'" for key in dict.fromkeys(others))
+    return Vectors(head=head, words=" ".join([*lexemes, head]))
 
 
 def category_keys(categories: Iterable[str]) -> list[str]:
@@ -146,8 +154,8 @@ def _one_of(tag: str, asked: AskedWord, kind: str, *, is_begun: bool) -> str:
     return " | ".join([*forms, *parts, *begun])
 
 
-def any_of(tag: str, asked: Iterable[AskedWord], *, is_begun: bool = False) -> str:
-    return " | ".join(all_of(tag, [one], is_begun=is_begun) for one in asked)
+def any_of(tag: str, asked: Iterable[AskedWord], kind: str = "", *, is_begun: bool = False) -> str:
+    return " | ".join(all_of(tag, [one], kind, is_begun=is_begun) for one in asked)
 
 
 def can_be_begun(asked: Sequence[AskedWord]) -> bool:

@@ -12,7 +12,7 @@ from ucp_server.modes import Mode, sentences
 from ucp_server.supervisor.progress import Progress
 from ucp_server.supervisor.roles import Role
 
-RELEASE = "2026-01-11"
+RELEASE = "2026-08-25"
 PROFILE = "https://platform.example/profile"
 
 
@@ -72,9 +72,13 @@ def _say_what_to_try(settings: Settings, progress: Progress) -> None:
     progress.say()
     progress.say("Try, in another terminal:")
     progress.say(f"  curl -s {shop}/.well-known/ucp")
-    progress.say(f"  curl -s {shop}/ucp/{RELEASE}/checkout-sessions \\")
-    progress.say(f"    -H 'UCP-Agent: profile=\"{PROFILE}\"' -H 'Content-Type: application/json' \\")
-    progress.say(f'    -d \'{{"line_items":[{{"item":{{"id":"{item}"}},"quantity":1}}]}}\'')
+    for path, body in (
+        ("catalog/search", '{"query":"smoky tea"}'),
+        ("checkout-sessions", f'{{"line_items":[{{"item":{{"id":"{item}"}},"quantity":1}}]}}'),
+    ):
+        progress.say(f"  curl -s {shop}/ucp/{RELEASE}/{path} \\")
+        progress.say(f"    -H 'UCP-Agent: profile=\"{PROFILE}\"' -H 'Content-Type: application/json' \\")
+        progress.say(f"    -d '{body}'")
     progress.say(f"  {_own_command()} buy {shop} --item {item}")
 
 

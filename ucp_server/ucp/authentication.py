@@ -1,4 +1,6 @@
-"""Whether callers are who they say: openly, by API key, or by a certificate (D/overview#Identity Binding).
+"""Whether callers are who they say: openly, by key, token, certificate or signature.
+
+D/overview#Identity Binding.
 
 The principal that is proven has to be the platform whose profile ``UCP-Agent`` names.
 """
@@ -15,10 +17,13 @@ from starlette.types import Scope
 
 from ucp_server.store.credentials import CredentialKind, load_principal, secret_hash
 from ucp_server.store.database import Pool, read
+from ucp_server.store.tokens import load_holder
 from ucp_server.ucp.incoming import Incoming
 from ucp_server.ucp.negotiation import Caller
 from ucp_server.ucp.platforms import Listed
-from ucp_server.ucp.refusals import Forbidden, Unauthenticated
+from ucp_server.ucp.refusals import Forbidden, ScopeInsufficient, TokenRefused, Unauthenticated
+from ucp_server.ucp.scopes import scope_for
+from ucp_server.ucp.signed_callers import SignedCallers, is_signed
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -32,20 +37,31 @@ class Authentication:
     ``orders_are_open`` where a platform is shown its orders without having to prove itself.
     """
 
-    def __init__(self, pool: Pool, *, orders_are_open: bool = False) -> None:
+    def __init__(self, pool: Pool, signed: SignedCallers, *, orders_are_open: bool = False) -> None:
         self._pool = pool
+        self._signed = signed
         self._orders_are_open = orders_are_open
 
     async def check(self, incoming: Incoming, caller: Caller) -> None:
-        """Raises `Unauthenticated` or `Forbidden`; nothing where the caller may go on."""
+        """Raises the `Refusal` that says why the caller may not go on."""
         listed = caller.listed
         # T3:D/order#Get Order, "Authorization": a name alone is nobody's proof.
-        if incoming.operation == "get_order" and not self._orders_are_open and not _proves(listed):
+        orders = incoming.operation == "get_order" and not self._orders_are_open
+        by_signature = orders and not _proves(listed)
+        if by_signature and not is_signed(incoming):
             raise Unauthenticated("Orders are shown to platforms that prove who they are.")
-        if listed is None:
-            return
+        if listed is not None:
+            await self._check_listed(incoming, listed)
+        if by_signature or (listed is not None and listed.must_sign):
+            await self._signed.check(incoming, caller)
+        elif listed is not None and listed.signatures == "log":
+            await self._signed.look(incoming, caller)
+
+    async def _check_listed(self, incoming: Incoming, listed: Listed) -> None:
         if listed.auth == "api_key":
             await self._check_api_key(incoming, listed)
+        elif listed.auth == "oauth":
+            await self._check_token(incoming, listed)
         elif listed.auth == "mtls":
             _check_certificate(incoming.certificate, listed)
         if incoming.writes and not listed.writes:
@@ -67,9 +83,33 @@ class Authentication:
         if principal != listed.profile_url:
             raise Forbidden("The X-API-Key belongs to another platform than UCP-Agent names.")
 
+    async def _check_token(self, incoming: Incoming, listed: Listed) -> None:
+        """RFC 6750: what the token allows is asked last, when it is known to be the platform's own."""
+        issuer = incoming.shop.site
+        token = _bearer(incoming.headers.get("authorization", ""))
+        if not token:
+            raise TokenRefused("This platform has to send an access token.", issuer)
+        async with read(self._pool) as db:
+            holder = await load_holder(
+                db, merchant_id=incoming.shop.merchant_id, token_hash=secret_hash(token)
+            )
+        if holder is None:
+            raise TokenRefused("The access token is unknown, revoked or over.", issuer, "invalid_token")
+        if holder.platform_id != listed.profile_url:
+            raise Forbidden("The access token belongs to another platform than UCP-Agent names.")
+        needed = scope_for(incoming.operation, writes=incoming.writes)
+        if needed not in holder.scopes:
+            raise ScopeInsufficient(needed, issuer)
+
+
+def _bearer(authorization: str) -> str:
+    """The token in the header, "" where there is none."""
+    scheme, _, token = authorization.strip().partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
 
 def _proves(listed: Listed | None) -> bool:
-    return listed is not None and listed.auth != "open"
+    return listed is not None and listed.proves
 
 
 def _check_certificate(certificate: bytes | None, listed: Listed) -> None:

@@ -20,6 +20,7 @@ from ucp_server.modes import Relaxations
 from ucp_server.ports import HandlerListing
 from ucp_server.ucp import mcp
 from ucp_server.ucp.authentication import Authentication, Network
+from ucp_server.ucp.budgets import Budgets
 from ucp_server.ucp.errors import render_error
 from ucp_server.ucp.incoming import Incoming, Shop
 from ucp_server.ucp.negotiation import Negotiation
@@ -28,6 +29,7 @@ from ucp_server.ucp.profile import MCP_PATH, profile_reply, render_profile
 from ucp_server.ucp.releases import SERVED, Release, served
 from ucp_server.ucp.replies import Replies
 from ucp_server.ucp.rest import Endpoint, operation_routes, read_incoming, route
+from ucp_server.ucp.signed_replies import SignedReplies
 from ucp_server.ucp.signing_keys import SigningKeys
 from ucp_server.ucp.suite_orders import SuiteOrders
 from ucp_server.ucp.tool_replies import as_error
@@ -51,8 +53,10 @@ class Binding:
     orders: Orders
     negotiation: Negotiation
     authentication: Authentication
+    budgets: Budgets
     replies: Replies
     keys: SigningKeys
+    signing: SignedReplies
     currencies: Mapping[str, str]
     shop_of: Callable[[Request], Shop | None]
     relaxed: Relaxations
@@ -67,7 +71,9 @@ class Binding:
             browsing=self.browsing,
             negotiation=self.negotiation,
             authentication=self.authentication,
+            budgets=self.budgets,
             replies=self.replies,
+            signing=self.signing,
             relaxed=self.relaxed,
             secret=self.secret,
         )

@@ -13,7 +13,7 @@ from ucp_server.asgi.times import rfc3339
 from ucp_server.domain.cart import PricedCart
 from ucp_server.domain.checkout import Buyer
 from ucp_server.domain.fulfillment import Address
-from ucp_server.domain.problems import Problem
+from ucp_server.domain.problems import Problem, other_currency
 from ucp_server.domain.quote import Total
 from ucp_server.engine.commands import CreateCart, UpdateCart, Wanted
 from ucp_server.ucp.checkout import (
@@ -22,6 +22,7 @@ from ucp_server.ucp.checkout import (
     as_seen,
     decode_wanted,
     out_of_reach,
+    preferred_currency,
     render_buyer,
     render_discounts,
     render_line,
@@ -94,7 +95,7 @@ def render(
     """
     cart, quote = priced.cart, priced.quote
     told = as_seen(quote.problems, active)
-    told += tuple(problem for problem in found if problem not in told)
+    told += tuple(problem for problem in (*_hint_of_currency(priced), *found) if problem not in told)
     wire: Wire = {
         "id": render_cart_id(cart.id),
         "currency": quote.currency,
@@ -113,6 +114,12 @@ def render(
     return wire | (render_discounts(cart.basket.discount_codes, quote) if DISCOUNT in active else {})
 
 
+def _hint_of_currency(priced: PricedCart) -> tuple[Problem, ...]:
+    """What the estimate tells of the buyer's currency only to whoever named it a moment ago."""
+    preferred, ours = preferred_currency(priced.cart.basket.context), priced.quote.currency
+    return (other_currency(preferred, ours),) if preferred and preferred != ours else ()
+
+
 def _render_total(row: Total) -> Wire:
     wire = render_total(row)
-    return {"display_text": _TOTAL_TEXT} | wire if row.type == "total" else wire
+    return wire | {"display_text": row.text or _TOTAL_TEXT} if row.type == "total" else wire

@@ -199,7 +199,7 @@ def decode_wanted(document: Wire, active: Active, *, creating: bool) -> Wanted:
         claims=_decode_claims(sent.context),
         instruments=decode_instruments(document.get("payment")),
         context=sent.context,
-        currency=_preferred_currency(sent.context),
+        currency=preferred_currency(sent.context),
         attribution=sent.attribution,
     )
 
@@ -218,7 +218,7 @@ def _decode_claims(context: Wire | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys(told[:CLAIMS_READ_MAX]))
 
 
-def _preferred_currency(context: Wire | None) -> str | None:
+def preferred_currency(context: Wire | None) -> str | None:
     """A hint that is no text is no hint: releases before 2026-08-25 left it open."""
     currency = (context or {}).get("currency")
     return currency if isinstance(currency, str) else None

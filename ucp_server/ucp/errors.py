@@ -75,13 +75,21 @@ TABLE: Final[Mapping[type[Refusal], Row]] = MappingProxyType(
         refusals.ProfileMalformed: Row(400, 422, _BUYER, leads_on=True),
         refusals.ProfileNotTrusted: Row(403, 403, _BUYER, leads_on=True),
         refusals.ProfilesBusy: Row(503, 503),
+        refusals.RateLimited: Row(429, 429),
         refusals.VersionUnsupported: Row(400, 422, _BUYER, leads_on=True),
         # An outcome and no fault of the request, under every release (digest 11.B, B9).
         refusals.CapabilitiesIncompatible: Row(200, 200, _BUYER, leads_on=True),
         refusals.NothingForSale: Row(400, 200, leads_on=True),
         refusals.NothingInStock: Row(400, 200, leads_on=True),
         refusals.Unauthenticated: Row(401, 401),
+        refusals.TokenRefused: Row(401, 401),
+        refusals.SignatureMissing: Row(401, 401),
+        refusals.SignatureInvalid: Row(401, 401),
+        refusals.KeyNotFound: Row(401, 401),
+        refusals.DigestMismatch: Row(400, 400),
+        refusals.AlgorithmUnsupported: Row(400, 400),
         refusals.Forbidden: Row(403, 403, _BUYER),
+        refusals.ScopeInsufficient: Row(403, 403, _BUYER),
         refusals.KeyInvalid: Row(400, 400),
         refusals.BodyUnreadable: Row(400, 400),
         refusals.BodyInvalid: Row(400, 400),
@@ -90,9 +98,6 @@ TABLE: Final[Mapping[type[Refusal], Row]] = MappingProxyType(
 
 # A refused problem that 01-xx gives a status of its own (digest 6.6).
 _PROBLEM_STATUSES: Final = MappingProxyType({"payment_failed": 402})
-
-# RFC 9110 11.6.1: a 401 names a way to authenticate.
-_CHALLENGE: Final[Header] = (b"www-authenticate", b'ApiKey realm="ucp"')
 
 
 def render_refusal(
@@ -109,7 +114,7 @@ def render_refusal(
         status, document = _later(refusal, row, release)
         if storefront and row.leads_on:
             document["continue_url"] = storefront
-    return json_reply(status, document, *_headers(refusal, status))
+    return json_reply(status, document, *_headers(refusal))
 
 
 def told_as_problems(refusal: Refusal) -> tuple[Problem, ...]:
@@ -129,8 +134,10 @@ def render_error(release: Release, status: int, code: str, text: str, *, detaile
     return json_reply(status, _body([message], detailed=detailed))
 
 
-def _headers(refusal: Refusal, status: int) -> tuple[Header, ...]:
-    headers: tuple[Header, ...] = (NO_STORE, _CHALLENGE) if status == 401 else (NO_STORE,)
+def _headers(refusal: Refusal) -> tuple[Header, ...]:
+    headers: tuple[Header, ...] = (NO_STORE,)
+    if isinstance(refusal, refusals.Unauthenticated | refusals.ScopeInsufficient):
+        headers += ((b"www-authenticate", refusal.challenge.encode()),)
     if refusal.retry_after_s is not None:
         headers += ((b"retry-after", b"%d" % refusal.retry_after_s),)
     return headers

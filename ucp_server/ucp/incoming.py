@@ -9,6 +9,7 @@ from ucp_server.asgi.facts import Facts
 from ucp_server.asgi.reply import Reply
 from ucp_server.ucp.operation_table import OPERATIONS
 from ucp_server.ucp.releases import Release, newest_served, served
+from ucp_server.ucp.signature_base import Request as SignedRequest
 
 Wire = dict[str, Any]
 
@@ -18,7 +19,8 @@ class Shop(msgspec.Struct, frozen=True, kw_only=True):
 
     ``site`` is the scheme and authority of all its URLs, without a slash at the end: the merchant's
     public URL, or what this request came under where the mode says so. ``links`` are entries of a
-    checkout's ``links``; ``asked_signals`` are names of what a platform should tell of its buyer.
+    checkout's ``links``; ``asked_signals`` are names of what a platform should tell of its buyer. With
+    ``signs_all_replies`` not only those are signed that always are.
     """
 
     merchant_id: str
@@ -27,6 +29,7 @@ class Shop(msgspec.Struct, frozen=True, kw_only=True):
     links: tuple[Wire, ...] = ()
     key_required: bool = False
     asked_signals: tuple[str, ...] = ()
+    signs_all_replies: bool = False
 
     @property
     def root(self) -> Release:
@@ -63,9 +66,11 @@ class Incoming(msgspec.Struct, frozen=True, kw_only=True):
 
     ``headers`` have lower-case names; a repeated one is joined by commas. ``certificate`` is the
     caller's, DER, where the listener or a trusted proxy checked one. ``arrived_s`` is the event
-    loop's time; ``facts`` go to the access line. ``key_required`` where the transport asks for an
-    idempotency key whatever the merchant does; ``wrap`` makes of a reply, and the release that it is
-    in, what the transport sends.
+    loop's time; ``facts`` go to the access line. ``sent`` is the message as it was on the wire, which is
+    what a signature is about; None where a transport has none. ``address`` is what budgets are kept for, ""
+    where it cannot be told from others. ``key_required`` where the transport asks for an idempotency key
+    whatever the merchant does; ``wrap`` makes of a reply, and the release that it is in, what the
+    transport sends.
     """
 
     operation: str
@@ -78,6 +83,8 @@ class Incoming(msgspec.Struct, frozen=True, kw_only=True):
     target: str = ""
     query: str = ""
     certificate: bytes | None = None
+    sent: SignedRequest | None = None
+    address: str = ""
     key_required: bool = False
     wrap: Callable[[Release, Reply], Reply] = unwrapped
 

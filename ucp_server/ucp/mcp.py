@@ -58,7 +58,7 @@ def endpoint(release: Release, operations: Operations, schemas: Schemas) -> Answ
         try:
             incoming = as_incoming(caller, row, call)
         except Refusal as refusal:
-            return operations.refuse(caller, release, refusal)
+            return await operations.refuse(caller, release, refusal)
         return await operations.perform(incoming)
 
     server: McpServer[Incoming] = McpServer(

@@ -177,6 +177,8 @@ class Negotiation:
     async def _platform(self, caller: Caller) -> Platform:
         if caller.profile_url is None:
             return Platform(id=DEFAULT_ID)
+        if caller.listed is not None and caller.listed.follows_the_path:
+            return Platform(id=caller.profile_url)
         if caller.listed is not None and caller.listed.document is not None:
             return read_platform(caller.profile_url, caller.listed.document)
         try:
@@ -190,7 +192,7 @@ class Negotiation:
         try:
             profile = await self._profiles.get(url)
         except ProfileError as error:
-            raise _FAILURES[type(error)](error.text) from error
+            raise profile_refused(error) from error
         known = self._read.get(url)
         if known is not None and known.profile is profile:
             return known.platform
@@ -216,6 +218,11 @@ class Negotiation:
         if self._relaxed.intersection_skipped or platform.capabilities is None:
             return frozenset(capability.name for capability in release.capabilities)
         return intersection(release, platform.capabilities)
+
+
+def profile_refused(error: ProfileError) -> Refusal:
+    """What a caller is told whose profile cannot be had."""
+    return _FAILURES[type(error)](error.text)
 
 
 def release_for(version: str, endpoint: Release) -> Release:

@@ -27,15 +27,18 @@ from ucp_server.ucp.accepting import accepted
 from ucp_server.ucp.admitted import Admitted, admitted
 from ucp_server.ucp.authentication import Authentication
 from ucp_server.ucp.browsing import browse
+from ucp_server.ucp.budgets import Budgets
 from ucp_server.ucp.decoding import cart_command, checkout_command
 from ucp_server.ucp.errors import told_as_problems
+from ucp_server.ucp.ids import render_cart_id, render_checkout_id
 from ucp_server.ucp.incoming import Incoming
 from ucp_server.ucp.keys import body_to_compare, read_key
 from ucp_server.ucp.negotiation import Negotiated, Negotiation
 from ucp_server.ucp.operation_table import Family
-from ucp_server.ucp.refusals import NothingForSale, NothingInStock
+from ucp_server.ucp.refusals import Forbidden, NothingForSale, NothingInStock, Unauthenticated
 from ucp_server.ucp.releases import ITEM_UNAVAILABLE, Release
 from ucp_server.ucp.replies import Replies
+from ucp_server.ucp.signed_replies import SignedReplies
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,7 +49,9 @@ class Operations:
     browsing: Browsing
     negotiation: Negotiation
     authentication: Authentication
+    budgets: Budgets
     replies: Replies
+    signing: SignedReplies
     relaxed: Relaxations
     secret: bytes
 
@@ -59,21 +64,28 @@ class Operations:
         try:
             negotiated = await self.admit(incoming)
             release = negotiated.release
-            return incoming.wrap(release, await self._carry_out(admitted(incoming, negotiated)))
+            reply = await self._carry_out(admitted(incoming, negotiated))
         except Refusal as refusal:
-            return self.refuse(incoming, release, refusal)
+            return await self.refuse(incoming, release, refusal)
+        return await self.signing.signed(incoming, release, incoming.wrap(release, reply))
 
-    def refuse(self, incoming: Incoming, release: Release, refusal: Refusal) -> Reply:
+    async def refuse(self, incoming: Incoming, release: Release, refusal: Refusal) -> Reply:
         """The refusal as ``release`` tells it."""
         incoming.facts["release"], incoming.facts["outcome"] = release.version, refusal.code
         reply = self.replies.refusal(release, refusal, merchant_id=incoming.shop.merchant_id)
-        return incoming.wrap(release, reply)
+        return await self.signing.signed(incoming, release, incoming.wrap(release, reply))
 
     async def admit(self, incoming: Incoming) -> Negotiated:
         """Let a caller in, or raise the `Refusal` that says why not."""
         caller = self.negotiation.identify(incoming)
         incoming.facts["platform"] = caller.profile_url
-        await self.authentication.check(incoming, caller)
+        self.budgets.meet(incoming, caller)
+        try:
+            await self.authentication.check(incoming, caller)
+        except (Unauthenticated, Forbidden):
+            self.budgets.note_failure(incoming)
+            raise
+        await self.budgets.take(incoming, caller)
         negotiated = await self.negotiation.negotiate(incoming, caller)
         incoming.facts["release"] = negotiated.release.version
         return negotiated
@@ -86,7 +98,12 @@ class Operations:
             case Family.CATALOG:
                 document = accepted(asked, self.replies.schemas)
                 return self.replies.catalog(asked.terms, await browse(self.browsing, asked, document))
-        return await (self._write(asked) if asked.operation.writes else self._show(asked))
+        if not asked.operation.writes:
+            return await self._show(asked)
+        try:
+            return await self._write(asked)
+        except ReplyExpired as expired:
+            raise ReplyExpired(_wire_id(asked, expired.checkout_id)) from expired
 
     async def _show(self, asked: Admitted, found: Sequence[Problem] = ()) -> Reply:
         """What the path names, as it stands; ``found`` is told beside its own problems."""
@@ -180,6 +197,11 @@ def _is_empty(checkout: Checkout) -> bool:
     lines = checkout.quote.lines
     missing = [problem for problem in checkout.quote.problems if problem.code == ITEM_UNAVAILABLE]
     return 0 < len(lines) <= len(missing)
+
+
+def _wire_id(asked: Admitted, id_: str) -> str:
+    """The id under which the caller finds what its key was used for."""
+    return render_cart_id(id_) if asked.operation.family is Family.CART else render_checkout_id(id_)
 
 
 def _code(refusal: Refusal) -> str:

@@ -14,6 +14,9 @@ from ucp_server.ucp.releases import ORDER
 
 Wire = dict[str, Any]
 
+# Whether a platform's HTTP message signatures are looked at, and whether it may do without.
+SignaturePolicy = Literal["off", "log", "require"]
+
 # Leads the primary key of every claim: with the longest key and operation that still fits into an
 # index entry of Postgres (2,704 bytes).
 URL_LENGTH_MAX: Final = 1024
@@ -31,17 +34,32 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
 
     ``merchants`` are those that it may buy from, all where empty; a certificate is told by its
     subject (RFC 4514) or its SHA-256, hexadecimal in lower case. With ``shows_problems`` a decline or
-    missing stock is told in the checkout, whatever its release says.
+    missing stock is told in the checkout, whatever its release says. One that ``follows_the_path`` is
+    taken to speak the release that it asks, with all that we offer in it: no profile is read.
+    ``signatures`` are asked for beside ``auth``; with ``auth`` signature they are the proof. ``rate``
+    is in writes a minute, 0 for no limit of any kind, None for what everybody has.
     """
 
     profile_url: str
-    auth: Literal["open", "api_key", "mtls"] = "api_key"
+    auth: Literal["open", "api_key", "oauth", "mtls", "signature"] = "api_key"
+    signatures: SignaturePolicy = "off"
     writes: bool = True
     merchants: tuple[str, ...] = ()
     document: Wire | None = None
     certificate_subject: str = ""
     certificate_sha256: str = ""
     shows_problems: bool = False
+    follows_the_path: bool = False
+    rate: int | None = None
+
+    @property
+    def proves(self) -> bool:
+        """Whether its requests come with a proof of who it is."""
+        return self.auth != "open" or self.must_sign
+
+    @property
+    def must_sign(self) -> bool:
+        return self.auth == "signature" or self.signatures == "require"
 
     def deals_with(self, merchant_id: str) -> bool:
         return not self.merchants or merchant_id in self.merchants

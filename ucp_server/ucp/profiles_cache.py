@@ -10,6 +10,7 @@ import re
 from collections import OrderedDict
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -32,6 +33,8 @@ BACK_OFF_STEPS_MAX = 10
 
 PROFILES_MAX = 10_000
 FAILURES_MAX = 10_000
+# Far more than can be refreshed within the floor at `FETCHES_PER_S`.
+REFRESHED_MAX = 10_000
 # Of raw JSON; parsed it is several times that, which still fits beside everything else.
 KEPT_BYTES_MAX = 32 * 1024 * 1024
 
@@ -109,6 +112,7 @@ class ProfileCache:
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
         self._kept_bytes = 0
         self._failures: OrderedDict[str, _Failure] = OrderedDict()
+        self._refreshed_at: OrderedDict[str, datetime] = OrderedDict()
         self._running: dict[str, asyncio.Task[CachedProfile]] = {}
         self._budget = _Budget(clock)
 
@@ -130,12 +134,49 @@ class ProfileCache:
         # One who hangs up does not end it for the others.
         return await asyncio.shield(fetching)
 
+    async def refreshed(self, profile: CachedProfile) -> CachedProfile:
+        """The newest form of ``profile``, which lacks something that its platform says is there.
+
+        That is fetched out of turn at most once per floor and origin, whoever asks (M:D/overview#Fetching,
+        unknown ``kid``). ``profile`` itself where nothing newer is to be had; raises `Busy`.
+        """
+        fetching = self._running.get(profile.url)
+        if fetching is None:
+            newest = self._newest(profile)
+            if newest is not profile or not self._may_refresh(profile.url):
+                return newest
+            fetching = self._start(profile.url)
+            if fetching is None:
+                raise Busy("Too many profiles are being fetched at the moment.")
+            self._note_refresh(profile.url)
+        try:
+            return await asyncio.shield(fetching)
+        except ProfileError:
+            return profile
+
     async def close(self) -> None:
         running = list(self._running.values())
         for fetching in running:
             fetching.cancel()
         if running:
             await asyncio.wait(running)
+
+    def _newest(self, profile: CachedProfile) -> CachedProfile:
+        kept = self._kept.get(profile.url)
+        return profile if kept is None else kept.profile
+
+    def _may_refresh(self, url: str) -> bool:
+        last = self._refreshed_at.get(_origin(url))
+        now = self._clock.now()
+        # A clock that was set back must not shut out a platform until it has caught up.
+        return last is None or not last <= now < last + timedelta(seconds=TTL_MIN_S)
+
+    def _note_refresh(self, url: str) -> None:
+        origin = _origin(url)
+        self._refreshed_at.pop(origin, None)
+        self._refreshed_at[origin] = self._clock.now()
+        if len(self._refreshed_at) > REFRESHED_MAX:
+            self._refreshed_at.popitem(last=False)
 
     def _backs_off(self, url: str, now: datetime) -> bool:
         failure = self._failures.get(url)
@@ -200,6 +241,12 @@ class ProfileCache:
         self._failures[url] = _Failure(type(error), error.text, times, retry_at)
         if len(self._failures) > FAILURES_MAX:
             self._failures.popitem(last=False)
+
+
+def _origin(url: str) -> str:
+    """Scheme, host and port; only asked for a URL that was fetched before, so it is one."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2].lower()}"
 
 
 class _Budget:

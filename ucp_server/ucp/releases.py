@@ -115,6 +115,7 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     errors: ErrorForm = "transport"
     events_name_themselves: bool = False
     events_are_signed_by: EventSignature = "http_message"
+    signs_replies: bool = True
     serves_orders: bool = True
 
     def version_of(self, capability: Capability) -> str:
@@ -221,6 +222,7 @@ R_2026_01_11: Final = Release(
     errors="messages",
     events_name_themselves=True,
     events_are_signed_by="detached_jws",
+    signs_replies=False,
     serves_orders=False,
 )
 R_2026_01_23: Final = Release(
@@ -250,6 +252,7 @@ R_2026_01_23: Final = Release(
     errors="messages",
     events_name_themselves=True,
     events_are_signed_by="detached_jws",
+    signs_replies=False,
     serves_orders=False,
 )
 R_2026_04_08: Final = Release(

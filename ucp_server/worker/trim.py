@@ -5,6 +5,7 @@ from typing import Final
 
 from ucp_server.ports import Clock
 from ucp_server.store.carts import delete_expired_carts
+from ucp_server.store.clients import delete_expired_assertions
 from ucp_server.store.database import Pool, statement
 from ucp_server.store.offers_made import delete_expired_offers
 from ucp_server.store.outbox import pause_behind
@@ -18,6 +19,7 @@ from ucp_server.store.partitions import (
 )
 from ucp_server.store.search_lists import delete_expired_lists
 from ucp_server.store.search_sessions import delete_unused_sessions
+from ucp_server.store.tokens import delete_expired_tokens
 
 # A key is bound to its request this long, its reply kept 48 h of it (README, "Decisions").
 CLAIMS_KEPT: Final = timedelta(days=30)
@@ -47,5 +49,9 @@ async def run_once(pool: Pool, clock: Clock, limit: int = BATCH_MAX) -> int:
         changed += await delete_expired_carts(tx, now, limit)
     async with statement(pool) as tx:
         changed += await delete_expired_lists(tx, limit)
+    async with statement(pool) as tx:
+        changed += await delete_expired_tokens(tx, limit)
+    async with statement(pool) as tx:
+        changed += await delete_expired_assertions(tx, limit)
     async with statement(pool) as tx:
         return changed + await pause_behind(tx)

@@ -18,12 +18,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tests.conformance.tiny_shop import events, later, render
+from tests.conformance.tiny_shop import carts, events, later, render, shopping
+from tests.conformance.tiny_shop.caller import Caller, Operation
 from tests.conformance.tiny_shop.profile import profile
 from tests.conformance.tiny_shop.state import (
     EXTENSIONS,
     HANDLER,
     RELEASE,
+    SERVICE,
     Checkout,
     Refusal,
     Shop,
@@ -34,14 +36,6 @@ from tests.conformance.tiny_shop.state import (
 )
 
 PROFILE_WAIT_S = 0.5
-Operation = Callable[[Shop, "Caller", Request, Wire], Awaitable[tuple[int, Wire]]]
-
-
-class Caller:
-    """Who asks: the profile's URL, what it shares with us, where its events go."""
-
-    def __init__(self, url: str, capabilities: list[str], webhook_url: str) -> None:
-        self.url, self.capabilities, self.webhook_url = url, capabilities, webhook_url
 
 
 def as_json(document: Any, status: int = 200, **headers: str) -> Response:
@@ -157,7 +151,8 @@ def intersected(url: str, ucp: Wire, shop: Shop, *, first: bool) -> Caller:
         raise Refusal(400, "capabilities_incompatible", "We have no checkout in common.")
     shared = [each for each in ("checkout", *EXTENSIONS) if each in theirs]
     config = theirs.get("order", {}).get("config", {})
-    return Caller(url, shared, config.get("webhook_url", ""))
+    roots = frozenset(each["name"].removeprefix(f"{SERVICE}.") for each in later.capabilities(ucp))
+    return Caller(url, shared, config.get("webhook_url", ""), roots)
 
 
 def route(operation: Operation) -> Callable[[Request], Awaitable[Response]]:
@@ -248,6 +243,11 @@ def shown(checkout: Checkout, shop: Shop, request: Request) -> Wire:
 async def create(shop: Shop, caller: Caller, request: Request, body: Wire) -> tuple[int, Wire]:
     wanted = str(body.get("id", "")) if shop.faulty("takes the client's id") else ""
     checkout = Checkout(wanted or str(uuid4()), caller.url, caller.webhook_url, caller.capabilities)
+    if "cart_id" in body and "cart" in caller.roots:
+        found, body = carts.checkout_of(body, caller.url, shop)
+        if found is not None:
+            return 200, shown(found, shop, request)
+        checkout.cart_id = str(body["cart_id"])
     write(checkout, body, shop, replacing=False)
     if shop.faulty("forgets quantities"):
         checkout.lines[0]["quantity"] = 1
@@ -408,6 +408,10 @@ async def ship(request: Request) -> Response:
     }
     if not shop.faulty("forgets shipments"):
         order["fulfillment"]["events"] = [shipped]
+    if shop.since_april and not shop.faulty("counts no shipments"):
+        for line in order["line_items"]:
+            line["quantity"]["fulfilled"] = 1
+            line["status"] = "fulfilled" if line["quantity"]["total"] == 1 else "partial"
     checkout = shop.checkouts[order["checkout_id"]]
     request.app.state.tell(events.tell(order, checkout.webhook_url, shop))
     return as_json({})
@@ -445,6 +449,10 @@ def create_app(release: str = RELEASE) -> Starlette:
             Route(f"{sessions}/{{id}}", route(update), methods=["PUT"]),
             Route(f"{sessions}/{{id}}/complete", route(complete), methods=["POST"]),
             Route(f"{sessions}/{{id}}/cancel", route(cancel), methods=["POST"]),
+            *(
+                Route(f"/ucp{path}", route(operation), methods=[method])
+                for method, path, operation in shopping.OPERATIONS
+            ),
         ],
         lifespan=lifespan,
     )

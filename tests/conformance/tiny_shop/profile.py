@@ -8,7 +8,8 @@ from tests.conformance.tiny_shop.state import EXTENSIONS, SERVICE, Shop, Wire
 
 
 def profile(shop: Shop, origin: str) -> Wire:
-    names = ["checkout", "order", *EXTENSIONS]
+    later_roots = ["cart", "catalog.search", "catalog.lookup"] if shop.since_april else []
+    names = ["checkout", "order", *later_roots, *EXTENSIONS]
     if shop.faulty("does not offer checkout"):
         names.remove("order")
         names.remove("checkout")
@@ -22,7 +23,7 @@ def profile(shop: Shop, origin: str) -> Wire:
             "schema": f"{host}/schemas/{name}.json",
         }
         if name in EXTENSIONS:
-            capability["extends"] = f"{SERVICE}.checkout"
+            capability["extends"] = parents(name, shop)
         listed.append(capability)
     if shop.faulty("lists a capability twice"):
         listed.append(listed[0])
@@ -53,6 +54,13 @@ def profile(shop: Shop, origin: str) -> Wire:
         **({"generated_at": str(uuid4())} if shop.faulty("changes its profile") else {}),
     }
     return later.profile(document, shop) if shop.is_mapped else document
+
+
+def parents(extension: str, shop: Shop) -> Any:
+    also = {"discount"} if shop.since_april else set()
+    also |= {"buyer_consent"} if shop.since_august else set()
+    checkout = f"{SERVICE}.checkout"
+    return [checkout, f"{SERVICE}.cart"] if extension in also else checkout
 
 
 def leaves(shop: Shop, origin: str) -> Wire:

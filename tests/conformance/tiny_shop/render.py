@@ -3,6 +3,7 @@
 from typing import Any
 
 from tests.conformance.tiny_shop.state import (
+    CLAIMS,
     CODES,
     EXTENSIONS,
     HANDLER,
@@ -210,6 +211,7 @@ def sums(checkout: Checkout, shop: Shop) -> tuple[list[Wire], list[Wire]]:
                     ],
                 }
             )
+    applied += claimed(checkout, subtotal, shop)
     if faulty("believes applied discounts"):
         applied += (checkout.claimed.get("discounts") or {}).get("applied") or []
     discount = sum(each["amount"] for each in applied)
@@ -243,6 +245,19 @@ def sums(checkout: Checkout, shop: Shop) -> tuple[list[Wire], list[Wire]]:
             if each["type"] == "discount":
                 each["type"] = "items_discount"
     return totals, applied
+
+
+def claimed(checkout: Checkout, subtotal: int, shop: Shop) -> list[Wire]:
+    """What a buyer's claims take off, which nobody has verified."""
+    found = []
+    for claim in (checkout.claimed.get("context") or {}).get("eligibility") or []:
+        if shop.since_april and claim in CLAIMS:
+            off = subtotal * CLAIMS[claim] // 100
+            spot = [{"path": "$.totals", "amount": off}]
+            told = {"title": "Friends", "amount": off, "automatic": True, "allocations": spot}
+            final = shop.faulty("calls what was claimed final")
+            found.append(told if final else told | {"provisional": True, "eligibility": claim})
+    return found
 
 
 def problems(checkout: Checkout, shop: Shop) -> list[Wire]:

@@ -14,6 +14,7 @@ TITLES = {"mug": "Enamel mug", "bowl": "Bowl", "sofa": "Sofa", "sold-out": "Lamp
 RATES = {"standard": ("Standard, 3 days", 500), "express": ("Express, next day", 1500)}
 PLACES = {"store-1": "Harbour store"}
 CODES = {"SPRING10": 10}
+CLAIMS = {"com.example.friends": 20}
 EXTENSIONS = ("discount", "fulfillment", "buyer_consent")
 HANDLER = "till"
 
@@ -36,6 +37,7 @@ class Checkout(msgspec.Struct):
     state: str = "open"
     order: Wire = {}
     claimed: Wire = {}
+    cart_id: str = ""
 
 
 class Shop(msgspec.Struct):
@@ -45,6 +47,7 @@ class Shop(msgspec.Struct):
     release: str = RELEASE
     origin: str = ""
     checkouts: dict[str, Checkout] = {}
+    carts: dict[str, Checkout] = {}
     orders: dict[str, Wire] = {}
     replies: dict[tuple[str, ...], tuple[bytes, int, bytes]] = {}
 

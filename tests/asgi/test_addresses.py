@@ -1,0 +1,34 @@
+"""Whose request it is, as far as that can be told, and never by what the caller writes itself."""
+
+import ipaddress
+
+import pytest
+
+from ucp_server.asgi.addresses import source_of
+
+TRUSTED = (ipaddress.ip_network("127.0.0.1/32"), ipaddress.ip_network("10.0.0.0/8"))
+
+
+@pytest.mark.parametrize(
+    ("opened_by", "forwarded", "source"),
+    [
+        ("203.0.113.9", "", "203.0.113.9"),
+        ("203.0.113.9", "for=198.51.100.7", "203.0.113.9"),
+        ("::ffff:203.0.113.9", "", "203.0.113.9"),
+        ("2001:db8:1:2:3::4", "", "2001:db8:1:2::/64"),
+        ("127.0.0.1", 'for="198.51.100.7";proto=https', "198.51.100.7"),
+        ("10.1.1.1", "proto=https;For=198.51.100.7:4711", "198.51.100.7"),
+        ("127.0.0.1", 'for=192.0.2.1, for="[2001:db8:1:2:3::4]:80"', "2001:db8:1:2::/64"),
+        ("127.0.0.1", 'for="2001:db8:1:2:3::4"', "2001:db8:1:2::/64"),
+        ("", "for=198.51.100.7", "198.51.100.7"),
+        ("127.0.0.1", "", ""),
+        ("10.1.1.1", "for=unknown", ""),
+        ("10.1.1.1", "for=_hidden", ""),
+        ("10.1.1.1", "for=198.51.100.7, for=10.2.2.2", ""),
+        ("10.1.1.1", "for=198.51.100.999", ""),
+        ("127.0.0.2", "", ""),
+    ],
+)
+def test_the_last_one_that_somebody_trusted_names(opened_by: str, forwarded: str, source: str) -> None:
+    scope = {"client": (opened_by, 1) if opened_by else None}
+    assert source_of(scope, {"forwarded": forwarded}, TRUSTED) == source

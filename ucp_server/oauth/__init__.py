@@ -1,0 +1,1 @@
+"""OAuth 2.0: where platforms fetch the access tokens that they show to the shop."""
