@@ -208,7 +208,12 @@ class McpServer(Generic[C]):
     def _list(self, params: Wire) -> Wire:
         if params.get("cursor") is not None:
             raise RpcError(INVALID_PARAMS, "The list has one page; nobody was given a cursor.")
-        return {"tools": [tool.listed() for tool in (*self.tools, *self.listings)]}
+        return {"tools": self._listed}
+
+    @cached_property
+    def _listed(self) -> msgspec.Raw:
+        """Written once: with the schemas of a dozen operations it has some 300 kB."""
+        return msgspec.Raw(msgspec.json.encode([tool.listed() for tool in (*self.tools, *self.listings)]))
 
     async def _call(self, params: Wire, caller: C, facts: Facts) -> Wire:
         tool = next((tool for tool in self.tools if tool.name == params.get("name")), None)
