@@ -101,14 +101,19 @@ def _parents(release: str, extension: str) -> str | list[str]:
 
 def rest_endpoint(profile: Wire) -> str | None:
     """Where a shop's profile of any release says that its REST operations are."""
+    return endpoint(profile, "rest")
+
+
+def endpoint(profile: Wire, transport: str) -> str | None:
+    """Where a shop's profile of any release says that it is spoken to by ``transport``."""
     services = _object(profile.get("ucp")).get("services")
     service = _object(services).get(SERVICE)
     if isinstance(service, list):
-        rest = next((each for each in service if _object(each).get("transport") == "rest"), None)
+        offered = next((each for each in service if _object(each).get("transport") == transport), None)
     else:
-        rest = _object(service).get("rest")
-    endpoint = _object(rest).get("endpoint")
-    return endpoint if isinstance(endpoint, str) else None
+        offered = _object(service).get(transport)
+    address = _object(offered).get("endpoint")
+    return address if isinstance(address, str) else None
 
 
 def capability_names(ucp: Wire) -> list[str]:

@@ -28,6 +28,7 @@ from conformance.checks import (  # noqa: I001 - the order of the imports is the
     events,
     signed_events,
     order,
+    tools,
     totals,
     state,
     always,
@@ -59,6 +60,7 @@ __all__ = [
     "outcomes",
     "signed_events",
     "state",
+    "tools",
     "totals",
     "update",
 ]

@@ -9,8 +9,11 @@ from tests.conformance.faults import FAULTS
 from tests.conformance.planting import checked
 
 RELEASE = "2026-01-11"
-# These two need a shop in production and one on TLS; test_transport.py shows them theirs.
-ELSEWHERE = {"negotiation.plain_http_profile_is_refused", "always.old_tls_is_refused"}
+# These two need a shop in production and one on TLS; test_transport.py shows them theirs. Tools are a
+# transport that the tiny shop has not; test_tools.py has one with faults.
+ELSEWHERE = {"negotiation.plain_http_profile_is_refused", "always.old_tls_is_refused"} | {
+    each.id for each in checks_for(RELEASE, frozenset({"tools"}))
+}
 
 
 @pytest.mark.parametrize("fault", FAULTS)

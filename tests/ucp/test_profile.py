@@ -38,6 +38,7 @@ def test_the_shape_of_2026_01_11():
     document = rendered(RELEASES[0])
     service = document["ucp"]["services"]["dev.ucp.shopping"]
     assert service["rest"]["endpoint"] == "https://shop.example/ucp/2026-01-11"
+    assert service["mcp"]["endpoint"] == "https://shop.example/ucp/2026-01-11/mcp"
     names = [entry["name"] for entry in document["ucp"]["capabilities"]]
     assert names[0] == "dev.ucp.shopping.checkout"
     assert document["payment"]["handlers"][0]["instrument_schemas"] == list(MOCK.instrument_schemas)
@@ -49,8 +50,9 @@ def test_the_shape_of_2026_01_11():
 
 def test_the_shape_of_the_newest():
     document = rendered(RELEASES[-1])
-    (service,) = document["ucp"]["services"]["dev.ucp.shopping"]
-    assert service["transport"] == "rest"
+    service, tools = document["ucp"]["services"]["dev.ucp.shopping"]
+    assert (service["transport"], tools["transport"]) == ("rest", "mcp")
+    assert tools["endpoint"] == f"{service['endpoint']}/mcp"
     assert document["ucp"]["payment_handlers"]["com.example.mock"][0]["id"] == "mock_payment_handler"
     others = [version for version in SERVED if version != RELEASES[-1].version]
     leaves = {version: f"{SITE}/.well-known/ucp/{version}" for version in others}

@@ -1,4 +1,4 @@
-"""A shop as the agent sees it: its profile, and the calls from a question to an order over REST."""
+"""A shop as the agent sees it: its profile, and the calls from a question to an order, by REST or tools."""
 
 import ssl
 from typing import Any, Final
@@ -8,6 +8,7 @@ from uuid import uuid4
 import aiohttp
 import msgspec
 
+from ucp_server.agent import speech
 from ucp_server.agent.speech import Offer, read_offer
 
 Wire = dict[str, Any]
@@ -28,8 +29,11 @@ class ShopError(Exception):
 class Shop:
     """One shop. Every call names the agent's profile; every change has a key of its own."""
 
+    transport = "rest"
+
     def __init__(self, url: str, *, profile_url: str, api_key: str | None = None) -> None:
         self._url = url.rstrip("/")
+        self._profile_url = profile_url
         self._headers = {"UCP-Agent": f'profile="{profile_url}"', "Accept": "application/json"}
         if api_key is not None:
             self._headers["X-API-Key"] = api_key
@@ -48,7 +52,7 @@ class Shop:
             ucp = found["ucp"]
             if release not in (None, ucp["version"]):
                 found = await self._send("GET", _leaf(ucp, str(release)), None)
-            return read_offer(found)
+            return read_offer(found, self.transport)
         except (KeyError, TypeError, AttributeError) as error:
             raise ShopError(f"This profile is none that is known here (no {error}).") from error
 
@@ -76,20 +80,68 @@ class Shop:
         return await self._send("GET", f"{offer.endpoint}/orders/{order_id}", None)
 
     async def _send(self, method: str, url: str, body: Wire | None, *, keyed: bool = True) -> Wire:
+        # What changes nothing can be asked again without one.
+        key = None if body is None or not keyed else str(uuid4())
+        status, raw = await self._answer(method, url, body, key)
+        return _understood(method, url, status, raw)
+
+    async def _answer(self, method: str, url: str, body: Wire | None, key: str | None) -> tuple[int, bytes]:
         headers = dict(self._headers)
         if body is not None:
             headers["Content-Type"] = "application/json"
-            # What changes nothing can be asked again without one.
-            headers |= {"Idempotency-Key": str(uuid4())} if keyed else {}
+        if key is not None:
+            headers["Idempotency-Key"] = key
         data = None if body is None else msgspec.json.encode(body)
         try:
             async with self._session.request(
                 method, url, data=data, headers=headers, allow_redirects=False
             ) as reply:
-                raw, status = await _content(reply), reply.status
+                return reply.status, await _content(reply)
         except (aiohttp.ClientError, TimeoutError) as error:
             raise ShopError(f"{method} {url}: {error or 'no answer in time'}") from error
-        return _understood(method, url, status, raw)
+
+
+class ToolShop(Shop):
+    """The same shop, whose operations are called as tools of MCP, or as methods where those came first."""
+
+    transport = "mcp"
+
+    async def create(self, offer: Offer, body: Wire) -> Wire:
+        return await self._call(offer, "create_checkout", "", body)
+
+    async def update(self, offer: Offer, checkout_id: str, body: Wire) -> Wire:
+        return await self._call(offer, "update_checkout", checkout_id, body)
+
+    async def get(self, offer: Offer, checkout_id: str) -> Wire:
+        return await self._call(offer, "get_checkout", checkout_id, {})
+
+    async def complete(self, offer: Offer, checkout_id: str, body: Wire) -> Wire:
+        return await self._call(offer, "complete_checkout", checkout_id, body)
+
+    async def ask(self, offer: Offer, operation: str, body: Wire) -> Wire:
+        return await self._call(offer, speech.CATALOG_TOOLS[operation], "", body)
+
+    async def fill(self, offer: Offer, body: Wire) -> Wire:
+        return await self._call(offer, "create_cart", "", body)
+
+    async def order(self, offer: Offer, order_id: str) -> Wire:
+        return await self._call(offer, "get_order", order_id, {})
+
+    async def _call(self, offer: Offer, name: str, checkout_id: str, body: Wire) -> Wire:
+        key = str(uuid4()) if body and name not in speech.CATALOG_TOOLS.values() else None
+        call = speech.call(offer.release, name, self._profile_url, key, checkout_id, body)
+        message = {"jsonrpc": "2.0", "id": str(uuid4()), **call}
+        status, raw = await self._answer("POST", offer.endpoint, message, key)
+        said = read_json(raw)
+        if not isinstance(said, dict) or said.get("id") != message["id"]:
+            raise ShopError(f"{name} was answered {status} without an answer to this call.")
+        refused = said.get("error")
+        if isinstance(refused, dict):
+            raise ShopError(f"{name} was answered {refused.get('code')}: {refused.get('message')}")
+        try:
+            return _accepted(name, status, speech.told(offer.release, said["result"]))
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ShopError(f"{name} was answered with no document (no {error}).") from error
 
 
 async def _content(reply: aiohttp.ClientResponse) -> bytes:
@@ -123,8 +175,12 @@ def _understood(method: str, url: str, status: int, raw: bytes) -> Wire:
     document = read_json(raw)
     if document is None:
         raise ShopError(f"{method} {url} answered {status} without readable JSON.")
+    return _accepted(f"{method} {url}", status, document)
+
+
+def _accepted(asked: str, status: int, document: object) -> Wire:
     if status not in (200, 201) or not isinstance(document, dict) or _is_an_error(document):
-        raise ShopError(f"{method} {url} answered {status}: {_words(document)}")
+        raise ShopError(f"{asked} answered {status}: {_words(document)}")
     return document
 
 

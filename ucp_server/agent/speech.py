@@ -12,6 +12,9 @@ import msgspec
 Wire = dict[str, Any]
 Parents = Mapping[str, tuple[str, ...]]
 
+TRANSPORTS: Final = ("rest", "mcp")
+# By the last part of the path that asks the same over REST.
+CATALOG_TOOLS: Final = {"search": "search_catalog", "lookup": "lookup_catalog", "product": "get_product"}
 RELEASES: Final = ("2026-01-11", "2026-01-23", "2026-04-08", "2026-08-25")
 
 _SERVICE: Final = "dev.ucp.shopping"
@@ -107,7 +110,7 @@ def _parents(extension: str, release: str) -> str | list[str]:
     return named[0] if len(named) == 1 else named
 
 
-def read_offer(found: Wire) -> Offer:
+def read_offer(found: Wire, transport: str = "rest") -> Offer:
     """A shop's profile of any release that we know; raises KeyError or TypeError for another."""
     ucp = found["ucp"]
     release: str = ucp["version"]
@@ -115,13 +118,13 @@ def read_offer(found: Wire) -> Offer:
         raise KeyError(f"release {release} among those known here")
     service = ucp["services"][_SERVICE]
     if release in _FIRST:
-        rest, names = service["rest"], [entry["name"] for entry in ucp["capabilities"]]
+        offered, names = service[transport], [entry["name"] for entry in ucp["capabilities"]]
     else:
         by_transport = {entry["transport"]: entry for entry in service}
-        rest, names = by_transport["rest"], list(ucp["capabilities"])
+        offered, names = by_transport[transport], list(ucp["capabilities"])
     return Offer(
         release=release,
-        endpoint=rest["endpoint"].rstrip("/"),
+        endpoint=offered["endpoint"].rstrip("/"),
         capabilities=tuple(names),
         handlers=tuple(handlers(release, found)),
         keys=tuple(found.get("signing_keys" if release in _BEFORE_AUGUST else "keys", ())),
@@ -179,6 +182,32 @@ def complete(release: str, handler_id: str, token: str) -> Wire:
     if release in _FIRST:
         return {"payment_data": {**instrument, **shown, "credential": credential}}
     return {"payment": {"instruments": [{**instrument, "display": shown, "credential": credential}]}}
+
+
+# --- calls of tools ---
+
+
+def call(release: str, name: str, profile_url: str, key: str | None, target: str, body: Wire) -> Wire:
+    """The method and params of a JSON-RPC call; at first an operation was a method of its own."""
+    named = {"id": target} if target else {}
+    if release in _FIRST:
+        keyed = {"idempotency_key": key} if key else {}
+        about: Wire = {"_meta": {"ucp": {"profile": profile_url}}, **keyed}
+        return {"method": name, "params": {**about, **body, **named}}
+    meta: Wire = {"ucp-agent": {"profile": profile_url}, **({"idempotency-key": key} if key else {})}
+    held = "catalog" if name in CATALOG_TOOLS.values() else name.partition("_")[2]
+    # What is changed is named beside the payload.
+    payload = {member: value for member, value in body.items() if not target or member != "id"}
+    arguments = {"meta": meta, **named, **({held: payload} if body else {})}
+    return {"method": "tools/call", "params": {"name": name, "arguments": arguments}}
+
+
+def told(release: str, result: Wire) -> Wire:
+    """The document in the result of a call."""
+    if release not in _JANUARY:
+        document: Wire = result["structuredContent"]
+        return document
+    return {member: value for member, value in result.items() if member != "content"}
 
 
 def is_signed_by_jws(release: str) -> bool:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from ucp_server.asgi.documents import BadDocument, decode_batch
+from ucp_server.asgi.documents import BadDocument, decode, decode_batch
 
 Wire = dict[str, Any]
 # "Request object": null is allowed there and discouraged, since it is what an error without id has.
@@ -19,6 +19,7 @@ PARSE_ERROR: Final = -32700
 INVALID_REQUEST: Final = -32600
 METHOD_NOT_FOUND: Final = -32601
 INVALID_PARAMS: Final = -32602
+INTERNAL_ERROR: Final = -32603
 
 # "Response object": either of them, and nothing else has them.
 _OUTCOMES: Final = frozenset({"result", "error"})
@@ -78,14 +79,23 @@ async def answer(raw: bytes, perform: Perform, *, batches: bool) -> Wire | list[
     return [message for message in answers if message is not None] or None
 
 
+def read_message(raw: bytes) -> Any:
+    """The one message in ``raw``, which may be anything but a batch. Raises `RpcError`."""
+    try:
+        return decode(raw)
+    except BadDocument as error:
+        code = INVALID_REQUEST if error.code == "not_an_object" else PARSE_ERROR
+        raise RpcError(code, error.text) from error
+
+
 async def _answer_one(message: Any, perform: Perform) -> Wire | None:
-    if _is_response(message):
+    if is_response(message):
         # To a request of ours. We make none, so nobody waits for it.
         return None
     try:
         call = read_call(message)
     except RpcError as error:
-        return error_message(_id_of(message), error)
+        return error_message(id_of(message), error)
     try:
         result = await perform(call)
     except RpcError as error:
@@ -102,7 +112,7 @@ def read_call(message: Any) -> RpcCall:
         raise RpcError(INVALID_REQUEST, "The method has to be a string.")
     if not isinstance(params, dict | list):
         raise RpcError(INVALID_REQUEST, "The params have to be an object or an array.")
-    call_id = _id_of(message)
+    call_id = id_of(message)
     if call_id is None and "id" in message:
         raise RpcError(INVALID_REQUEST, "The id has to be a string or a number.")
     return RpcCall(method=method, params=params, id=call_id)
@@ -115,13 +125,15 @@ def error_message(call_id: Id | None, error: RpcError) -> Wire:
     return {"jsonrpc": "2.0", "id": call_id, "error": told}
 
 
-def _is_response(message: Any) -> bool:
+def is_response(message: Any) -> bool:
+    """Whether it answers a request instead of making one."""
     return (
         isinstance(message, dict) and "method" not in message and not message.keys().isdisjoint(_OUTCOMES)
     )
 
 
-def _id_of(message: Any) -> Id | None:
+def id_of(message: Any) -> Id | None:
+    """The id that an answer to the message has, as far as the message has one that can be."""
     call_id = message.get("id") if isinstance(message, dict) else None
     # A bool is an int in Python and none in JSON.
     return call_id if isinstance(call_id, str | int | float) and not isinstance(call_id, bool) else None

@@ -6,11 +6,13 @@ import click
 
 from ucp_server.agent.listening import Listening
 from ucp_server.agent.purchase import Plan, purchase
-from ucp_server.agent.shop import Shop, ShopError, Wire
-from ucp_server.agent.speech import RELEASES
+from ucp_server.agent.shop import Shop, ShopError, ToolShop, Wire
+from ucp_server.agent.speech import RELEASES, TRANSPORTS
 
 # What the shop that `make serve` starts always has, and sends without an address.
 DEMO_ITEM = "gift-card-25"
+
+SHOPS = {kind.transport: kind for kind in (Shop, ToolShop)}
 
 
 @click.command()
@@ -21,7 +23,7 @@ DEMO_ITEM = "gift-card-25"
 @click.option("--code", help="A discount code to try.")
 @click.option("--token", default="success_token", show_default=True, help="What a test shop is paid with.")
 @click.option("--release", type=click.Choice(RELEASES), help="The release to speak; else that of the root.")
-@click.option("--transport", type=click.Choice(["rest"]), default="rest", show_default=True)
+@click.option("--transport", type=click.Choice(TRANSPORTS), default="rest", show_default=True)
 @click.option("--profile", "profile_url", help="The agent's profile; its own on loopback if left out.")
 @click.option("--api-key", envvar="UCP_API_KEY", help="Sent as X-API-Key.")
 @click.option("--wait", "wait_s", default=0.0, help="Seconds to wait when the buyer has to act.")
@@ -42,7 +44,6 @@ def buy(
 
     Exits with 3 where the buyer has to go on, with 1 where the shop says no.
     """
-    del transport  # one to choose from so far
     if item_id is not None and query is not None:
         raise click.UsageError("Name an --item or a --query, not both.")
     plan = Plan(
@@ -55,18 +56,20 @@ def buy(
         release=release,
     )
     try:
-        done = asyncio.run(_buy(url, plan, profile_url, api_key))
+        done = asyncio.run(_buy(SHOPS[transport], url, plan, profile_url, api_key))
     except ShopError as error:
         raise click.ClickException(error.text) from error
     if done["status"] != "completed":
         raise SystemExit(3)
 
 
-async def _buy(url: str, plan: Plan, profile_url: str | None, api_key: str | None) -> Wire:
+async def _buy(
+    kind: type[Shop], url: str, plan: Plan, profile_url: str | None, api_key: str | None
+) -> Wire:
     if profile_url is not None:
-        return await _with(Shop(url, profile_url=profile_url, api_key=api_key), plan, None)
+        return await _with(kind(url, profile_url=profile_url, api_key=api_key), plan, None)
     async with Listening() as listening:
-        shop = Shop(url, profile_url=listening.profile_url, api_key=api_key)
+        shop = kind(url, profile_url=listening.profile_url, api_key=api_key)
         return await _with(shop, plan, listening)
 
 

@@ -18,19 +18,21 @@ from ucp_server.engine.orders import Orders
 from ucp_server.engine.runner import Engine
 from ucp_server.modes import Relaxations
 from ucp_server.ports import HandlerListing
+from ucp_server.ucp import mcp
 from ucp_server.ucp.authentication import Authentication, Network
 from ucp_server.ucp.budgets import Budgets
 from ucp_server.ucp.errors import render_error
 from ucp_server.ucp.incoming import Incoming, Shop
 from ucp_server.ucp.negotiation import Negotiation
 from ucp_server.ucp.operations import Operations
-from ucp_server.ucp.profile import profile_reply, render_profile
+from ucp_server.ucp.profile import MCP_PATH, profile_reply, render_profile
 from ucp_server.ucp.releases import SERVED, Release, served
 from ucp_server.ucp.replies import Replies
 from ucp_server.ucp.rest import Endpoint, operation_routes, read_incoming, route
 from ucp_server.ucp.signed_replies import SignedReplies
 from ucp_server.ucp.signing_keys import SigningKeys
 from ucp_server.ucp.suite_orders import SuiteOrders
+from ucp_server.ucp.tool_replies import as_error
 
 _PROFILE: Final = "/.well-known/ucp"
 
@@ -90,6 +92,7 @@ class Binding:
         releases = [release for release in map(served, SERVED) if release is not None]
         # Routes are tried one after the other, so those that are used most come first.
         routes = [each for release in releases for each in operation_routes(release, self._operation)]
+        routes += [self._tools(release) for release in releases]
         routes += [Route(_PROFILE, self._profile(None), methods=["GET"]), *self._extra_routes("", None)]
         for release in releases:
             site = f"/ucp/{release.version}"
@@ -110,7 +113,8 @@ class Binding:
         release = served(version) if scope["path"].startswith("/ucp/") else None
         if release is None:
             return plain_refusal(status, code, text, scope)
-        return render_error(release, status, code, text, detailed=self.replies.detailed)
+        reply = render_error(release, status, code, text, detailed=self.replies.detailed)
+        return as_error(None, release, reply) if scope["path"].endswith(MCP_PATH) else reply
 
     def _operation(self, operation: str, release: Release) -> Endpoint:
         return self._endpoint(operation, release, self.operations.perform)
@@ -125,6 +129,19 @@ class Binding:
         if self.relaxed.shipping_simulated:
             path = f"{site}/testing/simulate-shipping/{{id}}"
             yield Route(path, self._endpoint("simulate_shipping", release, perform), methods=["POST"])
+
+    def _tools(self, release: Release) -> Route:
+        serve = mcp.endpoint(release, self.operations, self.replies.schemas)
+
+        async def answer(request: Request) -> Reply:
+            async def ask(incoming: Incoming) -> Reply:
+                incoming.facts["protocol"], incoming.facts["operation"] = "ucp", mcp.OPERATION
+                incoming.facts["merchant"] = incoming.shop.merchant_id
+                return await serve(request, incoming)
+
+            return await self._endpoint(mcp.OPERATION, release, ask)(request)
+
+        return Route(f"/ucp/{release.version}{MCP_PATH}", answer, methods=["POST"])
 
     def _endpoint(self, operation: str, release: Release | None, perform: Perform) -> Endpoint:
         async def answer(request: Request) -> Reply:

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from ucp_server.asgi.facts import Facts
+from ucp_server.asgi.reply import Reply
 from ucp_server.ucp.operation_table import OPERATIONS
 from ucp_server.ucp.releases import Release, newest_served, served
 from ucp_server.ucp.signature_base import Request as SignedRequest
@@ -54,6 +55,12 @@ class Paths(msgspec.Struct, frozen=True, kw_only=True):
     order: Callable[[str, str], str]
 
 
+def unwrapped(release: Release, reply: Reply) -> Reply:
+    """The reply as it is, which is how REST sends it."""
+    del release
+    return reply
+
+
 class Incoming(msgspec.Struct, frozen=True, kw_only=True):
     """``endpoint`` is the release whose path was asked; ``target`` the id in it, as it was written.
 
@@ -61,7 +68,9 @@ class Incoming(msgspec.Struct, frozen=True, kw_only=True):
     caller's, DER, where the listener or a trusted proxy checked one. ``arrived_s`` is the event
     loop's time; ``facts`` go to the access line. ``sent`` is the message as it was on the wire, which is
     what a signature is about; None where a transport has none. ``address`` is what budgets are kept for, ""
-    where it cannot be told from others.
+    where it cannot be told from others. ``key_required`` where the transport asks for an idempotency key
+    whatever the merchant does; ``wrap`` makes of a reply, and the release that it is in, what the
+    transport sends.
     """
 
     operation: str
@@ -76,6 +85,8 @@ class Incoming(msgspec.Struct, frozen=True, kw_only=True):
     certificate: bytes | None = None
     sent: SignedRequest | None = None
     address: str = ""
+    key_required: bool = False
+    wrap: Callable[[Release, Reply], Reply] = unwrapped
 
     def __repr__(self) -> str:
         """Without headers and body: they hold keys and cards."""

@@ -18,13 +18,11 @@ _BODILESS: Final = frozenset({"cancel_checkout", "cancel_cart"})
 def read_key(value: str | None, *, required: bool) -> str | None:
     """The key in an ``Idempotency-Key`` header, bare or as a quoted string; None without one.
 
-    Raises `KeyInvalid` where it is none, or missing although the merchant asks for it.
+    Raises `KeyInvalid` where it is none, or missing although it is ``required``.
     """
     if value is None:
         if required:
-            raise KeyInvalid(
-                "This shop asks for an Idempotency-Key with everything that changes something."
-            )
+            raise KeyInvalid("This needs an idempotency key.")
         return None
     key = value.strip(" \t")
     if _QUOTED.fullmatch(key):

@@ -36,7 +36,7 @@ from ucp_server.ucp.keys import body_to_compare, read_key
 from ucp_server.ucp.negotiation import Negotiated, Negotiation
 from ucp_server.ucp.operation_table import Family
 from ucp_server.ucp.refusals import Forbidden, NothingForSale, NothingInStock, Unauthenticated
-from ucp_server.ucp.releases import ITEM_UNAVAILABLE
+from ucp_server.ucp.releases import ITEM_UNAVAILABLE, Release
 from ucp_server.ucp.replies import Replies
 from ucp_server.ucp.signed_replies import SignedReplies
 
@@ -66,9 +66,14 @@ class Operations:
             release = negotiated.release
             reply = await self._carry_out(admitted(incoming, negotiated))
         except Refusal as refusal:
-            facts["release"], facts["outcome"] = release.version, refusal.code
-            reply = self.replies.refusal(release, refusal, merchant_id=incoming.shop.merchant_id)
-        return await self.signing.signed(incoming, release, reply)
+            return await self.refuse(incoming, release, refusal)
+        return await self.signing.signed(incoming, release, incoming.wrap(release, reply))
+
+    async def refuse(self, incoming: Incoming, release: Release, refusal: Refusal) -> Reply:
+        """The refusal as ``release`` tells it."""
+        incoming.facts["release"], incoming.facts["outcome"] = release.version, refusal.code
+        reply = self.replies.refusal(release, refusal, merchant_id=incoming.shop.merchant_id)
+        return await self.signing.signed(incoming, release, incoming.wrap(release, reply))
 
     async def admit(self, incoming: Incoming) -> Negotiated:
         """Let a caller in, or raise the `Refusal` that says why not."""
@@ -152,7 +157,8 @@ class Operations:
 
     def _key(self, asked: Admitted) -> Key | None:
         incoming = asked.incoming
-        key = read_key(incoming.headers.get("idempotency-key"), required=incoming.shop.key_required)
+        required = incoming.shop.key_required or incoming.key_required
+        key = read_key(incoming.headers.get("idempotency-key"), required=required)
         if key is None:
             return None
         print_ = fingerprint(

@@ -21,6 +21,9 @@ Wire = dict[str, Any]
 # long, and its use then refused.
 MAX_AGE_S: Final = 300
 
+# Below a release's endpoint.
+MCP_PATH: Final = "/mcp"
+
 _CACHE_CONTROL: Final[Header] = (b"cache-control", b"public, max-age=%d" % MAX_AGE_S)
 _ETAG_LENGTH: Final = 32
 
@@ -65,11 +68,15 @@ def _key_members(release: Release, *, is_root: bool) -> tuple[str, ...]:
 
 
 def _service(release: Release, site: str) -> Wire | list[Wire]:
-    at = {"schema": release.rest_schema, "endpoint": endpoint(site, release)}
+    rest = endpoint(site, release)
+    transports = {
+        "rest": {"schema": release.rest_schema, "endpoint": rest},
+        "mcp": {"schema": release.mcp_schema, "endpoint": rest + MCP_PATH},
+    }
     service: Wire = {"version": release.version, "spec": release.service_spec}
     if release.services_hold_one_object:
-        return service | {"rest": at}
-    return [service | {"transport": "rest"} | at]
+        return service | transports
+    return [service | {"transport": name} | at for name, at in transports.items()]
 
 
 def _capabilities(release: Release) -> Wire | list[Wire]:

@@ -18,6 +18,8 @@ from ucp_server.ucp.steps import Step, apply, to_2026_01_11, to_2026_01_23, to_2
 Wire = dict[str, Any]
 ErrorForm = Literal["messages", "transport"]
 InstrumentsTold = Literal["by_expression", "by_brand", "not"]
+# Where the result of a tool has the document: as its structured content, or as the result itself.
+ToolsTell = Literal["structured", "result"]
 EventSignature = Literal["detached_jws", "http_message"]
 
 CHECKOUT: Final = "dev.ucp.shopping.checkout"
@@ -81,6 +83,7 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     capabilities: tuple[Capability, ...]
     service_spec: str
     rest_schema: str
+    mcp_schema: str
     request_members: frozenset[str]
     complete_members: frozenset[str]
     requests: tuple[Step, ...] = ()
@@ -98,6 +101,8 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     lists_supported_versions: bool = True
     envelope_has_status: bool = True
     envelope_orders_maps: bool = True
+    # tools
+    tools_tell: ToolsTell = "structured"
     # behaviour
     serves_older_platforms: bool = False
     matches_capability_versions: bool = True
@@ -192,6 +197,7 @@ R_2026_01_11: Final = Release(
     capabilities=_capabilities("https://ucp.dev", _ROOTS_01, _EXTENSIONS_01),
     service_spec="https://ucp.dev/specification/overview",
     rest_schema="https://ucp.dev/services/shopping/rest.openapi.json",
+    mcp_schema="https://ucp.dev/services/shopping/mcp.openrpc.json",
     request_members=_MEMBERS_01_11,
     complete_members=frozenset({"payment_data"}),
     requests=to_2026_01_11.REQUESTS,
@@ -212,6 +218,7 @@ R_2026_01_11: Final = Release(
     consents_are_advertised=False,
     refuses_empty=False,
     nulls_are_absent=True,
+    tools_tell="result",
     errors="messages",
     events_name_themselves=True,
     events_are_signed_by="detached_jws",
@@ -223,6 +230,7 @@ R_2026_01_23: Final = Release(
     capabilities=_capabilities("https://ucp.dev", _ROOTS_01, _EXTENSIONS_01),
     service_spec="https://ucp.dev/specification/overview",
     rest_schema="https://ucp.dev/services/shopping/rest.openapi.json",
+    mcp_schema="https://ucp.dev/services/shopping/mcp.openrpc.json",
     request_members=_MEMBERS_01_23,
     complete_members=_PAYMENT,
     requests=to_2026_01_23.REQUESTS,
@@ -240,6 +248,7 @@ R_2026_01_23: Final = Release(
     consents_are_advertised=False,
     refuses_empty=False,
     nulls_are_absent=True,
+    tools_tell="result",
     errors="messages",
     events_name_themselves=True,
     events_are_signed_by="detached_jws",
@@ -251,6 +260,7 @@ R_2026_04_08: Final = Release(
     capabilities=_capabilities("https://ucp.dev/2026-04-08", _ROOTS_LATER, _EXTENSIONS_04_08),
     service_spec="https://ucp.dev/2026-04-08/specification/overview",
     rest_schema="https://ucp.dev/2026-04-08/services/shopping/rest.openapi.json",
+    mcp_schema="https://ucp.dev/2026-04-08/services/shopping/mcp.openrpc.json",
     request_members=_MEMBERS_LATER,
     complete_members=_PAYMENT | _SIGNALS,
     requests=to_2026_04_08.REQUESTS,
@@ -270,6 +280,7 @@ R_2026_08_25: Final = Release(
     capabilities=_capabilities("https://ucp.dev/2026-08-25", _ROOTS_LATER, _EXTENSIONS_08_25, "shopping/"),
     service_spec="https://ucp.dev/2026-08-25/specification/overview",
     rest_schema="https://ucp.dev/2026-08-25/services/shopping/rest.openapi.json",
+    mcp_schema="https://ucp.dev/2026-08-25/services/shopping/mcp.openrpc.json",
     request_members=_MEMBERS_LATER,
     complete_members=_PAYMENT | _SIGNALS,
     refusing_problems=MappingProxyType({"update_checkout": frozenset({DESTINATION_UNKNOWN})}),
