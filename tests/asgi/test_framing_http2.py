@@ -103,6 +103,8 @@ CASES = [
         "an agent twice", head("/echo", (b"ucp-agent", b"a"), (b"ucp-agent", b"a")), bad("duplicate_header")
     ),
     Case("an underscored key", head("/echo", (b"idempotency_key", b"a")), bad("bad_header")),
+    Case("a name of a signature's", head("/echo", (b"@authority", b"a.example")), bad("bad_header")),
+    Case("a name in brackets", head("/echo", (b"(host)", b"a.example")), bad("bad_header")),
     Case("a control byte", head("/echo", (b"x-a", b"a\x01b")), bad("bad_header")),
     Case("an injected header", head("/echo", (b"x-a", b"a\r\nx-b: 1")), GONE),
     Case("an injected header in a name", head("/echo", (b"x-a: 1\r\nx-b", b"1")), GONE),

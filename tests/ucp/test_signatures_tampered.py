@@ -43,6 +43,11 @@ def header(name: str, text: str | None) -> Change:
     return change
 
 
+def relayed(change: Change, component: str) -> Change:
+    """Sent on to another place, with a header that says where it was for: HTTP/2 can write such."""
+    return lambda message: header(component, ORIGINAL.values()[component])(change(message))
+
+
 def body(raw: bytes, *, with_digest: bool = False) -> Change:
     def change(message: Request) -> Request:
         told = {"content-digest": content_digest(raw)} if with_digest else {}
@@ -127,6 +132,9 @@ TAMPERED: dict[str, Change] = {
     "another type": header("content-type", "text/plain"),
     "a type and its charset": header("content-type", "application/json; charset=utf-16"),
     "no type": header("content-type", None),
+    "a host that a header repeats": relayed(to(f"https://other.example{PATH}?a=1&b=2"), "@authority"),
+    "a path that a header repeats": relayed(to(f"{SITE}{PATH}/more?a=1&b=2"), "@path"),
+    "a query that a header repeats": relayed(to(f"{SITE}{PATH}"), "@query"),
     "no digest": header("content-digest", None),
     "a digest of something else": header("content-digest", content_digest(b"{}")),
     "a digest of another kind": header("content-digest", "sha-512=:AAAA:"),

@@ -19,6 +19,10 @@ VERSIONS = frozenset({"1.0", "1.1", "2", "3"})
 # Field content of RFC 9110 5.5: tab, visible characters, space, and bytes of other encodings.
 _FIELD_BYTES = bytes([0x09, *range(0x20, 0x7F), *range(0x80, 0x100)])
 
+# A token (RFC 9110 5.6.2) in lower case, as every listener hands names on. HTTP/2 takes any bytes, such
+# as a name with "@", which would pass for a part of what a signature covers.
+_NAME_BYTES = b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"
+
 # RFC 9110 7.2 and RFC 3986 3.2.2 without user information, which only misleads readers.
 _HOST = re.compile(rb"(?:[A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
 
@@ -90,6 +94,8 @@ def _examine_headers(scope: Scope, limits: Limits) -> Objection | None:
     headers = scope["headers"]
     if b"".join([value for _, value in headers]).translate(None, _FIELD_BYTES):
         return _malformed("bad_header", "A header holds a control character.")
+    if b"".join([name for name, _ in headers]).translate(None, _NAME_BYTES):
+        return _malformed("bad_header", "A header has a name that none can have.")
     seen: dict[bytes, bytes] = {}
     underscored = False
     for name, value in headers:

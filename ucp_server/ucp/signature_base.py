@@ -78,7 +78,8 @@ Message = Request | Response
 
 
 def _fields(headers: Mapping[str, str]) -> dict[str, str]:
-    return {name: text.strip() for name, text in headers.items()}
+    """A field named like a derived component would say that a message is for somebody else."""
+    return {name: text.strip() for name, text in headers.items() if not name.startswith("@")}
 
 
 def content_digest(body: bytes) -> str:
