@@ -55,6 +55,7 @@ def test_behind_a_proxy_a_unix_socket_is_enough() -> None:
         (_with(database_url=None), "set database_url"),
         (_with(unlisted_platforms="open"), "set unlisted_platforms to refused"),
         (_platform(auth="open"), "set auth to api_key, oauth, mtls or signature"),
+        (_platform(auth="open", writes=False, rate=0), "leave out rate"),
         (_with(faults=""), "remove faults"),
         (_with(simulation_secret=Secret("x")), "simulation_secret"),
         (_with(http_port=8080), "set trusted_proxies"),

@@ -264,8 +264,8 @@ class Platform(Table, frozen=True):
     rate: Annotated[
         Rate | None,
         Meta(
-            description="Its own platform_rate; 0 for no limit of any kind, as Google needs, which never "
-            "repeats what was answered with 429.",
+            description="Its own platform_rate; 0 for no limit of any kind once it has proven itself, as "
+            "Google needs, which never repeats what was answered with 429.",
         ),
     ] = None
     problems: Annotated[

@@ -73,10 +73,8 @@ def _of_production(settings: Settings) -> Iterator[str]:
     if settings.unlisted_platforms == "open":
         yield "Anybody could write: set unlisted_platforms to refused and add [platform.<name>] tables."
     for name, platform in settings.platform.items():
-        proves = platform.auth != "open" or platform.signatures == "require"
-        if platform.writes and not proves:
-            kinds = "api_key, oauth, mtls or signature"
-            yield f"platform.{name} could write without proof: set auth to {kinds}."
+        if platform.auth == "open" and platform.signatures != "require":
+            yield from _of_open_platform(name, platform)
     if settings.faults is not None or settings.simulation_secret is not None:
         yield "Hooks for tests are on: remove faults and simulation_secret."
     if _is_plain(settings) and not settings.trusted_proxies:
@@ -88,6 +86,15 @@ def _of_production(settings: Settings) -> Iterator[str]:
         yield "There is no merchant: add a [merchant.<name>] table."
     for name, merchant in settings.merchant.items():
         yield from _of_merchant(settings, name, merchant)
+
+
+def _of_open_platform(name: str, platform: Platform) -> Iterator[str]:
+    """Anybody can use the name of a platform that proves nothing."""
+    if platform.writes:
+        kinds = "api_key, oauth, mtls or signature"
+        yield f"platform.{name} could write without proof: set auth to {kinds}."
+    if platform.rate == 0:
+        yield f"platform.{name} would have no limit without proof: set auth, or leave out rate."
 
 
 def _of_secret(settings: Settings) -> Iterator[str]:

@@ -5,12 +5,17 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from msgspec.structs import replace
 
 from tests.asgi.test_buckets import Time
-from tests.ucp.conftest import JANUARY, Agent, Open, create_body, pinned
+from tests.ucp.conftest import JANUARY, Agent, Open, create_body, pinned, profile_url
 from tests.ucp.test_negotiation import URL, incoming
+from tests.ucp.test_signed_requests import NEWEST, Signer, changed
+from tests.ucp.test_signed_requests import everybody as signers
+from ucp_server import issuing
 from ucp_server.domain.errors import StoreUnavailable
-from ucp_server.store.database import Pool, recorded_statements
+from ucp_server.store.credentials import CredentialKind
+from ucp_server.store.database import Pool, recorded_statements, statement
 from ucp_server.ucp.budgets import SHARE, Budgets, Rates, SharedBudgets
 from ucp_server.ucp.incoming import Incoming
 from ucp_server.ucp.negotiation import Caller
@@ -72,7 +77,19 @@ def test_who_proves_itself_uses_up_no_address_and_who_fails_does(pool: Pool) -> 
     budgets.note_failure(asked())
     with pytest.raises(RateLimited):
         budgets.meet(asked(), proving())
+
+
+def test_the_name_of_an_exempt_platform_exempts_nobody(pool: Pool) -> None:
+    """It is asked for its proof whatever others did at its address; those are told to wait."""
+    budgets = Budgets(pool, Rates(address=2), Time())
+    for _ in range(2):
+        budgets.meet(asked(), proving(rate=0))
+        budgets.note_failure(asked())
     budgets.meet(asked(), proving(rate=0))
+    with pytest.raises(RateLimited):
+        budgets.note_failure(asked())
+    with pytest.raises(RateLimited):
+        budgets.meet(asked(), caller(Listed(profile_url=URL, auth="open", rate=0)))
 
 
 # --- platforms and checkouts ---
@@ -87,6 +104,15 @@ async def test_a_checkout_has_a_budget_of_its_own(pool: Pool) -> None:
     await budgets.take(asked("update_checkout", target="b"), caller())
     await budgets.take(asked(), caller())
     await budgets.take(asked("complete_checkout", target="a"), proving(rate=0))
+
+
+async def test_nobody_uses_up_the_budget_of_a_foreign_checkout(pool: Pool) -> None:
+    budgets, other = Budgets(pool, Rates(checkout=1), Time()), "https://other.example/profile"
+    foreign = Caller(agent=Named(profile_url=other, version=None), profile_url=other, listed=None)
+    await budgets.take(asked("update_checkout", target="a"), foreign)
+    with pytest.raises(RateLimited):
+        await budgets.take(asked("update_checkout", target="a"), foreign)
+    await budgets.take(asked("update_checkout", target="a"), caller())
 
 
 async def test_the_own_rate_of_a_platform_goes_first(pool: Pool) -> None:
@@ -176,14 +202,42 @@ async def test_every_release_is_told_in_its_own_form(town: Open):
             assert code == "rate_limited"
 
 
-async def test_an_exempt_platform_is_never_told_to_wait(town: Open, tmp_path: Path):
-    platforms = {"one": pinned(tmp_path, "one", rate=0), "two": pinned(tmp_path, "two")}
-    rates = {"trusted_proxies": ("127.0.0.1/32",), "address_rate": 1, "checkout_rate": 1}
+async def test_an_exempt_platform_is_never_told_to_wait(town: Open, tmp_path: Path, pool: Pool):
+    """What others do in its name, even at its own address, changes nothing for it."""
+    secret = issuing.new_secret(CredentialKind.PLATFORM)
+    async with statement(pool) as tx:
+        await issuing.issue(
+            tx,
+            CredentialKind.PLATFORM,
+            merchant_id="demo",
+            platform_id=profile_url("one"),
+            secret=secret,
+            label="",
+        )
+    platforms = {"one": pinned(tmp_path, "one", auth="api_key", rate=0), "two": pinned(tmp_path, "two")}
+    rates = {"trusted_proxies": ("127.0.0.1/32",), "address_rate": 2, "platform_rate": 1}
     async with town(server=rates, platforms=platforms) as here:
         exempt, other = here.agent("one"), here.agent("two")
+        assert [(await _create(exempt)).status_code for _ in range(3)] == [401, 401, 429]
+        assert (await _create(other)).status_code == 429
         for _ in range(3):
-            assert (await _create(exempt)).status_code == 201
-        assert [(await _create(other)).status_code for _ in range(2)] == [201, 429]
+            assert (await _create(exempt, secret=secret)).status_code == 201
+
+
+@pytest.mark.parametrize("fault", ["digest_mismatch", "algorithm_unsupported"])
+async def test_a_signature_that_cannot_hold_counts_as_a_failure(town: Open, tmp_path: Path, fault: str):
+    rates = {"trusted_proxies": ("127.0.0.1/32",), "address_rate": 1}
+    async with town(server=rates, platforms=signers(tmp_path)) as here:
+        signer = Signer(here)
+        good = signer.request("POST", "/checkout-sessions", create_body(release=NEWEST))
+        named = good.headers["signature-input"].replace("ours", "useless")
+        bad = {
+            "digest_mismatch": replace(good, body=good.body + b" "),
+            "algorithm_unsupported": changed(good, **{"signature-input": named}),
+        }[fault]
+        at = {"forwarded": f"for={HERE}"}
+        told = [await signer.send(changed(bad, **at)) for _ in range(2)]
+        assert [reply.json()["code"] for reply in told] == [fault, "rate_limited"]
 
 
 async def test_what_was_told_to_wait_is_not_kept_under_its_key(town: Open):
@@ -195,6 +249,6 @@ async def test_what_was_told_to_wait_is_not_kept_under_its_key(town: Open):
         assert (again.status_code, "idempotent-replayed" in again.headers) == (201, False)
 
 
-async def _create(agent: Agent, key: str | None = None, address: str = HERE):
-    headers = {"Forwarded": f"for={address}"}
+async def _create(agent: Agent, key: str | None = None, address: str = HERE, secret: str = ""):
+    headers = {"Forwarded": f"for={address}"} | ({"X-API-Key": secret} if secret else {})
     return await agent.ask("POST", "/checkout-sessions", create_body(), key=key, headers=headers)

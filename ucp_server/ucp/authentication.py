@@ -21,11 +21,21 @@ from ucp_server.store.tokens import load_holder
 from ucp_server.ucp.incoming import Incoming
 from ucp_server.ucp.negotiation import Caller
 from ucp_server.ucp.platforms import Listed
-from ucp_server.ucp.refusals import Forbidden, ScopeInsufficient, TokenRefused, Unauthenticated
+from ucp_server.ucp.refusals import (
+    AlgorithmUnsupported,
+    DigestMismatch,
+    Forbidden,
+    ScopeInsufficient,
+    TokenRefused,
+    Unauthenticated,
+)
 from ucp_server.ucp.scopes import scope_for
 from ucp_server.ucp.signed_callers import SignedCallers, is_signed
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+# What says of a caller that it is not who it says to be, or may not do what it asks.
+NOT_ADMITTED: Final = (Unauthenticated, Forbidden, DigestMismatch, AlgorithmUnsupported)
 
 # A certificate with a long chain of names has 4 kB.
 _CERTIFICATE_BYTES_MAX: Final = 16 * 1024

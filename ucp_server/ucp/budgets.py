@@ -2,7 +2,8 @@
 
 A platform that proves who it is has a budget of its own, shared by all processes. A name alone is no
 proof, and whoever uses another one's must not use up its budget: such callers are counted by their
-address, like those who fail to prove themselves. A platform with a rate of 0 is never told to wait.
+address, like those who fail to prove themselves. A platform with a rate of 0 is never told to wait once
+it has proven itself; its name alone exempts nobody.
 """
 
 import asyncio
@@ -50,10 +51,11 @@ class Budgets:
     def meet(self, incoming: Incoming, caller: Caller) -> None:
         """Before anything is proven, which costs more than counting. Raises `RateLimited`."""
         rate = self._rates.address
-        if not rate or not incoming.address or self._is_exempt(caller):
+        # Who may be exempt is asked for its proof first: others at its address must not keep it out.
+        if not rate or not incoming.address or _is_exempt(caller):
             return
         units = units_of(incoming)
-        if caller.listed is not None and caller.listed.proves:
+        if _proves(caller):
             # It is charged only if it fails.
             wait_s = self._addresses.wait_s(incoming.address, units, rate * WRITE)
         else:
@@ -61,17 +63,18 @@ class Budgets:
         _refuse(wait_s)
 
     def note_failure(self, incoming: Incoming) -> None:
-        """Somebody there is not who it says to be."""
+        """Somebody there is not who it says to be. Raises `RateLimited` where that was so too often."""
         if self._rates.address and incoming.address:
-            self._addresses.take(incoming.address, WRITE, self._rates.address * WRITE)
+            _refuse(self._addresses.take(incoming.address, WRITE, self._rates.address * WRITE))
 
     async def take(self, incoming: Incoming, caller: Caller) -> None:
         """Once it is known who asks. Raises `RateLimited`, and `StoreUnavailable`."""
-        if self._is_exempt(caller):
+        if _is_exempt(caller):
             return
         merchant_id, units = incoming.shop.merchant_id, units_of(incoming)
         if self._rates.checkout and incoming.target:
-            one = (merchant_id, incoming.target)
+            # Each by itself, as nobody has proven yet that the checkout is its own.
+            one = (merchant_id, caller.profile_url, incoming.target)
             _refuse(self._checkouts.take(one, units, self._rates.checkout * WRITE))
         rate = self._rate_of(caller)
         if rate and caller.listed is not None and caller.listed.proves:
@@ -82,8 +85,14 @@ class Budgets:
         own = caller.listed.rate if caller.listed else None
         return self._rates.platform if own is None else own
 
-    def _is_exempt(self, caller: Caller) -> bool:
-        return caller.listed is not None and caller.listed.rate == 0
+
+def _proves(caller: Caller) -> bool:
+    return caller.listed is not None and caller.listed.proves
+
+
+def _is_exempt(caller: Caller) -> bool:
+    """Whether it is never told to wait, if it is who it says to be."""
+    return caller.listed is not None and caller.listed.proves and caller.listed.rate == 0
 
 
 @dataclass(slots=True)

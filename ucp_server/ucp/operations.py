@@ -25,7 +25,7 @@ from ucp_server.engine.runner import Engine
 from ucp_server.modes import Relaxations
 from ucp_server.ucp.accepting import accepted
 from ucp_server.ucp.admitted import Admitted, admitted
-from ucp_server.ucp.authentication import Authentication
+from ucp_server.ucp.authentication import NOT_ADMITTED, Authentication
 from ucp_server.ucp.browsing import browse
 from ucp_server.ucp.budgets import Budgets
 from ucp_server.ucp.decoding import cart_command, checkout_command
@@ -35,7 +35,7 @@ from ucp_server.ucp.incoming import Incoming
 from ucp_server.ucp.keys import body_to_compare, read_key
 from ucp_server.ucp.negotiation import Negotiated, Negotiation
 from ucp_server.ucp.operation_table import Family
-from ucp_server.ucp.refusals import Forbidden, NothingForSale, NothingInStock, Unauthenticated
+from ucp_server.ucp.refusals import NothingForSale, NothingInStock
 from ucp_server.ucp.releases import ITEM_UNAVAILABLE, Release
 from ucp_server.ucp.replies import Replies
 from ucp_server.ucp.signed_replies import SignedReplies
@@ -82,7 +82,7 @@ class Operations:
         self.budgets.meet(incoming, caller)
         try:
             await self.authentication.check(incoming, caller)
-        except (Unauthenticated, Forbidden):
+        except NOT_ADMITTED:
             self.budgets.note_failure(incoming)
             raise
         await self.budgets.take(incoming, caller)

@@ -37,7 +37,8 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
     missing stock is told in the checkout, whatever its release says. One that ``follows_the_path`` is
     taken to speak the release that it asks, with all that we offer in it: no profile is read.
     ``signatures`` are asked for beside ``auth``; with ``auth`` signature they are the proof. ``rate``
-    is in writes a minute, 0 for no limit of any kind, None for what everybody has.
+    is in writes a minute, 0 for no limit of any kind to one that proves itself, None for what everybody
+    has.
     """
 
     profile_url: str
