@@ -1,3 +1,5 @@
+import asyncio
+
 from tests.store.shops import execute
 from ucp_server.domain.catalog import Choice, Filters, Market, Search
 from ucp_server.store.database import Pool, read, statement
@@ -5,11 +7,11 @@ from ucp_server.store.ids import new_token
 from ucp_server.store.search_lists import KeptList, delete_expired_lists, insert_list, load_list
 
 
-def kept(*product_ids: str) -> KeptList:
+def kept(*product_ids: str, platform: str = "agent") -> KeptList:
     return KeptList(
         token=new_token(),
         merchant_id="shop",
-        platform_id="agent",
+        platform_id=platform,
         product_ids=product_ids,
         search=Search(
             query="tea",
@@ -57,3 +59,38 @@ async def test_lists_live_ten_minutes_by_the_clock_of_the_database(pool: Pool) -
     async with read(pool) as db:
         left = await db.fetchval("select expires_at - now() <= interval '10 minutes' from search_lists")
     assert left is True
+
+
+async def test_of_too_many_lists_of_a_platform_the_oldest_fall(pool: Pool) -> None:
+    of_another = kept("a", platform="other")
+    lists = [kept(str(n)) for n in range(5)]
+    for one in (of_another, *lists):
+        async with statement(pool) as tx:
+            await insert_list(tx, one, lists_max=3)
+    assert [await loaded(pool, one) for one in lists] == [None, None, *lists[2:]]
+    assert await loaded(pool, of_another, platform="other") == of_another
+
+
+async def test_who_searches_at_the_same_moment_waits_for_nobody(pool: Pool) -> None:
+    """What somebody else is taking away, or looks at, is passed over and goes with the next one."""
+    old, new, newest = kept("a"), kept("b"), kept("c")
+    await put(pool, old)
+    async with pool.connection() as other, other.transaction():
+        await other.execute("select 1 from search_lists where token = $1 for update", old.token)
+        async with statement(pool) as tx:
+            await insert_list(tx, new, lists_max=1)
+    assert [await loaded(pool, one) for one in (old, new)] == [old, new]
+    async with statement(pool) as tx:
+        await insert_list(tx, newest, lists_max=1)
+    assert [await loaded(pool, one) for one in (old, new, newest)] == [None, None, newest]
+
+
+async def test_a_crowd_of_searches_leaves_what_may_stay(pool: Pool) -> None:
+    async def search(number: int) -> None:
+        async with statement(pool) as tx:
+            await insert_list(tx, kept(str(number)), lists_max=3)
+
+    await asyncio.gather(*(search(number) for number in range(60)))
+    await search(60)
+    async with read(pool) as db:
+        assert await db.fetchval("select count(*) from search_lists") == 3

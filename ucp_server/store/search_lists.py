@@ -14,6 +14,12 @@ from ucp_server.store.documents import encode
 
 # An agent that turns pages does so at once; a buyer who comes back later wants to see new goods.
 LIST_KEPT_S: Final = 600
+# Three new ones a second for all of their ten minutes; beyond that the oldest go before their time, and
+# who turns their pages then searches again. At 40 kB each, if all are as long as can be, a platform
+# takes 80 MB.
+LISTS_MAX: Final = 2_000
+# More than the one that comes, so that what callers at the same moment left behind is made up for.
+DROPPED_AT_ONCE_MAX: Final = 20
 
 _decode_search: Final = msgspec.json.Decoder(Search).decode
 
@@ -28,13 +34,29 @@ class KeptList(msgspec.Struct, frozen=True, kw_only=True):
     search: Search
 
 
+# The oldest are found without a lock and taken only by one of those who want them gone: a lock on what
+# the offset passes over would have all searches of a platform wait for each other.
 INSERT_LIST: Final = """
+with dropped as (
+    delete from search_lists where (merchant_id, token) in (
+        select merchant_id, token from search_lists
+        where merchant_id = $1 and token = any(array(
+            select token from search_lists where merchant_id = $1 and platform_id = $3
+            order by expires_at desc offset $7 limit $8
+        ))
+        for update skip locked
+    )
+)
 insert into search_lists (merchant_id, token, platform_id, product_ids, search, expires_at)
 values ($1, $2, $3, $4, $5, now() + $6 * interval '1 second')
 """
 
 
-async def insert_list(tx: Tx, kept: KeptList) -> None:
+async def insert_list(tx: Tx, kept: KeptList, lists_max: int = LISTS_MAX) -> None:
+    """Keep a list; what its platform has beyond ``lists_max`` falls with it, the oldest first.
+
+    Of callers at the same moment none sees the other's, so that a few more may stand for a while.
+    """
     await tx.execute(
         INSERT_LIST,
         kept.merchant_id,
@@ -43,6 +65,8 @@ async def insert_list(tx: Tx, kept: KeptList) -> None:
         list(kept.product_ids),
         encode(kept.search),
         LIST_KEPT_S,
+        lists_max - 1,
+        DROPPED_AT_ONCE_MAX,
     )
 
 
