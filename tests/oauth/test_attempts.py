@@ -1,21 +1,12 @@
-"""Failures within a minute, by address and client, in bounded memory."""
+"""Failures within a minute, by address and client."""
 
 import pytest
 
-from ucp_server.oauth.attempts import FAILURES_MAX, WATCHED_MAX, WINDOW_S, Attempts
+from tests.asgi.test_buckets import Time
+from ucp_server.oauth.attempts import FAILURES_MAX, FAILURES_OF_ADDRESS_MAX, Attempts
 from ucp_server.oauth.refusals import TooManyTries
 
-
-class Hands:
-    now_s = 1000.0
-
-    def __call__(self) -> float:
-        return self.now_s
-
-
-@pytest.fixture
-def hands() -> Hands:
-    return Hands()
+HERE, THERE = "203.0.113.1", "203.0.113.2"
 
 
 def fail(attempts: Attempts, who: tuple[str, str], times: int) -> None:
@@ -24,32 +15,34 @@ def fail(attempts: Attempts, who: tuple[str, str], times: int) -> None:
         attempts.note_failure(who)
 
 
-def test_ten_may_fail_and_the_minute_is_waited_out(hands: Hands) -> None:
-    attempts = Attempts(hands)
-    fail(attempts, ("10.0.0.1", "a"), FAILURES_MAX)
-    hands.now_s += 12.5
+def test_ten_may_fail_and_another_one_some_seconds_later() -> None:
+    time = Time()
+    attempts = Attempts(time)
+    fail(attempts, (HERE, "a"), FAILURES_MAX)
     with pytest.raises(TooManyTries) as refused:
-        attempts.admit(("10.0.0.1", "a"))
-    assert refused.value.retry_after_s == 48
-    attempts.admit(("10.0.0.2", "a"))
-    attempts.admit(("10.0.0.1", "b"))
-    hands.now_s += WINDOW_S - 12.5
-    fail(attempts, ("10.0.0.1", "a"), FAILURES_MAX)
+        attempts.admit((HERE, "a"))
+    assert refused.value.retry_after_s == 6
+    attempts.admit((THERE, "a"))
+    attempts.admit((HERE, "b"))
+    time.now += 6
+    fail(attempts, (HERE, "a"), 1)
     with pytest.raises(TooManyTries):
-        attempts.admit(("10.0.0.1", "a"))
+        attempts.admit((HERE, "a"))
+    time.now += 60
+    fail(attempts, (HERE, "a"), FAILURES_MAX)
 
 
-def test_memory_is_bounded_and_the_oldest_is_forgotten(hands: Hands) -> None:
-    attempts = Attempts(hands)
-    first, last = ("10.0.0.1", "first"), ("10.0.0.1", "last")
-    fail(attempts, first, FAILURES_MAX)
-    for number in range(WATCHED_MAX - 2):
-        attempts.note_failure(("10.0.0.1", str(number)))
-    fail(attempts, last, FAILURES_MAX)
-    for who in (first, last):
-        with pytest.raises(TooManyTries):
-            attempts.admit(who)
-    attempts.note_failure(("10.0.0.1", "one more"))
-    attempts.admit(first)
+def test_names_that_are_made_up_are_no_way_round() -> None:
+    attempts = Attempts(Time())
+    for number in range(FAILURES_OF_ADDRESS_MAX):
+        fail(attempts, (HERE, str(number)), 1)
     with pytest.raises(TooManyTries):
-        attempts.admit(last)
+        attempts.admit((HERE, "one more"))
+    attempts.admit((THERE, "one more"))
+
+
+def test_callers_that_look_alike_keep_each_other_from_nothing() -> None:
+    attempts = Attempts(Time())
+    for number in range(FAILURES_OF_ADDRESS_MAX):
+        fail(attempts, ("", str(number)), 1)
+    attempts.admit(("", "one more"))

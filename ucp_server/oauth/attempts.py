@@ -7,50 +7,38 @@ nothing more, and a row for each failure would let anybody make us write.
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
+from ucp_server.asgi.buckets import Buckets
 from ucp_server.oauth.refusals import TooManyTries
 
-# A wrong setting shows itself in one try; more than these in a minute are no accident.
+# A minute, as all that follows. A wrong setting shows itself in one try; more are no accident.
 FAILURES_MAX: Final = 10
-WINDOW_S: Final = 60.0
-# Some hundred bytes each. Whoever fills them all makes us forget the oldest: that takes as many
-# requests as there is room for.
-WATCHED_MAX: Final = 4_096
+# Each failure costs a look into the store, and made-up clients are as many as one likes. Some clients of
+# one address may have a wrong setting at once.
+FAILURES_OF_ADDRESS_MAX: Final = 60
 
-# The address of a caller and the client that it says to be: together, so that nobody who fails can
-# keep another one out.
+# The address of a caller, "" where it cannot be told, and the client that it says to be: together, so
+# that nobody who fails can keep another one out.
 Who = tuple[str, str]
-
-
-@dataclass(slots=True)
-class _Failures:
-    opened_s: float
-    count: int = 0
 
 
 class Attempts:
     """``now`` are seconds that never go back."""
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
-        self._now = now
-        self._failures: dict[Who, _Failures] = {}
+        self._clients = Buckets(now)
+        self._addresses = Buckets(now)
 
     def admit(self, who: Who) -> None:
         """Raises `TooManyTries` for one that failed too often within its minute."""
-        failures = self._failures.get(who)
-        if failures is None or failures.count < FAILURES_MAX:
-            return
-        left_s = failures.opened_s + WINDOW_S - self._now()
-        if left_s > 0:
-            raise TooManyTries(math.ceil(left_s))
+        wait_s = self._clients.wait_s(who, 1, FAILURES_MAX)
+        if who[0]:
+            wait_s = max(wait_s, self._addresses.wait_s(who[0], 1, FAILURES_OF_ADDRESS_MAX))
+        if wait_s > 0:
+            raise TooManyTries(math.ceil(wait_s))
 
     def note_failure(self, who: Who) -> None:
-        failures = self._failures.get(who)
-        if failures is None or failures.opened_s + WINDOW_S <= self._now():
-            self._failures.pop(who, None)
-            if len(self._failures) >= WATCHED_MAX:
-                self._failures.pop(next(iter(self._failures)))
-            failures = self._failures[who] = _Failures(self._now())
-        failures.count += 1
+        self._clients.take(who, 1, FAILURES_MAX)
+        if who[0]:
+            self._addresses.take(who[0], 1, FAILURES_OF_ADDRESS_MAX)
