@@ -8,7 +8,14 @@ import pytest
 
 from tests.ucp.conftest import BUYER, JANUARY, Agent, Open, Town, create_body, pinned, shipping
 from tests.ucp.tools import operation, tool_agent
+from ucp_server import bindings
+from ucp_server.asgi.limits import Limits
+from ucp_server.asgi.metrics import Metrics
+from ucp_server.asgi.overload import Overload
 from ucp_server.config import Platform
+from ucp_server.engine.runner import Engine
+from ucp_server.hosts import Hosts
+from ucp_server.house import open_house
 from ucp_server.ucp.releases import SERVED
 
 Wire = dict[str, Any]
@@ -192,3 +199,32 @@ async def test_a_platform_proves_itself_as_over_rest(town: Open, tmp_path: Path)
         assert (reply.status_code, agent.last["error"]["code"]) == (401, -32000)
         assert "www-authenticate" in reply.headers
         assert agent.last["error"]["data"]["code"] == "unauthorized"
+
+
+# --- when to come back ---
+
+
+async def test_whoever_asks_too_often_is_told_how_long_to_wait(town: Open) -> None:
+    """In the error too: what calls tools seldom shows the headers to who asked for it."""
+    trusting = {"trusted_proxies": ("127.0.0.1/32",), "address_rate": 1}
+    async with town(server=trusting) as here:
+        for number, release in enumerate(SERVED):
+            agent = tool_agent(here, release)
+            sent = {"Forwarded": f"for=198.51.100.{number}"}
+            body = create_body(release=release)
+            assert (await agent.ask("POST", "/checkout-sessions", body, headers=sent)).status_code == 201
+            told = await agent.ask("POST", "/checkout-sessions", body, headers=sent)
+            assert (told.status_code, told.headers["retry-after"]) == (429, "60")
+            assert agent.last["error"]["data"]["retry_after"] == 60
+
+
+async def test_who_is_turned_away_by_a_busy_server_is_told_too(here: Town) -> None:
+    async with open_house(here.settings, "public", 1) as house:
+        binding = bindings.ucp(house, Engine(house.setup), Hosts(here.settings), Metrics().note_search)
+        shedding = Overload(here.application, limits=Limits(in_flight_max=0), refuse=binding.refuse)
+        turned_away = Town(shedding, here.settings)
+        for release in SERVED:
+            agent = tool_agent(turned_away, release)
+            reply = await agent.post(agent.call("ping", {}))
+            assert (reply.status_code, reply.headers.get_list("retry-after")) == (503, ["1"])
+            assert agent.last["error"]["data"]["retry_after"] == 1

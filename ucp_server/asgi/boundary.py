@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ucp_server.asgi.facts import facts_of, request_id_of
 from ucp_server.asgi.lines import Lines
-from ucp_server.asgi.reply import Refuse
+from ucp_server.asgi.reply import RETRY_AFTER, Refuse
 
 # The innermost frames tell where it broke; a recursion would otherwise fill the log.
 FRAMES_MAX = 20
@@ -69,7 +69,7 @@ class Boundary:
         facts_of(scope)["outcome"] = "shutting_down"
         text = "This server is being restarted; please repeat the request."
         reply = self.refuse(503, "shutting_down", text, scope)
-        await reply.adding((b"retry-after", b"1"))(scope, receive, send)
+        await reply.adding(RETRY_AFTER)(scope, receive, send)
 
 
 def crash_line(scope: Scope, error: BaseException) -> dict[str, object]:

@@ -16,11 +16,10 @@ from ucp_server.asgi.bodies import send_before_body, send_past_body
 from ucp_server.asgi.facts import facts_of
 from ucp_server.asgi.heads import examine
 from ucp_server.asgi.limits import Limits
-from ucp_server.asgi.reply import Refuse
+from ucp_server.asgi.reply import RETRY_AFTER, Refuse
 
 # Often enough to notice a stall of lag_max_s when it ends, seldom enough to cost nothing.
 TICK_S = 0.05
-RETRY_AFTER = (b"retry-after", b"1")
 # Whoever asks whether the process lives must not be told to come back later.
 EXEMPT = frozenset({"/healthz"})
 

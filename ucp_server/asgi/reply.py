@@ -13,6 +13,8 @@ CLOSE: Header = (b"connection", b"close")
 JSON: Header = (b"content-type", b"application/json")
 # For whatever speaks of one buyer: it may be kept by nobody between us and the caller.
 NO_STORE: Header = (b"cache-control", b"no-store")
+# Of each 503 of the layers around the routes: what keeps them from answering is over in a moment.
+RETRY_AFTER: Header = (b"retry-after", b"1")
 
 # RFC 9110 8.6: these have no content, so no length of it is stated.
 WITHOUT_CONTENT = frozenset({204, 304})

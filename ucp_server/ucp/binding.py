@@ -10,7 +10,7 @@ from starlette.routing import Route
 from starlette.types import Scope
 
 from ucp_server.asgi.facts import facts_of
-from ucp_server.asgi.reply import Reply, plain_refusal
+from ucp_server.asgi.reply import RETRY_AFTER, Reply, plain_refusal
 from ucp_server.domain.errors import StoreUnavailable
 from ucp_server.domain.money import Money
 from ucp_server.engine.catalog import Browsing
@@ -114,7 +114,9 @@ class Binding:
         if release is None:
             return plain_refusal(status, code, text, scope)
         reply = render_error(release, status, code, text, detailed=self.replies.detailed)
-        return as_error(None, release, reply) if scope["path"].endswith(MCP_PATH) else reply
+        if not scope["path"].endswith(MCP_PATH):
+            return reply
+        return as_error(None, release, reply, RETRY_AFTER[1] if status == 503 else None)
 
     def _operation(self, operation: str, release: Release) -> Endpoint:
         return self._endpoint(operation, release, self.operations.perform)

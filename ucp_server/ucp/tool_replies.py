@@ -104,14 +104,23 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.Raw(document[:-1] + b"," + msgspec.json.encode(told)[1:])
 
 
-def as_error(call_id: Id | None, release: Release, reply: Reply) -> Reply:
-    """An error, and the same for programs in its ``data``."""
+def as_error(call_id: Id | None, release: Release, reply: Reply, retry_after: bytes | None = None) -> Reply:
+    """An error, and the same for programs in its ``data``.
+
+    ``retry_after`` are the seconds of a header that the reply is still to get; clients of tools show
+    their callers no headers, so that it is told inside too.
+    """
     told = _told.decode(reply.body)
-    error = _january(told) if release.errors == "messages" else _later(told, reply)
+    wait = _wait(retry_after or reply.header(b"retry-after"))
+    error = _january(told, wait) if release.errors == "messages" else _later(told, reply.status, wait)
     return _sent(reply.status, error_message(call_id, error), reply)
 
 
-def _january(told: _Told) -> RpcError:
+def _wait(retry_after: bytes | None) -> Wire:
+    return {"retry_after": int(retry_after)} if retry_after is not None and retry_after.isdigit() else {}
+
+
+def _january(told: _Told, wait: Wire) -> RpcError:
     """T1:D/checkout-mcp#Error Handling: one code for all, and what is wrong in a list."""
     errors = [
         {
@@ -123,17 +132,14 @@ def _january(told: _Told) -> RpcError:
         for each in told.messages
     ]
     text = told.messages[0].content if told.messages else "This was refused."
-    return RpcError(INTERNAL_ERROR, text, {"status": "error", "errors": errors})
+    return RpcError(INTERNAL_ERROR, text, {"status": "error", "errors": errors, **wait})
 
 
-def _later(told: _Told, reply: Reply) -> RpcError:
-    data: Wire = {"code": told.code, "content": told.content}
+def _later(told: _Told, status: int, wait: Wire) -> RpcError:
+    data: Wire = {"code": told.code, "content": told.content, **wait}
     if told.continue_url is not None:
         data["continue_url"] = told.continue_url
-    retry_after = reply.header(b"retry-after")
-    if retry_after is not None and retry_after.isdigit():
-        data["retry_after"] = int(retry_after)
-    code = _BY_CODE.get(told.code) or _BY_STATUS.get(reply.status, REFUSED)
+    code = _BY_CODE.get(told.code) or _BY_STATUS.get(status, REFUSED)
     return RpcError(code, told.content, data)
 
 
