@@ -17,6 +17,8 @@ from joserfc.jwk import ECKey, OKPKey
 Wire = dict[str, Any]
 SigningKey = ECKey | OKPKey
 
+# In base64url: P-384 has the longest ones, 64 characters, and a key may be padded.
+COORDINATE_LENGTH_MAX: Final = 128
 # Reading a key costs more than verifying with it. 2 kB each; a platform signs with one or two.
 KEYS_KEPT_MAX: Final = 1_000
 
@@ -84,7 +86,10 @@ def _usable(jwk: Wire) -> PublicKey | None:
     if algorithm is None or ("alg" in jwk and str(jwk["alg"]) not in algorithm.jose):
         return None
     x, y = jwk.get("x"), jwk.get("y", "")
-    return _read(*kind, x, y) if isinstance(x, str) and isinstance(y, str) else None
+    if not isinstance(x, str) or not isinstance(y, str):
+        return None
+    # What is read is kept: a profile could fill the memory with keys that are none.
+    return _read(*kind, x, y) if max(len(x), len(y)) <= COORDINATE_LENGTH_MAX else None
 
 
 @lru_cache(maxsize=KEYS_KEPT_MAX)
