@@ -27,6 +27,7 @@ ARGUMENTS: dict[str, Any] = {
     "what": "The shop",
     "fault": "not_json",
     "member": "order",
+    "wait_s": 7,
     "violations": (Violation(path="$.order", keyword="required", text="is required"),),
 }
 OPERATIONS = ("submit_checkout", "checkout_status", "make_offer", "add_method", "")

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tests.c2a.conftest import CUSTOMER, OTHER_TENANT, Backend, Town, new_method
+from ucp_server.c2a.declines import DECLINES_MAX
 
 Wire = dict[str, Any]
 METHODS = "/customer/payment/methods"
@@ -81,6 +82,18 @@ async def test_what_the_vault_refuses_is_no_method(
     reply = await backend.ask("POST", f"{METHODS}/add", new_method(card={"cardNumber": number}))
     assert (reply.status_code, reply.json()["status"]["messageCode"]) == (status, code)
     assert await listed(backend) == []
+
+
+async def test_whoever_tests_cards_is_told_to_stop(backend: Backend) -> None:
+    declined = new_method(card={"cardNumber": "4000000000000069"})
+    for _ in range(DECLINES_MAX):
+        assert (await backend.ask("POST", f"{METHODS}/add", declined)).status_code == 402
+    reply = await backend.ask("POST", f"{METHODS}/add", new_method())
+    told = reply.json()["status"]["messageCode"], reply.headers["retry-after"]
+    assert (reply.status_code, *told) == (429, "TOO_MANY_CARDS_DECLINED", "360")
+    assert (
+        await backend.ask("POST", f"{METHODS}/add", new_method(customerUrn="another"))
+    ).status_code == 200
 
 
 async def test_a_shop_without_a_vault_says_so(backend: Backend, here: Town) -> None:

@@ -40,6 +40,9 @@ TABLE: Final[Mapping[type[Refusal], Row]] = MappingProxyType(
         domain.CheckoutNotFound: Row(404, "TRACKING_NUMBER_NOT_FOUND", is_told=False),
         domain.CartNotFound: Row(404, "ORDER_NOT_FOUND", is_told=False),
         domain.OrderNotFound: Row(404, "ORDER_NOT_FOUND", is_told=False),
+        domain.ProductNotFound: Row(404, "ORDERED_ITEM_NOT_FOUND", is_told=False),
+        domain.CursorUnknown: Row(400, "INVALID_REQUEST"),
+        domain.RequestTooLarge: Row(400, "INVALID_REQUEST"),
         domain.WrongState: Row(409, "CHECK_OUT_CLOSED"),
         domain.NotReady: Row(409, "OFFER_NOT_PURCHASABLE"),
         # The price that was offered changed while the order was taken in.
@@ -73,6 +76,7 @@ TABLE: Final[Mapping[type[Refusal], Row]] = MappingProxyType(
         refusals.ProviderNotFound: Row(409, "PAYMENT_PROVIDER_NOT_FOUND"),
         refusals.FreshCardRefused: Row(403, "FRESH_CARD_NOT_ACCEPTED"),
         refusals.CardInvalid: Row(400, "INVALID_CARD"),
+        refusals.TooManyCards: Row(429, "TOO_MANY_CARDS_DECLINED"),
         refusals.CustomerNotFound: Row(404, "CUSTOMER_NOT_FOUND", is_told=False),
     }
 )

@@ -14,6 +14,7 @@ from ucp_server.c2a.aliases import ADD_METHOD, CHECKOUT, OFFER, PLAIN, Shape, re
 from ucp_server.c2a.authentication import Authentication
 from ucp_server.c2a.cards import decode_card
 from ucp_server.c2a.checkout import Terms, check_channel, correlation_of, decode_order, decode_payment
+from ucp_server.c2a.declines import Declines
 from ucp_server.c2a.errors import render_refusal
 from ucp_server.c2a.ids import decode_method_urn, decode_tracking, new_tracking
 from ucp_server.c2a.incoming import Incoming
@@ -30,7 +31,7 @@ from ucp_server.engine.fingerprints import fingerprint
 from ucp_server.engine.offering import Offering
 from ucp_server.engine.runner import Engine
 from ucp_server.engine.stored_methods import StoredMethods
-from ucp_server.engine.submissions import Submissions, SubmitCheckout
+from ucp_server.engine.submissions import StoredMethodRef, Submissions, SubmitCheckout
 from ucp_server.store.customers import load_registered
 from ucp_server.store.database import read
 from ucp_server.store.ids import new_id
@@ -56,6 +57,7 @@ class Operations:
     page_path: Callable[[str, str], str]
     on_fault: OnFault
     secret: bytes = field(repr=False)
+    declines: Declines = field(default_factory=Declines)
 
     @cached_property
     def offering(self) -> Offering:
@@ -120,18 +122,19 @@ class Operations:
         asked = decode_order(document)
         pay_with = decode_payment(document, self._terms(incoming))
         order = await self.offering.order(scope, asked.offer_id, asked.owner, asked.chosen)
-        return await self.submissions.submit(
-            scope,
-            SubmitCheckout(
-                owner=asked.owner,
-                wanted=order.wanted,
-                expected_total_minor=order.expected_total_minor,
-                pay_with=pay_with,
-                correlation=asked.correlation,
-                fingerprint=mark,
-                tracking=tracking,
-            ),
+        submitted = SubmitCheckout(
+            owner=asked.owner,
+            wanted=order.wanted,
+            expected_total_minor=order.expected_total_minor,
+            pay_with=pay_with,
+            correlation=asked.correlation,
+            fingerprint=mark,
+            tracking=tracking,
         )
+        if isinstance(pay_with, StoredMethodRef):
+            return await self.submissions.submit(scope, submitted)
+        async with self.declines.counted(scope.merchant_id, asked.owner):
+            return await self.submissions.submit(scope, submitted)
 
     async def show_status(self, incoming: Incoming, scope: Scope) -> Reply:
         tracking = decode_tracking(incoming.target)
@@ -169,13 +172,15 @@ class Operations:
         if not terms.takes_fresh_cards:
             raise FreshCardRefused
         card = decode_card(document["creditCard"], terms.at)
-        method = await self.stored_methods.add(
-            scope.merchant_id,
-            document["customerUrn"],
-            card,
-            document["creditCard"].get("cardAlias") or None,
-            self._card_key(incoming, scope, document),
-        )
+        owner = document["customerUrn"]
+        async with self.declines.counted(scope.merchant_id, owner):
+            method = await self.stored_methods.add(
+                scope.merchant_id,
+                owner,
+                card,
+                document["creditCard"].get("cardAlias") or None,
+                self._card_key(incoming, scope, document),
+            )
         return self._method_reply(method)
 
     def _card_key(self, incoming: Incoming, scope: Scope, document: Wire) -> str:

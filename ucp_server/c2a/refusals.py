@@ -69,6 +69,14 @@ class FreshCardRefused(Refusal):
         super().__init__("This shop takes no card numbers; pay with a stored method.")
 
 
+class TooManyCards(Refusal):
+    code = "too_many_cards"
+
+    def __init__(self, wait_s: int) -> None:
+        super().__init__("Too many cards of this customer were declined; try again later.")
+        self.retry_after_s = wait_s
+
+
 class CardInvalid(Refusal):
     code = "invalid_card"
 
