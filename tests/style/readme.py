@@ -63,7 +63,7 @@ def modes() -> str:
 def releases() -> str:
     head = (
         "UCP release",
-        "REST",
+        "REST and MCP",
         "beside checkouts",
         "orders",
         "errors",
