@@ -1,4 +1,4 @@
-"""Where a request comes from, as far as a budget may be kept for it."""
+"""Where a request comes from: whom a budget may be kept for, and whose word counts."""
 
 import ipaddress
 import re
@@ -7,6 +7,7 @@ from typing import Final
 
 from starlette.types import Scope
 
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 # What one household or server is given of IPv6: whoever has that, has all of its addresses.
@@ -25,19 +26,33 @@ def source_of(scope: Scope, headers: Mapping[str, str], trusted: Iterable[Networ
     ``Forwarded``: what stands before that was written by the caller. On loopback and behind a proxy
     that names nobody all callers look alike.
     """
-    client = scope.get("client")
-    address = _address(client[0] if client else "")
-    if address is None or any(address in network for network in trusted):
+    address = _opened_by(scope)
+    if _is_among(address, trusted):
         named = _FOR.search(headers.get("forwarded", "").rpartition(",")[2])
         address = _address(next(filter(None, named.groups()))) if named else address
-    if address is None or address.is_loopback or any(address in network for network in trusted):
+    if address is None or address.is_loopback or _is_among(address, trusted):
         return ""
     if address.version == 6:
         return str(ipaddress.ip_network((address, _V6_PREFIX), strict=False))
     return str(address)
 
 
-def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+def comes_from(scope: Scope, trusted: Iterable[Network]) -> bool:
+    """Whether the connection is from one of ``trusted``."""
+    return _is_among(_opened_by(scope), trusted)
+
+
+def _opened_by(scope: Scope) -> Address | None:
+    """The other end of the connection; a Unix socket counts as loopback."""
+    client = scope.get("client")
+    return _address(client[0] if client and client[0] else "127.0.0.1")
+
+
+def _is_among(address: Address | None, networks: Iterable[Network]) -> bool:
+    return address is not None and any(address in network for network in networks)
+
+
+def _address(text: str) -> Address | None:
     try:
         address = ipaddress.ip_address(text)
     except ValueError:

@@ -6,7 +6,6 @@ The principal that is proven has to be the platform whose profile ``UCP-Agent`` 
 """
 
 import hashlib
-import ipaddress
 import ssl
 from collections.abc import Iterable, Mapping
 from typing import Final
@@ -15,6 +14,7 @@ import http_sf
 from cryptography import x509
 from starlette.types import Scope
 
+from ucp_server.asgi.addresses import Network, comes_from
 from ucp_server.store.credentials import CredentialKind, load_principal, secret_hash
 from ucp_server.store.database import Pool, read
 from ucp_server.store.tokens import load_holder
@@ -31,8 +31,6 @@ from ucp_server.ucp.refusals import (
 )
 from ucp_server.ucp.scopes import scope_for
 from ucp_server.ucp.signed_callers import SignedCallers, is_signed
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 # What says of a caller that it is not who it says to be, or may not do what it asks.
 NOT_ADMITTED: Final = (Unauthenticated, Forbidden, DigestMismatch, AlgorithmUnsupported)
@@ -160,13 +158,3 @@ def client_certificate(
         return None
     value = parsed[0] if isinstance(parsed, tuple) else None
     return value if isinstance(value, bytes) and len(value) <= _CERTIFICATE_BYTES_MAX else None
-
-
-def comes_from(scope: Scope, trusted: Iterable[Network]) -> bool:
-    """Whether the connection is from one of ``trusted``; a Unix socket counts as loopback."""
-    client = scope.get("client")
-    try:
-        address = ipaddress.ip_address(client[0] if client and client[0] else "127.0.0.1")
-    except ValueError:
-        return False
-    return any(address in network for network in trusted)

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.routing import Route
 from starlette.types import Scope
 
+from ucp_server.asgi.addresses import Network
 from ucp_server.asgi.facts import facts_of
 from ucp_server.asgi.reply import RETRY_AFTER, Reply, plain_refusal
 from ucp_server.domain.errors import StoreUnavailable
@@ -19,7 +20,7 @@ from ucp_server.engine.runner import Engine
 from ucp_server.modes import Relaxations
 from ucp_server.ports import HandlerListing
 from ucp_server.ucp import mcp
-from ucp_server.ucp.authentication import Authentication, Network
+from ucp_server.ucp.authentication import Authentication
 from ucp_server.ucp.budgets import Budgets
 from ucp_server.ucp.errors import render_error
 from ucp_server.ucp.incoming import Incoming, Shop

@@ -10,10 +10,10 @@ from typing import Final
 from starlette.requests import Request
 from starlette.routing import Route
 
-from ucp_server.asgi.addresses import source_of
+from ucp_server.asgi.addresses import Network, source_of
 from ucp_server.asgi.facts import facts_of
 from ucp_server.asgi.reply import Reply
-from ucp_server.ucp.authentication import Network, client_certificate
+from ucp_server.ucp.authentication import client_certificate
 from ucp_server.ucp.incoming import Incoming, Shop
 from ucp_server.ucp.operation_table import operations_of
 from ucp_server.ucp.releases import Release
