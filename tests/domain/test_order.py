@@ -13,12 +13,14 @@ from ucp_server.domain.order import (
     Order,
     Quantity,
     line_counts,
+    problems_of,
     promises,
     removed,
     returned,
     shipped,
 )
 from ucp_server.domain.quote import QuotedLine, Total
+from ucp_server.domain.tools import ToolRun
 
 AT = datetime(2026, 1, 11, tzinfo=UTC)
 LINES = ("li_1", "li_2", "li_3")
@@ -164,3 +166,74 @@ def test_a_line_that_is_not_there_cannot_be_adjusted() -> None:
     assert order().line("li_2").line_id == "li_2"
     with pytest.raises(AdjustmentRefused, match="li_9"):
         order().line("li_9")
+
+
+# --- what a buyer has to be told ---
+
+
+def told(whole: Order) -> list[tuple[str, str | None]]:
+    return [(problem.code, problem.where) for problem in problems_of(whole)]
+
+
+def repaid(amount_minor: int, status: str = "completed") -> Adjustment:
+    return replace(adjustment("refund", 1, status, amount_minor), lines=())
+
+
+def test_of_an_order_that_goes_well_nothing_is_told() -> None:
+    for payment in ("authorised", "captured", "refunded"):
+        assert told(replace(order(event("failed_attempt", 1), repaid(5)), payment=payment)) == []
+
+
+def test_money_that_did_not_come_is_told_as_long_as_anything_is_wanted() -> None:
+    unpaid = replace(order(repaid(500, "failed")), payment="payment_failed")
+    assert told(unpaid) == [("payment_failed", None)]
+    gone = [replace(adjustment("cancellation", 3), lines=(Quantity(line_id=i, quantity=3),)) for i in LINES]
+    assert told(replace(order(*gone), payment="payment_failed")) == []
+
+
+@pytest.mark.parametrize(
+    ("money", "places"),
+    [
+        ([repaid(500, "failed")], [0]),
+        ([repaid(500, "pending")], []),
+        ([repaid(500), repaid(500, "failed")], [1]),
+        ([repaid(500, "failed"), repaid(500)], []),
+        ([repaid(500, "failed"), repaid(500, "pending")], []),
+        ([repaid(500, "failed"), repaid(499)], [0]),
+        ([repaid(500, "failed"), repaid(500, "failed"), repaid(500)], [1]),
+        ([repaid(500, "failed"), repaid(300, "failed"), repaid(800)], []),
+        ([adjustment("cancellation", 1, "failed", 500)], [0]),
+        ([adjustment("return", 1, "failed")], []),
+        ([repaid(500, "failed"), adjustment("cancellation", 1, "completed", 500)], [0]),
+    ],
+)
+def test_a_refund_that_failed_is_told_until_another_made_up_for_it(
+    money: list[Adjustment], places: list[int]
+) -> None:
+    assert told(order(*money)) == [("refund_failed", f"adjustments[{place}]") for place in places]
+
+
+def test_what_is_owed_is_named_in_the_money_of_the_order() -> None:
+    (owed,) = problems_of(order(repaid(1990, "failed")))
+    assert "19.90 EUR" in owed.text
+
+
+@pytest.mark.parametrize(
+    ("states", "happened", "is_told"),
+    [
+        (["failed"], [], True),
+        (["failed", "failed"], [], True),
+        (["failed", "done"], [], False),
+        (["waiting"], [], False),
+        (["failing"], [], False),
+        (["done"], [], False),
+        (["failed"], [event("delivered", 1, "li_2")], True),
+        (["failed"], [event("delivered", 3, "li_2")], False),
+        (["failed"], [event("delivered", 3, "li_1")], True),
+    ],
+)
+def test_what_no_tool_could_fulfil_is_told_until_a_person_has_fulfilled_it(
+    states: list[str], happened: list[FulfillmentEvent], is_told: bool
+) -> None:
+    runs = tuple(ToolRun(id=str(n), line_id="li_2", tool_id="t", state=s) for n, s in enumerate(states))
+    assert told(replace(order(*happened), runs=runs)) == [("fulfillment_delayed", "lines[1]")] * is_told

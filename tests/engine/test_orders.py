@@ -9,7 +9,7 @@ from tests.engine.rows import jobs, one, rows, stock
 from tests.engine.world import SCOPE, call, complete, create, put_stock
 from ucp_server.domain.errors import AdjustmentRefused, OrderNotFound
 from ucp_server.domain.events import MoneyMove, Notice
-from ucp_server.domain.order import Adjustment, FulfillmentEvent, Order, Quantity, line_counts
+from ucp_server.domain.order import Adjustment, FulfillmentEvent, Order, Quantity, line_counts, problems_of
 from ucp_server.engine.commands import Scope
 from ucp_server.engine.orders import Orders, Parcel
 from ucp_server.engine.runner import Engine
@@ -198,3 +198,43 @@ async def test_an_order_that_was_never_paid_is_canceled_without_a_refund(
     assert canceled.adjustments[0].amount_minor == 0
     assert canceled.adjustments[0].status == "completed"
     assert await one(setup.pool, "select count(*) from outbox where kind = 'refund'") == 0
+
+
+async def test_platforms_hear_of_money_where_it_is_the_buyers_concern(
+    orders: Orders, order: Order, setup: Setup
+) -> None:
+    async def events() -> list[Notice]:
+        told = await rows(setup.pool, "select payload from outbox where kind = 'webhook' order by sequence")
+        return [msgspec.json.decode(row["payload"], type=Notice) for row in told]
+
+    await orders.record_payment("shop", order.id, "captured")
+    assert [notice.what for notice in await events()] == ["placed"]
+    for payment in ("payment_failed", "payment_failed", "captured"):
+        await orders.record_payment("shop", order.id, payment)
+    _, failed, came = await events()
+    assert [(n.what, n.order.payment) for n in (failed, came)] == [
+        ("changed", "payment_failed"),
+        ("changed", "captured"),
+    ]
+    assert ([p.code for p in problems_of(failed.order)], problems_of(came.order)) == (
+        ["payment_failed"],
+        (),
+    )
+
+
+async def test_a_refund_that_was_given_up_and_sent_again_is_paid(orders: Orders, order: Order) -> None:
+    begun = await orders.refund("shop", order.id, 500)
+    (refund,) = begun.adjustments
+    failed = await orders.record_refund("shop", order.id, refund.id, is_paid=False)
+    assert [p.code for p in problems_of(failed)] == ["refund_failed"]
+    paid = await orders.record_refund("shop", order.id, refund.id, is_paid=True)
+    assert (paid.adjustments[0].status, paid.refunded_minor, problems_of(paid)) == ("completed", 500, ())
+    assert await orders.record_refund("shop", order.id, refund.id, is_paid=False) == paid
+
+
+async def test_a_cancellation_whose_money_failed_stays_failed(orders: Orders, order: Order) -> None:
+    """Its pieces are in the order again, and may have left since."""
+    begun = await orders.cancel("shop", order.id, lines(li_1=1))
+    (canceled,) = begun.adjustments
+    failed = await orders.record_refund("shop", order.id, canceled.id, is_paid=False)
+    assert await orders.record_refund("shop", order.id, canceled.id, is_paid=True) == failed

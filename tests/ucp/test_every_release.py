@@ -1,5 +1,6 @@
 """One purchase under every release that is served, and what each of them tells in its own way."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import msgspec
 import pytest
 
 from conformance import forms
+from tests.simulators.running import until
 from tests.ucp.conftest import (
     BUYER,
     JANUARY,
@@ -22,7 +24,7 @@ from tests.ucp.conftest import (
     profile_url,
     shipping,
 )
-from tests.ucp.listening import Listening, listening
+from tests.ucp.listening import TOLD_WITHIN_S, Listening, listening
 from ucp_server.config import Platform
 from ucp_server.ucp.releases import BUYER_CONSENT, CHECKOUT, DISCOUNT, FULFILLMENT, ORDER, SERVED
 
@@ -150,6 +152,39 @@ async def told_and_shown(shop: Listening, agent: Agent, place: int) -> Wire:
     if agent.release not in JANUARY:
         assert (await agent.ask("GET", f"/orders/{order['id']}")).json() == order
     return order
+
+
+@pytest.mark.parametrize("release", SERVED)
+async def test_a_refund_that_cannot_be_paid(town: Open, tmp_path: Path, release: str):
+    """The provider has forgotten the payment; the buyer hears of it by their platform, or by the page."""
+    async with listening(town, tmp_path) as shop:
+        agent = shop.here.agent_of(release)
+        order_id = (await agent.bought())["order"]["id"]
+        await forgotten(tmp_path / "data" / "mock-payments")
+        await shop.change(order_id, "refund", amount_minor=500)
+        begun, failed = await shop.last_event(release, 2), await told_and_shown(shop, agent, 3)
+        assert [order["adjustments"][0]["status"] for order in (begun, failed)] == ["pending", "failed"]
+        assert "messages" not in begun
+        if release in JANUARY:
+            assert "messages" not in failed
+        else:
+            (message,) = failed["messages"]
+            assert (message["type"], message["code"]) == ("warning", "refund_failed")
+            assert (message["path"], "5.00 USD" in message["content"]) == ("$.adjustments[0]", True)
+        page = await shop.here.client.get(failed["permalink_url"])
+        assert "5.00 USD could not be paid back" in page.text
+
+
+async def forgotten(books: Path) -> None:
+    """Once the payment was captured, the mock's books are gone."""
+
+    def captured() -> bool:
+        return any(
+            msgspec.json.decode(file.read_bytes())["captured_minor"] for file in books.glob("*/*.json")
+        )
+
+    await until(captured, wait_s=TOLD_WITHIN_S)
+    shutil.rmtree(books)
 
 
 async def test_the_bill_adds_up(everyone: list[Agent]):

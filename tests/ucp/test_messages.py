@@ -11,6 +11,7 @@ from ucp_server.ucp.messages import json_path, render_message
         ("id", "$.id"),
         ("lines[0]", "$.line_items[0]"),
         ("lines[2].quantity", "$.line_items[2].quantity"),
+        ("adjustments[3]", "$.adjustments[3]"),
         ("buyer.email", "$.buyer.email"),
         ("discount_codes[1]", "$.discounts.codes[1]"),
         ("methods", "$.fulfillment.methods"),

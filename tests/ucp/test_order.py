@@ -17,6 +17,7 @@ from tests.ucp.test_webhooks import REPLIES, SCHEMAS, Now
 from ucp_server.domain.events import Job, JobKind, Notice
 from ucp_server.domain.order import Adjustment, Expectation, FulfillmentEvent, Order, Quantity
 from ucp_server.domain.quote import QuotedLine, Total
+from ucp_server.domain.tools import ToolRun
 from ucp_server.ucp import order as orders
 from ucp_server.ucp.releases import RELEASES, Release, downgrade_order
 from ucp_server.ucp.terms import EventTerms
@@ -166,6 +167,34 @@ def test_in_january_nothing_is_negative_and_no_line_removed(release: Release):
     assert (canceled["amount"], [part["quantity"] for part in canceled["line_items"]]) == (6300, [1, 1])
     assert ("amount" in returned, refunded["amount"], failed["amount"]) == (False, 3150, 100)
     assert not any("totals" in adjustment for adjustment in document["adjustments"])
+
+
+@pytest.mark.parametrize("release", RELEASES, ids=lambda row: row.version)
+def test_what_the_buyer_has_to_be_told_stands_in_messages_where_orders_have_them(release: Release):
+    run = ToolRun(id="1", line_id="waiting", tool_id="t", state="failed")
+    owing = msgspec.structs.replace(eventful(), runs=(run,))
+    messages = event(owing, release).get("messages")
+    reply = msgspec.json.decode(REPLIES.order_reply(release, SITE, owing).body)
+    assert reply.get("messages") == messages
+    unpaid = event(msgspec.structs.replace(eventful(), payment="payment_failed"), release)
+    if release in UNSIGNED:
+        assert (messages, "messages" in unpaid) == (None, False)
+        return
+    assert [(m["type"], m["code"], m["path"]) for m in messages] == [
+        ("warning", "refund_failed", "$.adjustments[3]"),
+        ("warning", "fulfillment_delayed", "$.line_items[3]"),
+    ]
+    (alone,) = unpaid["messages"]
+    assert (alone["type"], alone["code"], alone["severity"]) == (
+        "error",
+        "payment_failed",
+        "requires_buyer_input",
+    )
+    assert SCHEMAS.checker(release.version, "response", "order_event").check(unpaid) == ()
+
+
+def test_of_which_nothing_is_to_be_told_has_no_messages():
+    assert "messages" not in orders.render(samples.order(), SITE, PERMALINK)
 
 
 @pytest.mark.parametrize("release", RELEASES, ids=lambda row: row.version)

@@ -5,16 +5,19 @@ the sale is an adjustment. Line states follow from both.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Literal
 
 import msgspec
 
+from ucp_server.domain import problems
 from ucp_server.domain.attribution import Attribution
 from ucp_server.domain.checkout import Buyer, Subscriber
 from ucp_server.domain.errors import AdjustmentRefused
 from ucp_server.domain.fulfillment import Address
+from ucp_server.domain.money import Money, decimal_text
+from ucp_server.domain.problems import Problem
 from ucp_server.domain.quote import AppliedDiscount, QuotedLine, Total
 from ucp_server.domain.tools import ToolRun
 
@@ -206,3 +209,43 @@ def line_counts(order: Order) -> dict[str, LineCount]:
         )
         for line in order.lines
     }
+
+
+def problems_of(order: Order) -> tuple[Problem, ...]:
+    """What the buyer has to be told that lines and events do not say; ``where`` may be an adjustment.
+
+    Nothing of it is stored: it is over as soon as the order has left that state.
+    """
+    counts = line_counts(order)
+    is_gone = all(count.total == 0 for count in counts.values())
+    if order.payment != "payment_failed":
+        of_money = [problems.refund_failed(*owed) for owed in _owed(order)]
+    else:
+        # Of money that never came nothing is owed.
+        of_money = [] if is_gone else [problems.payment_not_collected()]
+    return (*of_money, *_delays(order, counts))
+
+
+def _owed(order: Order) -> Iterator[tuple[str, str]]:
+    """Amount and place of repayments that failed, but for those that a later refund made up for."""
+    owed: list[tuple[int, int]] = []
+    for place, entry in enumerate(order.adjustments):
+        if entry.status == "failed" and entry.amount_minor:
+            owed.append((place, entry.amount_minor))
+        elif entry.type == "refund" and entry.status != "failed":
+            left_minor = entry.amount_minor
+            while owed and owed[0][1] <= left_minor:
+                left_minor -= owed.pop(0)[1]
+    for place, amount_minor in owed:
+        amount_text = f"{decimal_text(Money(amount_minor, order.currency))} {order.currency}"
+        yield amount_text, f"adjustments[{place}]"
+
+
+def _delays(order: Order, counts: Mapping[str, LineCount]) -> Iterator[Problem]:
+    """Lines that no tool could fulfil and no person has fulfilled yet."""
+    done = {run.line_id for run in order.runs if run.state == "done"}
+    given_up = {run.line_id for run in order.runs if run.state == "failed"} - done
+    for place, line in enumerate(order.lines):
+        count = counts[line.line_id]
+        if line.line_id in given_up and count.fulfilled < count.total:
+            yield problems.fulfillment_delayed(line.title, f"lines[{place}]")

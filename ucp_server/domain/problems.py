@@ -229,6 +229,27 @@ def price_changed() -> Problem:
     )
 
 
+# --- after the sale; told to platforms and to buyers in the same words ---
+
+
+def payment_not_collected() -> Problem:
+    return error(
+        "payment_failed",
+        "The payment could not be collected; the shop will get in touch.",
+        severity=Severity.BUYER_INPUT,
+    )
+
+
+def refund_failed(amount_text: str, where: str) -> Problem:
+    text = f"{amount_text} could not be paid back; the shop will get in touch."
+    return warning("refund_failed", text, where=where)
+
+
+def fulfillment_delayed(title: str, where: str) -> Problem:
+    text = f"{title} could not be supplied at once; the shop takes care of it."
+    return warning("fulfillment_delayed", text, where=where)
+
+
 # --- looking for goods ---
 
 

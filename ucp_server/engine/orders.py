@@ -19,6 +19,7 @@ from ucp_server.domain.order import (
     PaymentState,
     Quantity,
     handed_over,
+    problems_of,
     removed,
     returned,
     sent,
@@ -162,12 +163,14 @@ class Orders:
         return await self._change(scope.merchant_id, order_id, change)
 
     async def record_payment(self, merchant_id: str, order_id: str, payment: PaymentState) -> Order:
-        """Note what became of the money; nobody is told. Safe to repeat."""
+        """Note what became of the money; told where it is the buyer's concern. Safe to repeat."""
 
         def change(order: Order, _at: datetime) -> _Change | None:
             if order.payment == payment:
                 return None
-            return _Change(order=replace(order, version=order.version + 1, payment=payment))
+            new = replace(order, version=order.version + 1, payment=payment)
+            is_told = problems_of(new) != problems_of(order)
+            return _Change(order=new, notice=Notice(what="changed", order=new) if is_told else None)
 
         return await self._change(merchant_id, order_id, change)
 
@@ -177,7 +180,7 @@ class Orders:
         """Note how a refund ended, and tell the platform. Safe to repeat."""
 
         def change(order: Order, _at: datetime) -> _Change | None:
-            if not any(a.id == adjustment_id and a.status == "pending" for a in order.adjustments):
+            if not any(a.id == adjustment_id and _may_end(a, is_paid=is_paid) for a in order.adjustments):
                 return None
             status: Literal["completed", "failed"] = "completed" if is_paid else "failed"
             adjustments = tuple(
@@ -251,6 +254,12 @@ class Orders:
         )
         await fault_point("order.committed")
         return is_written
+
+
+def _may_end(adjustment: Adjustment, *, is_paid: bool) -> bool:
+    """A refund that was given up may be sent again. The pieces of a cancellation are back by then."""
+    is_tried_again = adjustment.type == "refund" and adjustment.status == "failed"
+    return adjustment.status == "pending" or (is_paid and is_tried_again)
 
 
 def _evidence(before: Order, after: Order, at: datetime) -> list[Job]:

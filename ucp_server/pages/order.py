@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime
 
-from ucp_server.domain.order import LineCount, Order, line_counts, promises
+from ucp_server.domain.order import LineCount, Order, line_counts, problems_of, promises
 from ucp_server.domain.quote import QuotedLine
 from ucp_server.pages import words
 from ucp_server.pages.bill import bill, picture_path
@@ -39,9 +39,7 @@ def _heading(order: Order, *, is_gone: bool) -> tuple[str, str]:
 
 
 def _notices(order: Order) -> tuple[Notice, ...]:
-    if order.payment != "payment_failed":
-        return ()
-    return (Notice(kind="warning", text="The payment could not be collected; we will write to you."),)
+    return tuple(Notice(kind="warning", text=problem.text) for problem in problems_of(order))
 
 
 def _promises(order: Order) -> tuple[Promise, ...]:

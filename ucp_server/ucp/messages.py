@@ -13,6 +13,7 @@ Wire = dict[str, Any]
 _ROOTS: Final = MappingProxyType(
     {
         "id": "id",
+        "adjustments": "adjustments",
         "lines": "line_items",
         "buyer": "buyer",
         "discount_codes": "discounts.codes",

@@ -11,12 +11,14 @@ from ucp_server.domain.order import (
     Order,
     Quantity,
     line_counts,
+    problems_of,
     promises,
 )
 from ucp_server.domain.quote import QuotedLine
 from ucp_server.ucp.addresses import render_address
 from ucp_server.ucp.checkout import render_line, render_total
 from ucp_server.ucp.ids import render_checkout_id, render_order_id
+from ucp_server.ucp.messages import render_messages
 
 Wire = dict[str, Any]
 
@@ -24,7 +26,7 @@ Wire = dict[str, Any]
 def render(order: Order, site: str, permalink_url: str) -> Wire:
     """The whole order in the newest form, without ``ucp``; never a difference to what was before."""
     counts = line_counts(order)
-    return {
+    wire: Wire = {
         "id": render_order_id(order.id),
         "checkout_id": render_checkout_id(order.id),
         "permalink_url": permalink_url,
@@ -37,6 +39,10 @@ def render(order: Order, site: str, permalink_url: str) -> Wire:
         "currency": order.currency,
         "totals": [render_total(row) for row in order.totals],
     }
+    messages = render_messages(problems_of(order))
+    if messages:
+        wire["messages"] = messages
+    return wire
 
 
 def _render_line(line: QuotedLine, count: LineCount, site: str) -> Wire:

@@ -35,6 +35,18 @@ def test_an_order_without_a_label_is_fine():
     assert document == {"id": "ord"}
 
 
+def test_an_order_loses_its_messages():
+    document = {"id": "ord", "messages": [{"type": "warning", "code": "refund_failed", "content": "x"}]}
+    steps.orders_bear_no_messages(document)
+    assert document == {"id": "ord"}
+
+
+def test_an_order_of_which_nothing_is_told_is_fine():
+    document = {"id": "ord"}
+    steps.orders_bear_no_messages(document)
+    assert document == {"id": "ord"}
+
+
 def test_a_line_that_was_removed_is_fulfilled():
     line = {"status": "removed", "quantity": {"original": 2, "total": 0, "fulfilled": 0}}
     steps.removed_lines_become_fulfilled({"line_items": [line]})

@@ -52,6 +52,11 @@ def orders_lose_their_currency(document: Wire) -> None:
     document.pop("label", None)
 
 
+def orders_bear_no_messages(document: Wire) -> None:
+    """2026-04-08 gave orders ``messages`` (S/shopping/order.json); before, the page told the buyer."""
+    document.pop("messages", None)
+
+
 def removed_lines_become_fulfilled(document: Wire) -> None:
     """2026-04-08 added ``quantity.original`` and the status ``removed`` (order_line_item.json).
 
@@ -85,6 +90,7 @@ CHECKOUTS: Final[tuple[Step, ...]] = (
 ORDERS: Final[tuple[Step, ...]] = (
     discounts_become_positive,
     orders_lose_their_currency,
+    orders_bear_no_messages,
     removed_lines_become_fulfilled,
     adjustments_become_amounts,
 )
