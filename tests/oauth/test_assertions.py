@@ -19,6 +19,7 @@ from tests.ucp.conftest import SITE, Town, profile_url
 from ucp_server.engine.grants import Grants, Registered
 from ucp_server.oauth import assertions
 from ucp_server.oauth.refusals import ClientRefused
+from ucp_server.store.database import Pool, statement
 from ucp_server.ucp.scopes import scopes_supported
 
 Wire = dict[str, Any]
@@ -220,6 +221,18 @@ async def test_an_assertion_proves_its_client_once(here: Town, grants: Grants) -
     assert (mismatched.status_code, mismatched.json()["error"]) == (400, "invalid_request")
     named = await post(here, "/oauth/revoke", _form(own) | {"client_id": own.id, "token": "x"})
     assert named.status_code == 200
+
+
+async def test_assertions_a_minute_are_bounded(here: Town, grants: Grants, pool: Pool) -> None:
+    """Each leaves a row, whatever it is shown for."""
+    client = await _with_key(grants, "one")
+    assert (await post(here, "/oauth/revoke", _form(client, jti="a"))).status_code == 400
+    async with statement(pool) as tx:
+        assert await tx.execute("update rate_windows set used = 600") == 1
+    refused = await post(here, "/oauth/revoke", _form(client, jti="b"))
+    assert (refused.status_code, refused.json()["error"]) == (429, "temporarily_unavailable")
+    async with pool.connection() as connection:
+        assert await connection.fetchval("select count(*) from client_assertions") == 1
 
 
 async def test_a_client_with_keys_has_no_secret(here: Town, grants: Grants, client: Registered) -> None:

@@ -182,12 +182,13 @@ async def test_behind_a_proxy_callers_are_told_apart(
             assert (await post(here, "/oauth/token", by_secret(client), headers=who)).status_code == status
 
 
-async def test_tokens_a_minute_are_bounded(here: Town, client: Registered, pool: Pool) -> None:
+async def test_requests_a_minute_are_bounded(here: Town, client: Registered, pool: Pool) -> None:
     await token(here, client)
     async with statement(pool) as tx:
         assert await tx.execute("update rate_windows set used = 600") == 1
-    refused = await post(here, "/oauth/token", by_secret(client))
-    assert (refused.status_code, "retry-after" in refused.headers) == (429, True)
+    for path in ("/oauth/token", "/oauth/revoke"):
+        refused = await post(here, path, by_secret(client, token="ucpt_any"))
+        assert (refused.status_code, "retry-after" in refused.headers) == (429, True)
 
 
 async def test_what_is_not_understood_is_told(here: Town, client: Registered) -> None:

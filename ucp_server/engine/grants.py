@@ -105,7 +105,7 @@ class Grants:
             )
 
     async def count(self, merchant_id: str, client: Client) -> Window:
-        """Count a token that ``client`` wants, over all processes."""
+        """Count a request of ``client``, over all processes."""
         async with statement(self._pool) as tx:
             caller = f"oauth {client.id}"
             return await count_request(tx, merchant_id=merchant_id, caller=caller, window_s=_WINDOW_S)

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import hmac
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -12,13 +13,17 @@ from ucp_server.engine.grants import Grants
 from ucp_server.oauth import assertions
 from ucp_server.oauth.attempts import Attempts
 from ucp_server.oauth.incoming import Incoming, Shop
-from ucp_server.oauth.refusals import ClientRefused, RequestInvalid
+from ucp_server.oauth.refusals import ClientRefused, RequestInvalid, TooManyTries
 from ucp_server.ports import Clock
 from ucp_server.store.clients import Client
 from ucp_server.store.credentials import secret_hash
 
 # RFC 8414: the ways that are known here.
 METHODS: Final = ("client_secret_basic", "client_secret_post", "private_key_jwt")
+
+# A token lasts an hour, so that ten a second are far beyond what any fleet needs; it bounds the rows, of
+# tokens and of assertions that were used.
+REQUESTS_PER_MINUTE_MAX: Final = 600
 
 _BASIC: Final = "basic"
 # Names end up in the access line and in memory; an id of ours has 36 characters.
@@ -58,17 +63,28 @@ class Authentication:
         if client is None:
             raise ClientRefused
         if client.jwks is not None:
-            await self._check_assertion(shop, client, client.jwks, proof.assertion)
-        elif not proof.secret or not hmac.compare_digest(
+            claims = self._claims_of(shop, client, client.jwks, proof.assertion)
+            await self._count(shop, client)
+            if not await self.grants.use_up(shop.merchant_id, client, claims.jti, claims.expires_at):
+                raise ClientRefused
+            return client
+        if not proof.secret or not hmac.compare_digest(
             secret_hash(proof.secret), client.secret_hash or b""
         ):
             raise ClientRefused
+        await self._count(shop, client)
         return client
 
-    async def _check_assertion(self, shop: Shop, client: Client, jwks: bytes, assertion: str) -> None:
+    async def _count(self, shop: Shop, client: Client) -> None:
+        """Asked when the proof is known to be good: whoever guesses uses up nothing of the client."""
+        window = await self.grants.count(shop.merchant_id, client)
+        if window.used > REQUESTS_PER_MINUTE_MAX:
+            raise TooManyTries(max(1, math.ceil(window.left_s)))
+
+    def _claims_of(self, shop: Shop, client: Client, jwks: bytes, assertion: str) -> assertions.Claims:
         if not assertion:
             raise ClientRefused
-        claims = assertions.verify(
+        return assertions.verify(
             assertion,
             jwks,
             client_id=client.id,
@@ -77,8 +93,6 @@ class Authentication:
             audiences=frozenset({shop.site, f"{shop.site}/", shop.token_endpoint}),
             now=self.clock.now(),
         )
-        if not await self.grants.use_up(shop.merchant_id, client, claims.jti, claims.expires_at):
-            raise ClientRefused
 
 
 def read_proof(authorization: str, parameters: Mapping[str, str]) -> Proof:

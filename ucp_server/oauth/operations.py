@@ -2,8 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from math import ceil
-from typing import Any, Final
+from typing import Any
 
 from ucp_server.asgi.reply import Reply, json_reply
 from ucp_server.domain.errors import Refusal
@@ -17,15 +16,11 @@ from ucp_server.oauth.refusals import (
     RequestInvalid,
     ResponseTypeUnsupported,
     ScopeRefused,
-    TooManyTries,
 )
 from ucp_server.store.clients import Client
 
 Wire = dict[str, Any]
 Parameters = Mapping[str, str]
-
-# A token lasts an hour, so that ten a second are far beyond what any fleet needs; it bounds the rows.
-TOKENS_PER_MINUTE_MAX: Final = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +52,6 @@ class Operations:
         issue = self._by_grant_type.get(wanted)
         if issue is None:
             raise GrantTypeUnsupported
-        window = await self.grants.count(shop.merchant_id, client)
-        if window.used > TOKENS_PER_MINUTE_MAX:
-            raise TooManyTries(max(1, ceil(window.left_s)))
         return await issue(shop, client, parameters)
 
     @property
