@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import httpx2
+import msgspec
 import pytest
 from starlette.applications import Starlette
 
@@ -218,3 +219,10 @@ async def test_metrics_are_in_the_text_format(client: httpx2.AsyncClient):
     reply = await client.get("/metrics")
     assert reply.headers["content-type"].startswith("text/plain; version=0.0.4")
     assert "# TYPE ucp_server_requests_total counter" in reply.text
+
+
+async def test_no_page_in_a_browser_changes_anything(client: httpx2.AsyncClient, order: Order) -> None:
+    for change in ("cancel", "ship"):
+        reply = await client.post(path(order, change), headers={"Origin": "https://other.example"})
+        assert (reply.status_code, reply.json()["code"]) == (403, "forbidden")
+    assert (await client.get(path(order))).json() == msgspec.json.decode(msgspec.json.encode(order))

@@ -164,6 +164,10 @@ class Admin:
             merchant = request.path_params["merchant"]
             facts = facts_of(request.scope)
             facts["protocol"], facts["operation"] = BINDING, route.__name__
+            # Loopback is no proof: any page that is open on this machine can have its browser post here.
+            if "origin" in request.headers:
+                facts["outcome"] = "forbidden"
+                return json_reply(403, {"code": "forbidden", "content": "No page of a browser may ask."})
             if merchant not in self.merchants:
                 return json_reply(404, {"code": "not_found", "content": "No such merchant is served."})
             facts["merchant"] = merchant
