@@ -49,7 +49,8 @@ _PRICES_END: Final = 9_007_199_254_740_991
 # The range of a product's prices as it was loaded; what has been given another price since then is
 # looked at whatever its range.
 _MAY_FIT: Final = f"""
-(h.price_from <= coalesce($3::bigint, {_PRICES_END}) and h.price_to >= coalesce($2::bigint, 0) or h.product_id in (
+(h.price_from <= coalesce($3::bigint, {_PRICES_END}) and h.price_to >= coalesce($2::bigint, 0)
+    or h.product_id in (
     select i.product_id from items i
     where i.merchant_id = $1 and i.price_minor is distinct from i.listed_minor))
 """
