@@ -80,8 +80,9 @@ create table vocabulary (
 );
 create index vocabulary_trigrams on vocabulary using gin (trigrams);
 
--- What a search found, in order, for those who turn pages.
-create table search_lists (
+-- What a search found, in order, for those who turn pages. Not logged: whoever turns a page after a
+-- crash searches again, and nobody else waits for a disk to find something.
+create unlogged table search_lists (
     merchant_id text not null,
     token text not null,
     platform_id text not null,
