@@ -1,6 +1,7 @@
 """What is one platform's does not exist for another: every route, for its owner, another, and nobody."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from tests.ucp.conftest import (
     CARD,
     JANUARY,
+    SCHEMAS,
     USUAL,
     Agent,
     Open,
@@ -41,6 +43,7 @@ BY_SECRET = {("POST", "/testing/simulate-shipping/{id}")}
 def routes_with_an_id() -> list[tuple[str, str]]:
     """Method and path below the endpoint, from the route table of the mode that has most."""
     nothing: Any = None
+    having_schemas: Any = SimpleNamespace(schemas=SCHEMAS)
     binding = Binding(
         engine=nothing,
         browsing=nothing,
@@ -48,7 +51,7 @@ def routes_with_an_id() -> list[tuple[str, str]]:
         negotiation=nothing,
         authentication=nothing,
         budgets=nothing,
-        replies=nothing,
+        replies=having_schemas,
         keys=nothing,
         signing=nothing,
         currencies={},

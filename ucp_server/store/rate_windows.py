@@ -16,7 +16,8 @@ class Window:
     ends_at: datetime
 
 
-# One row per caller, so that there is nothing to clear away. The window opens with the first request.
+# One row per caller, so that there is nothing to clear away. The window opens with the first request;
+# one that began a moment before it and counted after it has no longer to wait than the others.
 COUNT_REQUEST: Final = """
 insert into rate_windows as w (merchant_id, caller, opened_at, used) values ($1, $2, now(), $4)
 on conflict (merchant_id, caller) do update set
@@ -24,7 +25,7 @@ on conflict (merchant_id, caller) do update set
         else now() end,
     used = case when w.opened_at + $3::float8 * interval '1 second' > now() then w.used + $4 else $4 end
 returning used, opened_at + $3::float8 * interval '1 second' as ends_at,
-    extract(epoch from opened_at - now())::float8 + $3::float8 as left_s
+    least(extract(epoch from opened_at - now())::float8, 0) + $3::float8 as left_s
 """
 
 
