@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 from starlette.requests import Request
 
-from ucp_server import resources
+from ucp_server import languages, resources
 from ucp_server.aap import binding as aap_binding
 from ucp_server.aap.schema import Schemas as AapSchemas
 from ucp_server.c2a import binding as c2a_binding
@@ -153,6 +153,7 @@ def people(house: House, engine: Engine, hosts: Hosts) -> pages.Pages:
         host = hosts.find(request)
         if host is None:
             return None
+        asked = request.query_params.get("lang", "")
         return contexts.Shop(
             merchant_id=host.merchant_id,
             title=host.merchant.title or host.merchant_id,
@@ -165,6 +166,10 @@ def people(house: House, engine: Engine, hosts: Hosts) -> pages.Pages:
             ),
             required=host.merchant.required_buyer_fields,
             country=host.merchant.home_country,
+            language=languages.choose(
+                asked, request.headers.get("accept-language", ""), host.merchant.language
+            ),
+            chosen_language=asked if asked in languages.LANGUAGES else "",
         )
 
     def payment(merchant_id: str, total: Money) -> tuple[Instrument, Credential] | None:

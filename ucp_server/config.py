@@ -145,6 +145,10 @@ class Merchant(Table, frozen=True):
         int | None,
         Meta(description="Totals above this, in minor units, are handed to the buyer to confirm."),
     ] = None
+    language: Annotated[
+        Literal["en", "de", "ar", "ja"],
+        Meta(description="The language of pages and mail for buyers who ask for none: en, de, ar or ja."),
+    ] = "en"
     home_country: Annotated[
         CountryCode,
         Meta(description="Where the shop is: taxes what is collected or has no address yet."),

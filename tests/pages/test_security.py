@@ -103,10 +103,13 @@ ON_HTML = {
 }
 POLICY = {
     "default-src": "'none'",
+    "script-src": "'self'",
     "style-src": "'self'",
+    "connect-src": "'self'",
     "img-src": "'self' https:",
     "form-action": "'self'",
     "base-uri": "'none'",
+    "frame-src": "'none'",
     "frame-ancestors": "'none'",
 }
 

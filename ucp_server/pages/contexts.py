@@ -2,6 +2,8 @@
 
 import msgspec
 
+from ucp_server.languages import ENGLISH, Language
+
 
 class Link(msgspec.Struct, frozen=True, kw_only=True):
     """``type`` is the merchant's word for what it is, such as ``terms_of_service``."""
@@ -15,7 +17,8 @@ class Shop(msgspec.Struct, frozen=True, kw_only=True):
     """The merchant as its buyers know it.
 
     ``required`` names the fields of `domain.checkout.Buyer` that it asks for, ``country`` is where
-    it is (ISO 3166-1 alpha-2).
+    it is (ISO 3166-1 alpha-2). ``language`` is that of this request; ``chosen_language`` is its code
+    where the address names it (``?lang=``), and then every link of ours names it too.
     """
 
     merchant_id: str
@@ -24,12 +27,15 @@ class Shop(msgspec.Struct, frozen=True, kw_only=True):
     links: tuple[Link, ...] = ()
     required: tuple[str, ...] = ()
     country: str = ""
+    language: Language = ENGLISH
+    chosen_language: str = ""
 
 
 class Assets(msgspec.Struct, frozen=True, kw_only=True):
     """Paths of what comes with every page."""
 
     style: str
+    script: str
     icon: str
 
 

@@ -1,5 +1,6 @@
 """From a context to bytes: templates that escape everything, and the assets beside them."""
 
+from functools import cache
 from hashlib import sha256
 from importlib.resources import files
 from typing import Final
@@ -7,6 +8,7 @@ from typing import Final
 import jinja2
 
 from ucp_server.asgi.reply import Reply
+from ucp_server.languages import LANGUAGES
 from ucp_server.pages import security
 from ucp_server.pages.contexts import Assets, CartPage, CheckoutPage, OrderPage, PlainPage, Shop
 
@@ -27,16 +29,10 @@ def _asset(name: str, media_type: bytes) -> tuple[str, Reply]:
 
 
 _STYLE_PATH, _STYLE = _asset("style.css", b"text/css; charset=utf-8")
+_SCRIPT_PATH, _SCRIPT = _asset("page.js", b"text/javascript; charset=utf-8")
 _ICON_PATH, _ICON = _asset("icon.svg", b"image/svg+xml")
-ASSETS: Final = Assets(style=_STYLE_PATH, icon=_ICON_PATH)
-ASSET_REPLIES: Final = {_STYLE_PATH: _STYLE, _ICON_PATH: _ICON}
-TEMPLATES: Final = jinja2.Environment(
-    loader=jinja2.PackageLoader("ucp_server.pages"),
-    autoescape=True,
-    undefined=jinja2.StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
+ASSETS: Final = Assets(style=_STYLE_PATH, script=_SCRIPT_PATH, icon=_ICON_PATH)
+ASSET_REPLIES: Final = {_STYLE_PATH: _STYLE, _SCRIPT_PATH: _SCRIPT, _ICON_PATH: _ICON}
 TEMPLATE_OF: Final[dict[type[Page], str]] = {
     CheckoutPage: "checkout.html",
     CartPage: "cart.html",
@@ -47,10 +43,27 @@ TEMPLATE_OF: Final[dict[type[Page], str]] = {
 NOBODY: Final = Shop(merchant_id="", title="", origin="")
 
 
-def show(page: Page, status: int = 200) -> Reply:
+@cache  # one for each of our few languages
+def templates(code: str) -> jinja2.Environment:
+    """The templates in the language of that code: each keeps what it compiled."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("ucp_server.pages"),
+        extensions=["jinja2.ext.i18n"],
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    translations = LANGUAGES[code].translations
+    environment.install_gettext_translations(translations, newstyle=True)  # type: ignore[attr-defined]  # of i18n
+    return environment
+
+
+def show(page: Page, status: int = 200, framing: security.Framing = security.ALONE) -> Reply:
     """The page as an answer, with the headers that every page carries."""
-    html = TEMPLATES.get_template(TEMPLATE_OF[type(page)]).render(page=page)
-    return security.page(html, status)
+    language = page.shop.language
+    html = templates(language.code).get_template(TEMPLATE_OF[type(page)]).render(page=page)
+    return security.page(html, status, language=language.code, framing=framing)
 
 
 def say(

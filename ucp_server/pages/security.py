@@ -4,12 +4,14 @@ import hashlib
 import hmac
 from typing import Final
 
+import msgspec
+
 from ucp_server.asgi.reply import Reply
 
 # Nothing inline and nothing foreign runs; pictures of goods may come from the merchant's own host.
 _POLICY: Final = (
-    b"default-src 'none'; style-src 'self'; img-src 'self' https:; form-action 'self'; "
-    b"base-uri 'none'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' https:; "
+    "form-action 'self'; base-uri 'none'; frame-src {frames}; frame-ancestors {ancestors}"
 )
 
 # The link in the address bar is a key: nobody keeps it, nobody is told of it, nobody indexes it.
@@ -21,16 +23,35 @@ _PRIVATE: Final = (
 )
 PAGE_HEADERS: Final = (
     (b"content-type", b"text/html; charset=utf-8"),
-    (b"content-security-policy", _POLICY),
     *_PRIVATE,
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"cross-origin-resource-policy", b"same-origin"),
 )
 
 
-def page(html: str, status: int = 200) -> Reply:
+class Framing(msgspec.Struct, frozen=True, kw_only=True):
+    """Origins (``https://pay.example``) that a page may frame, and those that may frame it."""
+
+    frames: tuple[str, ...] = ()
+    ancestors: tuple[str, ...] = ()
+
+
+ALONE: Final = Framing()
+
+
+def page(html: str, status: int = 200, *, language: str = "en", framing: Framing = ALONE) -> Reply:
     """An HTML answer with the headers that every page carries."""
-    return Reply(status=status, body=html.encode(), headers=PAGE_HEADERS)
+    policy = _POLICY.format(frames=_sources(framing.frames), ancestors=_sources(framing.ancestors))
+    headers = (
+        *PAGE_HEADERS,
+        (b"content-language", language.encode()),
+        (b"content-security-policy", policy.encode("ascii")),
+    )
+    return Reply(status=status, body=html.encode(), headers=headers)
+
+
+def _sources(origins: tuple[str, ...]) -> str:
+    return " ".join(origins) or "'none'"
 
 
 def see_other(path: str) -> Reply:

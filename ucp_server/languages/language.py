@@ -1,0 +1,113 @@
+"""One language: what is said in it, and how amounts, dates and countries are written."""
+
+import gettext
+import unicodedata
+from collections.abc import Mapping
+from copy import copy
+from datetime import datetime
+from decimal import Decimal
+from functools import cached_property, lru_cache
+from importlib.resources import files
+from io import BytesIO
+from types import MappingProxyType
+from typing import Final
+
+from babel import Locale
+from babel.dates import format_date, format_time, get_datetime_format
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.numbers import NumberPattern
+
+from ucp_server.domain.money import exponent
+from ucp_server.languages.countries import CODES
+
+SOURCE: Final = "en"
+# Whose dates and numbers each writes: English dates are day before month, as in most of the world,
+# and a dollar alone is the one of the United States.
+_REGIONS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
+    {"en": ("en_GB", "en"), "de": ("de_DE", "de_DE"), "ar": ("ar", "ar"), "ja": ("ja_JP", "ja_JP")}
+)
+
+
+class Language:
+    """``code`` is BCP 47, ``direction`` HTML's ``dir``, ``name`` what the language calls itself.
+
+    Messages in our code are English, with facts as ``%(name)s``; what a catalog lacks is said so.
+    """
+
+    code: str
+    direction: str
+    name: str
+
+    def __init__(self, code: str) -> None:
+        dates, numbers = _REGIONS[code]
+        self._dates: Final = Locale.parse(dates)
+        self._numbers: Final = Locale.parse(numbers)
+        self.code = code
+        self.direction = self._dates.text_direction
+        self.name = self._numbers.get_language_name() or code
+        self.translations: Final = _translations(code)
+
+    def __repr__(self) -> str:
+        return f"Language({self.code!r})"
+
+    def text(self, message: str, /, **facts: object) -> str:
+        said = self.translations.gettext(message)
+        return said % facts if facts else said
+
+    def count(self, one: str, many: str, number: int, /, **facts: object) -> str:
+        """The form that this language has for ``number``, which the message may name ``%(number)s``."""
+        return self.translations.ngettext(one, many, number) % {"number": number, **facts}
+
+    def amount(self, minor: int, currency: str) -> str:
+        """Minor units of an ISO 4217 currency as people here write them, without a line break within."""
+        digits = exponent(currency)
+        said = _pattern(self._numbers, digits).apply(
+            Decimal(minor).scaleb(-digits), self._numbers, currency=currency, currency_digits=False
+        )
+        return said.replace(" ", "\N{NO-BREAK SPACE}").replace("-", "\N{MINUS SIGN}")
+
+    def date(self, at: datetime) -> str:
+        return format_date(at, "medium", locale=self._dates)
+
+    def moment(self, at: datetime) -> str:
+        """A day and the time of day in ``at``'s own zone, which is UTC everywhere here."""
+        time = f"{format_time(at, 'HH:mm', locale=self._dates)} UTC"
+        form = str(get_datetime_format("medium", locale=self._dates)).replace("'", "")
+        return form.format(time, format_date(at, "long", locale=self._dates))
+
+    def country(self, code: str | None) -> str:
+        """What the country of an ISO 3166-1 alpha-2 code is called; what is none stays as it is."""
+        return str(self._dates.territories.get((code or "").upper(), code or ""))
+
+    @cached_property
+    def countries(self) -> tuple[tuple[str, str], ...]:
+        """All countries as (code, name), by name."""
+        return tuple(sorted(((code, self.country(code)) for code in CODES), key=_by_name))
+
+
+def _by_name(country: tuple[str, str]) -> str:
+    """Å sorts with A: who looks for a country looks by its first letter."""
+    plain = unicodedata.normalize("NFKD", country[1])
+    return "".join(sign for sign in plain if not unicodedata.combining(sign)).casefold()
+
+
+@lru_cache(maxsize=64)  # four languages, and the numbers of places that currencies have
+def _pattern(locale: Locale, digits: int) -> NumberPattern:
+    pattern: NumberPattern = copy(locale.currency_formats["standard"])
+    pattern.frac_prec = (digits, digits)
+    return pattern
+
+
+def _translations(code: str) -> gettext.NullTranslations:
+    if code == SOURCE:
+        return gettext.NullTranslations()
+    compiled = BytesIO()
+    with files("ucp_server.languages").joinpath("catalogs", f"{code}.po").open("rb") as file:
+        write_mo(compiled, read_po(file, locale=code))
+    compiled.seek(0)
+    return gettext.GNUTranslations(compiled)
+
+
+LANGUAGES: Final[Mapping[str, Language]] = MappingProxyType({code: Language(code) for code in _REGIONS})
+ENGLISH: Final = LANGUAGES[SOURCE]

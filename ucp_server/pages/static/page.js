@@ -1,0 +1,1 @@
+// What the pages do beyond what their forms and links do by themselves.
