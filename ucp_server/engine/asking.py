@@ -3,8 +3,10 @@
 import asyncio
 import logging
 from collections.abc import Awaitable
+from types import TracebackType
 from typing import Final
 
+from ucp_server.domain.errors import HandlerUnavailable, Refusal
 from ucp_server.domain.money import Money
 from ucp_server.engine.setup import Setup
 from ucp_server.ports import (
@@ -23,6 +25,29 @@ from ucp_server.store.attempts import AttemptRow
 log = logging.getLogger(__name__)
 
 _ANSWERS: Final = (Approved, Declined, ActionNeeded, Unknown, NotSent)
+
+
+class Asking:
+    """Around a question for facts: whatever but a refusal a plug-in raises, ``who`` is not available.
+
+    Its exits raise `HandlerUnavailable`; a `TimeoutError` from within counts as silence, like any other.
+    """
+
+    __slots__ = ("_who",)
+
+    def __init__(self, who: str) -> None:
+        self._who = who
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, Exception) and not isinstance(error, Refusal):
+            # Its text may quote what a buyer typed or looks for.
+            log.warning("%s raised %s", self._who, type(error).__name__)
+            raise HandlerUnavailable(self._who) from error
 
 
 def attempt_of(row: AttemptRow) -> Attempt:

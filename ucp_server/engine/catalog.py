@@ -4,7 +4,6 @@ Nothing here is a promise: what is shown has today's prices and stock, and the c
 """
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,10 +15,8 @@ from ucp_server.domain import problems
 from ucp_server.domain.catalog import Choice, Filters, Market, Named, Place, Product, Search, Variant
 from ucp_server.domain.errors import (
     CursorUnknown,
-    HandlerUnavailable,
     InvalidRequest,
     ProductNotFound,
-    Refusal,
     RequestTooLarge,
 )
 from ucp_server.domain.fulfillment import Address, Option
@@ -35,13 +32,12 @@ from ucp_server.domain.selection import (
     passing,
     select,
 )
+from ucp_server.engine.asking import Asking
 from ucp_server.engine.commands import Scope
 from ucp_server.ports import Catalog, Rates
 from ucp_server.store.database import Pool, read, statement
 from ucp_server.store.ids import new_token
 from ucp_server.store.search_lists import KeptList, insert_list, load_list
-
-log = logging.getLogger(__name__)
 
 # A page is answered within 3 s or not at all: an agent asks several shops at once and does not wait.
 SHOWN_WITHIN_S: Final = 3.0
@@ -391,16 +387,10 @@ class Browsing:
 
     @asynccontextmanager
     async def _in_time(self) -> AsyncIterator[None]:
-        """Whatever a plug-in raises, it does not answer; and nobody waits longer than is sensible."""
-        try:
+        """Nobody waits for the catalog longer than is sensible."""
+        with Asking("The catalog"):
             async with asyncio.timeout(self.within_s):
                 yield
-        except Refusal:
-            raise
-        except Exception as error:
-            # Its text may quote what a buyer looks for.
-            log.warning("the catalog raised %s", type(error).__name__)
-            raise HandlerUnavailable("The catalog") from error
 
 
 def _check_search(search: Search) -> None:

@@ -11,8 +11,9 @@ from msgspec.structs import replace
 
 from ucp_server.domain import problems
 from ucp_server.domain.checkout import Checkout, Instrument
-from ucp_server.domain.errors import HandlerUnavailable, NotReady
+from ucp_server.domain.errors import NotReady
 from ucp_server.domain.quote import Quote
+from ucp_server.engine.asking import Asking
 from ucp_server.engine.setup import Setup
 
 
@@ -26,14 +27,11 @@ async def unverified_claims(
     verifier = setup.eligibility.get(checkout.merchant_id)
     if not quote.open_claims or verifier is None:
         return quote.open_claims
-    try:
+    with Asking("The verification of what the buyer claims"):
         async with asyncio.timeout(setup.timings.verify_within_s):
             holding = await verifier.verified(
                 checkout.merchant_id, quote.open_claims, checkout.basket.buyer, instrument
             )
-    except Exception as error:
-        # A plug-in may raise anything; its text may quote anything.
-        raise HandlerUnavailable("The verification of what the buyer claims") from error
     return tuple(claim for claim in quote.open_claims if claim not in holding)
 
 

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from types import TracebackType
 from typing import Final, Self, TypeVar
 
 import msgspec
@@ -14,7 +13,7 @@ from ucp_server.domain.assess import MissingParts, assess_buyer, assess_lines, a
 from ucp_server.domain.bill import Delivery, make_bill
 from ucp_server.domain.checkout import Basket, Buyer
 from ucp_server.domain.discounts import Acquaintance, Discounted, apply_discounts
-from ucp_server.domain.errors import HandlerUnavailable, InvalidRequest, Refusal
+from ucp_server.domain.errors import HandlerUnavailable, InvalidRequest
 from ucp_server.domain.fulfillment import Address, NewAddress, Option, WantedMethod
 from ucp_server.domain.lines import Lines, priced_lines, resolve_lines
 from ucp_server.domain.merchant import Merchant
@@ -33,6 +32,7 @@ from ucp_server.domain.problems import Problem
 from ucp_server.domain.quote import PricedLine, Quote
 from ucp_server.domain.taxes import DELIVERY, Tax, TaxRule, tax_on
 from ucp_server.engine.addresses import missing_parts
+from ucp_server.engine.asking import Asking
 from ucp_server.engine.commands import Scope, Wanted
 from ucp_server.ports import Pricing, Rates, Shelf, Shop
 from ucp_server.store.database import Pool
@@ -52,6 +52,10 @@ CODES_MAX: Final = 20
 
 # What a free-shipping promotion frees.
 STANDARD: Final = "standard"
+
+_asking_shop: Final = Asking("The catalog")
+_asking_pricing: Final = Asking("The price list")
+_asking_rates: Final = Asking("The delivery service")
 
 
 T = TypeVar("T")
@@ -85,29 +89,6 @@ class _Delivered(msgspec.Struct, kw_only=True):
     problems: list[Problem] = []
     line_taxes: dict[str, Tax] = {}
     deliveries: list[Delivery] = []
-
-
-class _Asking:
-    """Around a question to a plug-in: whatever it raises, it does not answer."""
-
-    __slots__ = ("_what",)
-
-    def __init__(self, what: str) -> None:
-        self._what = what
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if isinstance(error, Exception) and not isinstance(error, Refusal):
-            raise HandlerUnavailable(self._what) from error
-
-
-_asking_shop = _Asking("The catalog")
-_asking_pricing = _Asking("The price list")
-_asking_rates = _Asking("The delivery service")
 
 
 class Quoting:
