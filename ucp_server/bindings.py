@@ -38,7 +38,6 @@ from ucp_server.ports import Credential
 from ucp_server.store.catalog import PostgresCatalog
 from ucp_server.store.offers import PostgresOffers
 from ucp_server.store.rates import PostgresRates
-from ucp_server.store.rules import RuleTables
 from ucp_server.ucp.authentication import Authentication
 from ucp_server.ucp.binding import Binding
 from ucp_server.ucp.budgets import Budgets, Rates
@@ -80,7 +79,7 @@ def ucp(house: House, engine: Engine, hosts: Hosts, note_search: Callable[[str],
         browsing=Browsing(
             pool=house.pool,
             catalog=PostgresCatalog(house.pool, note_search),
-            rates=PostgresRates(RuleTables(house.pool)),
+            rates=PostgresRates(house.rules),
             merchants=house.setup.merchants,
         ),
         orders=Orders(house.setup),

@@ -22,6 +22,7 @@ from ucp_server.pages import links
 from ucp_server.pages import routes as pages
 from ucp_server.store.database import Pool, open_pool
 from ucp_server.store.eligibility import PostgresEligibility
+from ucp_server.store.rules import RuleTables
 from ucp_server.ucp.incoming import Paths
 from ucp_server.ucp.policies import Policy
 from ucp_server.ucp.releases import SERVED, WITH_SCHEMAS
@@ -48,6 +49,7 @@ class House:
     payments: plugins.Payments
     replies: Replies
     chipp: chipp_replies.Replies
+    rules: RuleTables
     setup: Setup
 
     @property
@@ -79,10 +81,11 @@ async def open_house(settings: Settings, name: str, lines_out: int) -> AsyncIter
     )
     try:
         async with open_pool(settings.postgres_url, size=settings.database_connections, name=name) as pool:
+            rules = RuleTables(pool)
             setup = Setup(
                 pool=pool,
                 merchants={m: table.facts(m) for m, table in settings.merchant.items()},
-                quoting=Quoting.over(pool),
+                quoting=Quoting.over(pool, rules),
                 payments=payments,
                 stocks=plugins.stocks(settings),
                 vaults=plugins.vaults(payments),
@@ -110,6 +113,7 @@ async def open_house(settings: Settings, name: str, lines_out: int) -> AsyncIter
                 payments=payments,
                 replies=replies,
                 chipp=chipp,
+                rules=rules,
                 setup=setup,
             )
     finally:

@@ -106,9 +106,12 @@ class Quoting:
         self._within_s = within_s
 
     @classmethod
-    def over(cls, pool: Pool) -> Self:
-        """Ours: one SQL statement per quote, and one more where the rule tables are no longer fresh."""
-        tables = RuleTables(pool)
+    def over(cls, pool: Pool, tables: RuleTables | None = None) -> Self:
+        """Ours: one SQL statement per quote, and one more where the rule tables are no longer fresh.
+
+        ``tables`` may be shared with whoever else reads rules; without them it keeps its own.
+        """
+        tables = tables or RuleTables(pool)
         return cls(PostgresShop(pool), PostgresPricing(tables), PostgresRates(tables))
 
     async def quote(
