@@ -42,6 +42,7 @@ from ucp_server.engine.catalog import (
     VARIANTS_SHOWN_MAX,
     Asked,
     Browsing,
+    Page,
     Wish,
 )
 from ucp_server.engine.commands import Scope
@@ -164,8 +165,8 @@ def browsing(pool: Pool, *products: Product) -> tuple[Browsing, Shelf]:
     return shop, shelf
 
 
-def shown(page: object) -> list[str]:
-    return [listed.product.id for listed in page.products]  # type: ignore[attr-defined]
+def shown(page: Page) -> list[str]:
+    return [listed.product.id for listed in page.products]
 
 
 # --- lists ---
@@ -288,6 +289,21 @@ async def test_a_few_of_many_places_are_told(pool: Pool):
     page = await shop.search(SCOPE, ANYTHING, Asked())
     told = {id_: sum(way.type == "pickup" for way in ways) for id_, ways in page.ways.items()}
     assert told == {"p1": PLACES_TOLD_MAX, "anvil": PLACES_TOLD_MAX}
+
+
+async def test_where_nobody_is_told_of_delivery_it_is_asked_for_by_filters_alone(pool: Pool):
+    class Unasked(Parcels):
+        async def options(
+            self, merchant_id: str, to: Address, lines: Sequence[PricedLine]
+        ) -> Sequence[Option]:
+            raise RuntimeError("nobody wanted to know")
+
+    shop, _ = browsing(pool, product("p1"), HEAVY)
+    shop = dataclasses.replace(shop, rates=Unasked())
+    page = await shop.search(SCOPE, ANYTHING, Asked(), with_ways=False)
+    assert (shown(page), page.ways) == (["p1", "anvil"], {})
+    with pytest.raises(HandlerUnavailable):
+        await shop.search(SCOPE, Search(filters=Filters(methods=("pickup",))), Asked(), with_ways=False)
 
 
 # --- lookup ---

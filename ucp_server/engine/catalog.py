@@ -144,6 +144,7 @@ class _Narrowing(msgspec.Struct, frozen=True, kw_only=True):
     filters: Filters
     market: Market
     problems: tuple[Problem, ...]
+    with_ways: bool
 
     @property
     def by_delivery(self) -> bool:
@@ -160,20 +161,25 @@ class Browsing:
     merchants: Mapping[str, Merchant]
     within_s: float = SHOWN_WITHIN_S
 
-    async def search(self, scope: Scope, search: Search, asked: Asked) -> Page:
+    async def search(self, scope: Scope, search: Search, asked: Asked, *, with_ways: bool = True) -> Page:
         """One page of what fits; a cursor goes on in its own list, whatever else is asked.
 
+        Here and below nobody computes how goods would be delivered unless the caller tells it
+        (``with_ways``), or filters by it.
         Raises InvalidRequest for a search that says nothing or too much, CursorUnknown,
         HandlerUnavailable, StoreUnavailable.
         """
         async with self._in_time():
             if asked.cursor is None:
                 _check_search(search)
-                begun = await self._begin(scope, search)
+                narrowing = self._narrowing(scope, search.filters, search.market, with_ways=with_ways)
+                begun = await self._begin(scope, search, narrowing)
                 position = 0
             else:
                 begun, position = await self._continue(scope, asked.cursor)
-            narrowing = self._narrowing(scope, begun.search.filters, begun.search.market)
+                narrowing = self._narrowing(
+                    scope, begun.search.filters, begun.search.market, with_ways=with_ways
+                )
             limit = min(asked.limit, PAGE_MAX)
             products, ways, end = await self._fill(begun.product_ids, position, limit, narrowing)
             cursor = None
@@ -190,7 +196,9 @@ class Browsing:
             problems=narrowing.problems,
         )
 
-    async def lookup(self, scope: Scope, ids: Sequence[str], filters: Filters, market: Market) -> Looked:
+    async def lookup(
+        self, scope: Scope, ids: Sequence[str], filters: Filters, market: Market, *, with_ways: bool = True
+    ) -> Looked:
         """The products that ``ids`` name. An unknown id is told, and no reason to refuse.
 
         Raises RequestTooLarge, HandlerUnavailable, StoreUnavailable.
@@ -198,7 +206,7 @@ class Browsing:
         wanted = list(dict.fromkeys(ids))
         if len(wanted) > LOOKUP_IDS_MAX:
             raise RequestTooLarge(f"At most {LOOKUP_IDS_MAX} ids are looked up at once.")
-        narrowing = self._narrowing(scope, filters, market)
+        narrowing = self._narrowing(scope, filters, market, with_ways=with_ways)
         async with self._in_time():
             meanings, products = await self._resolve(scope, wanted, market)
             narrowed = {
@@ -230,7 +238,14 @@ class Browsing:
         )
 
     async def product(
-        self, scope: Scope, product_id: str, wish: Wish, filters: Filters, market: Market
+        self,
+        scope: Scope,
+        product_id: str,
+        wish: Wish,
+        filters: Filters,
+        market: Market,
+        *,
+        with_ways: bool = True,
     ) -> Shown:
         """One product, by its own id or a variant's, as far as ``wish`` can be followed.
 
@@ -238,7 +253,7 @@ class Browsing:
         option that is chosen twice; HandlerUnavailable, StoreUnavailable.
         """
         _check_wish(wish)
-        narrowing = self._narrowing(scope, filters, market)
+        narrowing = self._narrowing(scope, filters, market, with_ways=with_ways)
         async with self._in_time():
             meanings, products = await self._resolve(scope, [product_id], market)
             named = next((one for one in meanings.get(product_id, ()) if one.product_id in products), None)
@@ -260,8 +275,7 @@ class Browsing:
 
     # --- lists ---
 
-    async def _begin(self, scope: Scope, search: Search) -> KeptList:
-        narrowing = self._narrowing(scope, search.filters, search.market)
+    async def _begin(self, scope: Scope, search: Search, narrowing: _Narrowing) -> KeptList:
         understood = msgspec.structs.replace(search, filters=narrowing.filters)
         found = await self.catalog.search(scope.merchant_id, understood, LIST_MAX)
         return KeptList(
@@ -326,7 +340,7 @@ class Browsing:
 
     # --- what may be shown ---
 
-    def _narrowing(self, scope: Scope, filters: Filters, market: Market) -> _Narrowing:
+    def _narrowing(self, scope: Scope, filters: Filters, market: Market, *, with_ways: bool) -> _Narrowing:
         """A price in another currency than ours filters nothing: we do not convert, and say so."""
         merchant = self.merchants[scope.merchant_id]
         told: tuple[Problem, ...] = ()
@@ -334,7 +348,9 @@ class Browsing:
         if has_price and market.currency and market.currency != merchant.currency:
             filters = msgspec.structs.replace(filters, price_min_minor=None, price_max_minor=None)
             told = (problems.price_filter_ignored(market.currency, merchant.currency),)
-        return _Narrowing(merchant=merchant, filters=filters, market=market, problems=told)
+        return _Narrowing(
+            merchant=merchant, filters=filters, market=market, problems=told, with_ways=with_ways
+        )
 
     async def _narrow(
         self, product: Product, variants: Iterable[Variant], narrowing: _Narrowing
@@ -351,7 +367,7 @@ class Browsing:
                 continue
             item = variant.item
             theirs: tuple[Way, ...] = ()
-            if item is not None and item.ships:
+            if item is not None and item.ships and (narrowing.with_ways or narrowing.by_delivery):
                 # What delivery may depend on, as far as variants of one product differ in it.
                 alike = (item.ships, item.weight_g, item.tax_category)
                 if alike not in known:
