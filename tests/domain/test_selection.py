@@ -16,7 +16,7 @@ from ucp_server.domain.catalog import (
     Variant,
 )
 from ucp_server.domain.money import Money
-from ucp_server.domain.selection import featured_first, in_categories, passing, select
+from ucp_server.domain.selection import Selection, featured_first, in_categories, passing, select
 
 SIZES = ("S", "M", "L")
 COLOURS = ("Red", "Blue")
@@ -56,8 +56,8 @@ SHIRT = shirt(
 )
 
 
-def ids(chosen: object) -> list[str]:
-    return [one.id for one in chosen.variants]  # type: ignore[attr-defined]
+def ids(chosen: Selection) -> list[str]:
+    return [one.id for one in chosen.variants]
 
 
 def signals(product: Product, *choices: Choice) -> dict[tuple[str, str], tuple[bool, bool]]:
