@@ -98,7 +98,18 @@ class Availability(msgspec.Struct, frozen=True):
     status: StockStatus
 
 
-class Variant(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Displayed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a product and each of its variants are shown with alike."""
+
+    handle: str | None = None
+    url: str | None = None
+    categories: tuple[Category, ...] = ()
+    media: tuple[Media, ...] = ()
+    rating: Rating | None = None
+    tags: tuple[str, ...] = ()
+
+
+class Variant(Displayed, frozen=True, kw_only=True, omit_defaults=True):
     """What can be put on a line; ``id`` is that of its `Item`. All texts are plain.
 
     ``weight_g``, ``ships`` and the categories of the item are what delivery depends on.
@@ -113,12 +124,6 @@ class Variant(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     choices: tuple[Choice, ...] = ()
     sku: str | None = None
     barcodes: tuple[Barcode, ...] = ()
-    handle: str | None = None
-    url: str | None = None
-    categories: tuple[Category, ...] = ()
-    media: tuple[Media, ...] = ()
-    rating: Rating | None = None
-    tags: tuple[str, ...] = ()
     unit_price: UnitPrice | None = None
     item: Item | None = None
 
@@ -130,7 +135,7 @@ class ProductOption(msgspec.Struct, frozen=True):
     labels: tuple[str, ...]
 
 
-class Product(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Product(Displayed, frozen=True, kw_only=True, omit_defaults=True):
     """What is shown as one thing. ``variants`` are all of it, at least one, in the shop's order.
 
     What has no variants of its own is one variant of the same id. Texts are in one language, the
@@ -142,12 +147,6 @@ class Product(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     description: str
     variants: tuple[Variant, ...]
     options: tuple[ProductOption, ...] = ()
-    handle: str | None = None
-    url: str | None = None
-    categories: tuple[Category, ...] = ()
-    media: tuple[Media, ...] = ()
-    rating: Rating | None = None
-    tags: tuple[str, ...] = ()
 
 
 # --- what is asked of a catalog ---

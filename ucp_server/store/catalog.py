@@ -11,15 +11,14 @@ from asyncpg import Record
 from ucp_server.domain.catalog import (
     Availability,
     Barcode,
-    Category,
     Choice,
+    Displayed,
     Item,
     Market,
     Media,
     Named,
     Product,
     ProductOption,
-    Rating,
     Search,
     StockStatus,
     UnitPrice,
@@ -38,7 +37,7 @@ class Translation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     description: str | None = None
 
 
-class ItemDetail(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class ItemDetail(Displayed, frozen=True, kw_only=True, omit_defaults=True):
     """What ``items.detail`` holds: the members of `Item` that have no column, and of `Variant`.
 
     ``options`` are the choices that lead to it. ``status`` is what the shop says beside its stock:
@@ -55,19 +54,13 @@ class ItemDetail(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     quantity_max: int | None = None
     weight_g: int = 0
     description: str | None = None
-    options: dict[str, str] = {}
+    options: dict[str, str] = msgspec.field(default_factory=dict)
     list_price_minor: int | None = None
     sku: str | None = None
     barcodes: tuple[Barcode, ...] = ()
-    handle: str | None = None
-    url: str | None = None
-    categories: tuple[Category, ...] = ()
-    media: tuple[Media, ...] = ()
-    rating: Rating | None = None
-    tags: tuple[str, ...] = ()
     unit_price: UnitPrice | None = None
     status: StockStatus | None = None
-    translations: dict[str, Translation] = {}
+    translations: dict[str, Translation] = msgspec.field(default_factory=dict)
 
 
 class ItemRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,7 +72,7 @@ class ItemRow(msgspec.Struct, frozen=True, kw_only=True):
     detail: ItemDetail
 
 
-class ProductDetail(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class ProductDetail(Displayed, frozen=True, kw_only=True, omit_defaults=True):
     """What ``products.detail`` holds: the members of `Product` that have no column.
 
     ``language`` (BCP 47) is that of the title and the description; ``brand`` is only searched.
@@ -89,13 +82,7 @@ class ProductDetail(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     language: str = "en"
     options: tuple[ProductOption, ...] = ()
     brand: str | None = None
-    handle: str | None = None
-    url: str | None = None
-    categories: tuple[Category, ...] = ()
-    media: tuple[Media, ...] = ()
-    rating: Rating | None = None
-    tags: tuple[str, ...] = ()
-    translations: dict[str, Translation] = {}
+    translations: dict[str, Translation] = msgspec.field(default_factory=dict)
 
 
 class ProductRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,6 +14,7 @@ from ucp_server.domain.catalog import (
     Barcode,
     Category,
     Choice,
+    Displayed,
     Filters,
     Market,
     Measure,
@@ -290,7 +291,7 @@ def _render_variant(variant: Variant, ways: Mapping[str, Sequence[Way]], around:
     return wire | _render_common(variant, around)
 
 
-def _render_common(shown: Product | Variant, around: Around) -> Wire:
+def _render_common(shown: Displayed, around: Around) -> Wire:
     """What products and variants have alike."""
     wire: Wire = {}
     if shown.handle is not None:
