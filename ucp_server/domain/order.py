@@ -13,7 +13,7 @@ import msgspec
 
 from ucp_server.domain import problems
 from ucp_server.domain.attribution import Attribution
-from ucp_server.domain.checkout import Buyer, Subscriber
+from ucp_server.domain.checkout import Buyer, Instrument, Subscriber
 from ucp_server.domain.errors import AdjustmentRefused
 from ucp_server.domain.fulfillment import Address
 from ucp_server.domain.money import Money, decimal_text
@@ -37,7 +37,8 @@ class Quantity(msgspec.Struct, frozen=True, kw_only=True):
 class Expectation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A promise made at the sale: these lines, by this method, to this address.
 
-    What is left of it is said by `promises`.
+    What is left of it is said by `promises`. ``description`` names the way, ``detail`` says how long it
+    takes, in the shop's words.
     """
 
     id: str
@@ -45,6 +46,7 @@ class Expectation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     lines: tuple[Quantity, ...]
     address: Address | None = None
     description: str | None = None
+    detail: str | None = None
     fulfillable_on: str | None = None
 
 
@@ -81,7 +83,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One sale. ``id`` equals the id of its checkout, so there can never be a second one.
 
     ``permalink_token`` opens the order page (128 random bits). ``version`` counts the changes; an
-    event carries the version that it shows.
+    event carries the version that it shows. ``paid_with`` is what a receipt says of the payment.
     """
 
     id: str
@@ -101,6 +103,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     buyer: Buyer | None = None
     subscriber: Subscriber | None = None
     attempt_id: str | None = None
+    paid_with: Instrument | None = None
     included_tax_minor: int = 0
     attribution: Attribution | None = None
     runs: tuple[ToolRun, ...] = ()

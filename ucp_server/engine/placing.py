@@ -33,6 +33,7 @@ def place(checkout: Checkout, attempt: AttemptRow, *, payment: PaymentState, at:
         buyer=checkout.basket.buyer,
         subscriber=checkout.subscriber,
         attempt_id=attempt.id,
+        paid_with=next((one for one in checkout.basket.instruments if one.selected), None),
         included_tax_minor=quote.included_tax_minor,
         attribution=checkout.attribution,
         runs=_runs(checkout),
@@ -61,6 +62,7 @@ def _expectations(checkout: Checkout) -> tuple[Expectation, ...]:
             ),
             address=method.destination.address if method.destination else None,
             description=group.selected.title if group.selected else None,
+            detail=group.selected.description if group.selected else None,
         )
         for method in checkout.quote.methods or ()
         for group in method.groups
