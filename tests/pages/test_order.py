@@ -12,7 +12,6 @@ from ucp_server.pages.order import order_page
 from ucp_server.pages.rendering import ASSETS, show
 
 SHOP = Shop(merchant_id="demo", title="Kiosk", origin="https://shop.example")
-NBSP = "\N{NO-BREAK SPACE}"
 
 
 def page_of(**changes: object) -> OrderPage:
@@ -23,13 +22,13 @@ def test_an_order_shows_what_was_bought_and_what_happened():
     page = page_of()
     assert page.title == "Your order"
     assert [(line.title, line.quantity, line.amount, line.note) for line in page.lines] == [
-        ("Roses", 2, f"70.00{NBSP}USD", "sent")
+        ("Roses", 2, "$70.00", "sent")
     ]
     assert [(event.text, event.url) for event in page.events] == [
         ("Sent, TRACK123", "https://post.example/TRACK123"),
-        (f"Canceled, 31.50{NBSP}USD", None),
+        ("Canceled, $31.50", None),
     ]
-    assert page.totals[-1] == Row(label="Refunded", amount=f"−31.50{NBSP}USD")
+    assert page.totals[-1] == Row(label="Refunded", amount="−$31.50")
     assert (page.promises[0].how, page.promises[0].where) == (
         "Standard",
         "Ada Agent, Main Street 1, 62704 Springfield, IL, United States",
@@ -60,7 +59,7 @@ def test_what_happened_stands_in_its_order():
     event = FulfillmentEvent(id="e", type="delivered", occurred_at=late, lines=())
     page = page_of(events=(event,), adjustments=(refund,))
     assert [(row.when, row.text) for row in page.events] == [
-        ("11 Jan 2026", f"Refunded, 1.00{NBSP}USD, not possible"),
+        ("11 Jan 2026", "Refunded, $1.00, not possible"),
         ("13 Jan 2026", "Delivered"),
     ]
     assert [row.label for row in page.totals].count("Refunded") == 0

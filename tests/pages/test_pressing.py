@@ -53,10 +53,10 @@ async def test_a_price_that_rose_is_shown_before_it_is_paid(agent: Agent, buyer:
     assert page.texts("notice") == ["A price changed a moment ago. Please look at the new total."]
     (total,) = [row["amount"] for row in (await agent.get(checkout))["totals"] if row["type"] == "total"]
     assert total > checkout["totals"][-1]["amount"]
-    assert f"Order and pay {total / 100:.2f} USD" in page.text
+    assert f"Order and pay ${total / 100:.2f}" in page.text
     page = await buyer.press(page, "pay")
     assert page.title == "Thank you for your order"
-    assert f"{total / 100:.2f} USD" in page.text
+    assert f"${total / 100:.2f}" in page.text
 
 
 async def test_a_benefit_that_cannot_be_verified_is_taken_off_before_it_is_paid(here: Town, buyer: Buyer):
@@ -75,7 +75,7 @@ async def test_a_benefit_that_cannot_be_verified_is_taken_off_before_it_is_paid(
     assert page.texts("notice") == [other, changed]
     seen = await here.agent_of("2026-08-25").get(checkout)
     assert "discounts" not in seen
-    assert f"Order and pay {seen['totals'][-1]['amount'] / 100:.2f} USD" in page.text
+    assert f"Order and pay ${seen['totals'][-1]['amount'] / 100:.2f}" in page.text
     page = await buyer.press(page, "pay")
     assert page.title == "Thank you for your order"
 

@@ -27,6 +27,10 @@ def inner(kind: object) -> type | None:
     return kind if isinstance(kind, type) else None
 
 
+# What a template says in the language of the page.
+SAYING = {"_", "gettext", "ngettext"}
+
+
 class Reader:
     """Follows a template through its parents and includes, and notes which members it reads."""
 
@@ -48,6 +52,9 @@ class Reader:
                 within = scope | {target: self.type_of(listed, scope)}
                 for child in (*body, *other):
                     self.walk(child, within)
+            case nodes.Call(node=nodes.Name(name=called)) if called in SAYING:
+                for child in (*node.args, *node.kwargs):
+                    self.walk(child, scope)
             case nodes.Getattr() | nodes.Name():
                 self.type_of(node, scope)
             case _:

@@ -1,6 +1,7 @@
 """One language: what is said in it, and how amounts, dates and countries are written."""
 
 import gettext
+import re
 import unicodedata
 from collections.abc import Mapping
 from copy import copy
@@ -27,6 +28,8 @@ SOURCE: Final = "en"
 _REGIONS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     {"en": ("en_GB", "en"), "de": ("de_DE", "de_DE"), "ar": ("ar", "ar"), "ja": ("ja_JP", "ja_JP")}
 )
+# A sign such as $ stands right before its number, a code of letters does not (UTS 35, currencySpacing).
+_LETTER_BESIDE_DIGIT: Final = re.compile(r"(?<=[^\W\d])(?=\d)")
 
 
 class Language:
@@ -51,8 +54,10 @@ class Language:
     def __repr__(self) -> str:
         return f"Language({self.code!r})"
 
-    def text(self, message: str, /, **facts: object) -> str:
-        said = self.translations.gettext(message)
+    def text(self, said: str, /, **facts: object) -> str:
+        """A message in this language. One that no catalog knows is said as it is."""
+        if said:  # an empty message is the name of a catalog's own head
+            said = self.translations.gettext(said)
         return said % facts if facts else said
 
     def count(self, one: str, many: str, number: int, /, **facts: object) -> str:
@@ -65,6 +70,7 @@ class Language:
         said = _pattern(self._numbers, digits).apply(
             Decimal(minor).scaleb(-digits), self._numbers, currency=currency, currency_digits=False
         )
+        said = _LETTER_BESIDE_DIGIT.sub("\N{NO-BREAK SPACE}", said)
         return said.replace(" ", "\N{NO-BREAK SPACE}").replace("-", "\N{MINUS SIGN}")
 
     def date(self, at: datetime) -> str:
@@ -84,6 +90,11 @@ class Language:
     def countries(self) -> tuple[tuple[str, str], ...]:
         """All countries as (code, name), by name."""
         return tuple(sorted(((code, self.country(code)) for code in CODES), key=_by_name))
+
+
+def message(text: str) -> str:
+    """Marks a message that is said later, by its name: whoever collects messages finds it here."""
+    return text
 
 
 def _by_name(country: tuple[str, str]) -> str:

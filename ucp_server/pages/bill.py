@@ -4,23 +4,26 @@ from collections.abc import Sequence
 
 from ucp_server.domain.catalog import picture_url
 from ucp_server.domain.quote import Total
+from ucp_server.languages import Language
 from ucp_server.pages import words
 from ucp_server.pages.contexts import Row
-from ucp_server.pages.words import amount_text
 
 
-def bill(totals: Sequence[Total], currency: str, included_tax_minor: int) -> tuple[Row, ...]:
+def bill(
+    totals: Sequence[Total], currency: str, included_tax_minor: int, language: Language
+) -> tuple[Row, ...]:
     """The rows in their order; tax that the prices contain is told after them."""
     rows = [
         Row(
-            label=row.text or words.ROWS[row.type],
-            amount=amount_text(row.amount_minor, currency),
+            label=row.text or language.text(words.ROWS[row.type]),
+            amount=language.amount(row.amount_minor, currency),
             is_total=row.type == "total",
         )
         for row in totals
     ]
     if included_tax_minor:
-        rows.append(Row(label="of which tax", amount=amount_text(included_tax_minor, currency)))
+        amount = language.amount(included_tax_minor, currency)
+        rows.append(Row(label=language.text("of which tax"), amount=amount))
     return tuple(rows)
 
 

@@ -6,10 +6,11 @@ from ucp_server.domain.cart import PricedCart, nothing_to_be_had
 from ucp_server.domain.checkout import Line
 from ucp_server.domain.problems import Kind, Problem
 from ucp_server.domain.quote import QuotedLine
+from ucp_server.languages import Language
 from ucp_server.pages import words
 from ucp_server.pages.bill import bill, picture_path
 from ucp_server.pages.contexts import Assets, CartLine, CartPage, Notice, Shop
-from ucp_server.pages.words import amount_text, problem_text
+from ucp_server.pages.words import problem_text
 
 
 def cart_page(
@@ -18,44 +19,52 @@ def cart_page(
     """``said`` is the code of what became of the last press."""
     cart, quote = priced.cart, priced.quote
     quoted = {line.line_id: line for line in quote.lines}
-    wanted = cart.basket.lines
+    wanted, language = cart.basket.lines, shop.language
     lines = tuple(
-        _line(line, quoted.get(line.id), quote.currency, _at(quote.problems, f"lines[{index}]"))
+        _line(line, quoted.get(line.id), quote.currency, _at(quote.problems, f"lines[{index}]"), language)
         for index, line in enumerate(wanted)
     )
     is_buyable = bool(wanted) and nothing_to_be_had(wanted, quote.problems) is None
     return CartPage(
         shop=shop,
-        title="Your cart",
-        lead=_lead(lines, is_buyable=is_buyable),
+        title=language.text("Your cart"),
+        lead=_lead(lines, language, is_buyable=is_buyable),
         assets=assets,
-        notices=(*_said(said), *_notices(quote.problems)),
+        notices=(*_said(said, language), *_notices(quote.problems, language)),
         lines=lines,
-        totals=bill(quote.totals, quote.currency, quote.included_tax_minor),
+        totals=bill(quote.totals, quote.currency, quote.included_tax_minor, language),
         is_buyable=is_buyable,
-        open_until=cart.expires_at.strftime("%d %B %Y, %H:%M UTC"),
+        open_until=language.moment(cart.expires_at),
         form_token=form_token,
     )
 
 
-def _lead(lines: Sequence[CartLine], *, is_buyable: bool) -> str:
+def _lead(lines: Sequence[CartLine], language: Language, *, is_buyable: bool) -> str:
     if not lines:
-        return "Nothing lies in it yet. Your assistant can put something in."
+        return language.text("Nothing lies in it yet. Your assistant can put something in.")
     if not is_buyable:
-        return "Nothing of it can be had at the moment. Your assistant can look for something else."
+        return language.text(
+            "Nothing of it can be had at the moment. Your assistant can look for something else."
+        )
     if any(line.problem for line in lines):
-        return "Not everything can be had as it is. You can still go on, and change it on the next page."
-    return "Nothing is ordered yet: on the next page you say where it goes, and you see the final total."
+        return language.text(
+            "Not everything can be had as it is. You can still go on, and change it on the next page."
+        )
+    return language.text(
+        "Nothing is ordered yet: on the next page you say where it goes, and you see the final total."
+    )
 
 
-def _said(code: str | None) -> tuple[Notice, ...]:
-    return () if code is None else (Notice(kind="error", text=words.refusal_text(code)),)
+def _said(code: str | None, language: Language) -> tuple[Notice, ...]:
+    return () if code is None else (Notice(kind="error", text=words.refusal_text(code, language)),)
 
 
-def _notices(found: Sequence[Problem]) -> tuple[Notice, ...]:
+def _notices(found: Sequence[Problem], language: Language) -> tuple[Notice, ...]:
     """What is told of the cart as a whole, or of something that this page does not show."""
     untold = (problem for problem in found if not (problem.where or "").startswith("lines["))
-    notices = (Notice(kind=words.problem_kind(problem), text=problem_text(problem)) for problem in untold)
+    notices = (
+        Notice(kind=words.problem_kind(problem), text=problem_text(problem, language)) for problem in untold
+    )
     return tuple(dict.fromkeys(notices))
 
 
@@ -63,13 +72,19 @@ def _at(found: Sequence[Problem], place: str) -> list[Problem]:
     return [problem for problem in found if (problem.where or "").startswith(place)]
 
 
-def _line(line: Line, quoted: QuotedLine | None, currency: str, found: Sequence[Problem]) -> CartLine:
+def _line(
+    line: Line, quoted: QuotedLine | None, currency: str, found: Sequence[Problem], language: Language
+) -> CartLine:
     """``quoted`` is None for what is not sold here (any more)."""
     return CartLine(
         title=quoted.title if quoted else line.item_id,
         quantity=line.quantity,
-        amount=amount_text(quoted.unit_price_minor * line.quantity, currency) if quoted else "",
+        amount=language.amount(quoted.unit_price_minor * line.quantity, currency) if quoted else "",
         image_url=picture_path(quoted.image_url) if quoted else None,
-        note=" ".join(problem_text(problem) for problem in found if problem.kind is not Kind.ERROR),
-        problem=" ".join(problem_text(problem) for problem in found if problem.kind is Kind.ERROR),
+        note=" ".join(
+            problem_text(problem, language) for problem in found if problem.kind is not Kind.ERROR
+        ),
+        problem=" ".join(
+            problem_text(problem, language) for problem in found if problem.kind is Kind.ERROR
+        ),
     )

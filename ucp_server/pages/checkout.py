@@ -4,6 +4,7 @@ Every problem of the checkout is told once, at the place that it concerns.
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from ucp_server.domain.checkout import Checkout, Instrument, Line
@@ -12,7 +13,8 @@ from ucp_server.domain.lifecycle import Standing
 from ucp_server.domain.methods import SHIPPING
 from ucp_server.domain.problems import FULFILLMENT_MISSING, Kind, Problem, Severity
 from ucp_server.domain.quote import QuotedLine
-from ucp_server.pages import countries, forms, words
+from ucp_server.languages import Language, message
+from ucp_server.pages import forms, words
 from ucp_server.pages.bill import bill, picture_path
 from ucp_server.pages.contexts import (
     Assets,
@@ -27,7 +29,7 @@ from ucp_server.pages.contexts import (
     Notice,
     Shop,
 )
-from ucp_server.pages.words import address_line, amount_text, problem_text, web_url
+from ucp_server.pages.words import address_line, problem_text, web_url
 
 _OPTIONAL_ADDRESS = frozenset({"extended_address", "region"})
 # What posts of all countries want; the rest depends.
@@ -60,33 +62,35 @@ def checkout_page(
     payment: Instrument | None,
 ) -> CheckoutPage:
     """``said`` is the code of what became of the last press, ``payment`` what this page can pay with."""
-    quote = checkout.quote
+    quote, language = checkout.quote, shop.language
     untold = _Untold(checkout.problems)
     buyer = _buyer(checkout, shop, untold)
     methods = tuple(_method(checkout, shop, index, untold) for index in range(len(quote.methods or ())))
-    code_notices = tuple(map(_notice, untold.take("discount_codes")))
-    lines = _lines(checkout, untold)
-    needs = (*_buyer_needs(buyer), *_method_needs(methods))
+    code_notices = tuple(_notices(untold.take("discount_codes"), language))
+    lines = _lines(checkout, untold, language)
+    needs = (*_buyer_needs(buyer, language), *_method_needs(methods, language))
     is_payable = not any(_stands_in_the_way(problem) for problem in quote.problems)
     return CheckoutPage(
         shop=shop,
-        title="Finish your order",
-        lead=_lead(checkout, is_payable=is_payable, is_paid_here=payment is not None),
+        title=language.text("Finish your order"),
+        lead=_lead(checkout, language, is_payable=is_payable, is_paid_here=payment is not None),
         assets=assets,
-        notices=tuple(dict.fromkeys((*_said(said, untold.rest()), *map(_notice, untold.rest())))),
+        notices=tuple(
+            dict.fromkeys((*_said(said, untold.rest(), language), *_notices(untold.rest(), language)))
+        ),
         needs=needs,
         buyer=buyer,
         methods=methods,
         codes=" ".join(checkout.basket.discount_codes or ()),
         code_notices=code_notices,
         lines=lines,
-        totals=bill(quote.totals, quote.currency, quote.included_tax_minor),
-        glance=_glance(checkout),
-        pay_text=amount_text(quote.total_minor, quote.currency) if is_payable and payment else "",
-        pays_with=str(payment.display.get("description", payment.type)) if payment else "",
+        totals=bill(quote.totals, quote.currency, quote.included_tax_minor, language),
+        glance=_glance(checkout, language),
+        pay_text=language.amount(quote.total_minor, quote.currency) if is_payable and payment else "",
+        pays_with=_pays_with(payment, language) if payment else "",
         challenge=_challenge(checkout),
         terms_url=_terms_url(shop),
-        open_until=checkout.expires_at.strftime("%d %B %Y, %H:%M UTC"),
+        open_until=language.moment(checkout.expires_at),
         form_token=form_token,
         revision=checkout.revision,
         total_minor=quote.total_minor,
@@ -106,42 +110,55 @@ def _stands_in_the_way(problem: Problem) -> bool:
 # --- sentences ---
 
 
-def _lead(checkout: Checkout, *, is_payable: bool, is_paid_here: bool) -> str:
-    agent = _agent(checkout)
+def _lead(checkout: Checkout, language: Language, *, is_payable: bool, is_paid_here: bool) -> str:
+    agent = _agent(checkout, language)
     if any(problem.code == "payment_failed" for problem in checkout.payment_problems):
-        return "Nothing was charged. Please check your order, then try again."
+        return language.text("Nothing was charged. Please check your order, then try again.")
     if not is_payable:
-        return f"{agent} has got this far. Please complete what is marked."
+        return language.text("%(agent)s has got this far. Please complete what is marked.", agent=agent)
     if not is_paid_here and checkout.standing is Standing.NEEDS_BUYER and not checkout.challenge_url:
-        return "Everything is in place, but this page cannot take the payment: please turn to the shop."
+        return language.text(
+            "Everything is in place, but this page cannot take the payment: please turn to the shop."
+        )
     if not is_paid_here:
-        return f"Everything is in place. The payment comes through {agent.lower()}: please go back there."
-    return f"{agent} has filled this in for you. Please check it, then place your order."
+        return language.text(
+            "Everything is in place. The payment comes through your assistant: please go back there."
+        )
+    return language.text(
+        "%(agent)s has filled this in for you. Please check it, then place your order.", agent=agent
+    )
 
 
-def _agent(checkout: Checkout) -> str:
+def _agent(checkout: Checkout, language: Language) -> str:
     try:
         host = urlsplit(checkout.platform_id).hostname
     except ValueError:
         host = None
-    return f"Your assistant ({host})" if host else "Your assistant"
+    return (
+        language.text("Your assistant (%(host)s)", host=host) if host else language.text("Your assistant")
+    )
 
 
-def _glance(checkout: Checkout) -> str:
+def _glance(checkout: Checkout, language: Language) -> str:
     pieces = sum(line.quantity for line in checkout.basket.lines)
-    things = "1 item" if pieces == 1 else f"{pieces} items"
-    return f"Your order: {things}, {amount_text(checkout.quote.total_minor, checkout.quote.currency)}"
+    total = language.amount(checkout.quote.total_minor, checkout.quote.currency)
+    one, many = "Your order: %(number)s item, %(total)s", "Your order: %(number)s items, %(total)s"
+    return language.count(one, many, pieces, total=total)
 
 
-def _said(code: str | None, told: Iterable[Problem]) -> tuple[Notice, ...]:
+def _pays_with(payment: Instrument, language: Language) -> str:
+    return language.text(str(payment.display.get("description", payment.type)))
+
+
+def _said(code: str | None, told: Iterable[Problem], language: Language) -> tuple[Notice, ...]:
     """What became of the last press, unless a problem of the checkout tells it better."""
     if code is None or any(problem.code == code for problem in told):
         return ()
-    return (Notice(kind=words.refusal_kind(code), text=words.refusal_text(code)),)
+    return (Notice(kind=words.refusal_kind(code), text=words.refusal_text(code, language)),)
 
 
-def _notice(problem: Problem) -> Notice:
-    return Notice(kind=words.problem_kind(problem), text=problem_text(problem))
+def _notices(problems: Iterable[Problem], language: Language) -> Iterable[Notice]:
+    return (Notice(kind=words.problem_kind(p), text=problem_text(p, language)) for p in problems)
 
 
 def _challenge(checkout: Checkout) -> Challenge | None:
@@ -169,23 +186,26 @@ def _buyer(checkout: Checkout, shop: Shop, untold: _Untold) -> tuple[Field, ...]
 
 def _buyer_field(name: str, value: str, shop: Shop, untold: _Untold) -> Field:
     label, autocomplete, type_ = words.BUYER[name]
+    language = shop.language
     problems = untold.take(f"buyer.{name}")
     is_required = bool(problems) or name in shop.required
     return Field(
         name=name,
-        label=label,
+        label=language.text(label),
         value=value,
         autocomplete=autocomplete,
         type=type_,
         is_required=is_required,
         is_optional=not is_required,
-        problem=problem_text(problems[0]) if problems else "",
+        problem=problem_text(problems[0], language) if problems else "",
     )
 
 
-def _buyer_needs(fields: Iterable[Field]) -> Iterable[Need]:
+def _buyer_needs(fields: Iterable[Field], language: Language) -> Iterable[Need]:
     return (
-        Need(text=f"Your {field.label.lower()}", anchor=field.name) for field in fields if field.problem
+        Need(text=language.text(words.BUYER_NEEDS[field.name]), anchor=field.name)
+        for field in fields
+        if field.problem
     )
 
 
@@ -194,22 +214,28 @@ def _buyer_needs(fields: Iterable[Field]) -> Iterable[Need]:
 
 def _method(checkout: Checkout, shop: Shop, index: int, untold: _Untold) -> MethodForm:
     method = (checkout.quote.methods or ())[index]
-    where = f"methods[{index}]"
+    where, language = f"methods[{index}]", shop.language
     is_shipped = method.type == SHIPPING
     groups = tuple(
-        _group(group, forms.option_name(index, group.id), checkout.currency, untold.take(f"{where}.groups"))
+        _group(
+            group,
+            forms.option_name(index, group.id),
+            untold.take(f"{where}.groups"),
+            currency=checkout.currency,
+            language=language,
+        )
         for group in method.groups
     )
     problems = untold.take(where, *_unless_last(checkout, index))
     bad = forms.bad_destination(checkout, index)
-    places = _places(method, forms.offered_places(checkout, index))
+    places = _places(method, forms.offered_places(checkout, index), language)
     address = bad.address if bad else None
     return MethodForm(
         anchor=forms.method_name(index),
-        title=words.METHODS.get(method.type, method.type),
+        title=language.text(words.METHODS.get(method.type, method.type)),
         place_name=forms.place_name(index),
         places=places,
-        place_problem=_place_problem(problems, is_shipped=is_shipped),
+        place_problem=_place_problem(problems, language, is_shipped=is_shipped),
         address=_address(index, address, shop, is_only=not places) if is_shipped else (),
         writes_address=is_shipped and (bad is not None or not places),
         groups=groups,
@@ -221,21 +247,24 @@ def _unless_last(checkout: Checkout, index: int) -> tuple[str, ...]:
     return ("methods",) if index == len(checkout.quote.methods or ()) - 1 else ()
 
 
-def _places(method: Method, offered: Iterable[Destination]) -> tuple[Choice, ...]:
+def _places(method: Method, offered: Iterable[Destination], language: Language) -> tuple[Choice, ...]:
     return tuple(
         Choice(
             value=place.id,
-            title=place.name or address_line(place.address),
-            detail=address_line(place.address) if place.name else "",
+            title=place.name or address_line(place.address, language),
+            detail=address_line(place.address, language) if place.name else "",
             is_chosen=place.id == method.selected_destination_id,
         )
         for place in offered
     )
 
 
-def _place_problem(problems: list[Problem], *, is_shipped: bool) -> str:
+def _place_problem(problems: list[Problem], language: Language, *, is_shipped: bool) -> str:
     missing = words.PLACE_MISSING if is_shipped else words.PLACE_UNCHOSEN
-    texts = (missing if p.code == FULFILLMENT_MISSING else problem_text(p) for p in problems)
+    texts = (
+        language.text(missing) if p.code == FULFILLMENT_MISSING else problem_text(p, language)
+        for p in problems
+    )
     return " ".join(dict.fromkeys(texts))
 
 
@@ -246,27 +275,41 @@ def _address(index: int, address: Address | None, shop: Shop, *, is_only: bool) 
             name,
             f"{forms.method_name(index)}.{name}",
             getattr(address, name, None) or (shop.country if name == "country" else ""),
+            shop.language,
             is_required=is_only and name in _REQUIRED_ADDRESS,
         )
         for name in forms.ADDRESS_FIELDS
     )
 
 
-def _address_field(name: str, full_name: str, value: str, *, is_required: bool) -> Field:
+def _address_field(
+    name: str, full_name: str, value: str, language: Language, *, is_required: bool
+) -> Field:
     label, autocomplete = words.ADDRESS[name]
     return Field(
         name=full_name,
-        label=label,
+        label=language.text(label),
         value=value,
         autocomplete=f"shipping {autocomplete}",
         is_required=is_required,
         is_optional=name in _OPTIONAL_ADDRESS,
         is_wide=name in {"street_address", "extended_address"},
-        choices=countries.choices(value.upper()) if name == "country" else (),
+        choices=_countries(language, value.upper()) if name == "country" else (),
     )
 
 
-def _group(group: Group, name: str, currency: str, problems: list[Problem]) -> GroupForm:
+@lru_cache(maxsize=64)  # the countries that buyers live in, in the languages that they speak
+def _countries(language: Language, chosen: str) -> tuple[Choice, ...]:
+    """All countries by name; ``chosen`` is the code of the one that is selected, "" for none."""
+    return tuple(
+        Choice(value=code, title=name, detail="", is_chosen=code == chosen)
+        for code, name in language.countries
+    )
+
+
+def _group(
+    group: Group, name: str, problems: list[Problem], *, currency: str, language: Language
+) -> GroupForm:
     return GroupForm(
         name=name,
         options=tuple(
@@ -274,54 +317,55 @@ def _group(group: Group, name: str, currency: str, problems: list[Problem]) -> G
                 value=option.id,
                 title=option.title,
                 detail=" · ".join(part for part in (option.description, option.carrier) if part),
-                amount=amount_text(option.price_minor, currency),
+                amount=language.amount(option.price_minor, currency),
                 is_chosen=option.id == group.selected_option_id,
             )
             for option in group.options
         ),
-        problem=_option_problem(problems),
+        problem=_option_problem(problems, language),
     )
 
 
-def _option_problem(problems: list[Problem]) -> str:
+def _option_problem(problems: list[Problem], language: Language) -> str:
     if not problems:
         return ""
     missing_only = all(problem.code == FULFILLMENT_MISSING for problem in problems)
-    return words.OPTION_MISSING if missing_only else words.OPTION_GONE
+    return language.text(words.OPTION_MISSING if missing_only else words.OPTION_GONE)
 
 
-def _method_needs(methods: Iterable[MethodForm]) -> Iterable[Need]:
+def _method_needs(methods: Iterable[MethodForm], language: Language) -> Iterable[Need]:
     for method in methods:
         if method.place_problem:
-            yield Need(
-                text="Where it goes" if method.address else "Where you collect it", anchor=method.anchor
-            )
+            where = message("Where it goes") if method.address else message("Where you collect it")
+            yield Need(text=language.text(where), anchor=method.anchor)
         for group in method.groups:
             if group.problem:
-                yield Need(text="How it reaches you", anchor=f"{group.name}.problem")
+                yield Need(text=language.text("How it reaches you"), anchor=f"{group.name}.problem")
 
 
 # --- what ---
 
 
-def _lines(checkout: Checkout, untold: _Untold) -> tuple[LineForm, ...]:
+def _lines(checkout: Checkout, untold: _Untold, language: Language) -> tuple[LineForm, ...]:
     quoted = {line.line_id: line for line in checkout.quote.lines}
     return tuple(
-        _line(line, quoted.get(line.id), checkout.currency, untold.take(f"lines[{index}]"))
+        _line(line, quoted.get(line.id), checkout.currency, untold.take(f"lines[{index}]"), language)
         for index, line in enumerate(checkout.basket.lines)
     )
 
 
-def _line(line: Line, quoted: QuotedLine | None, currency: str, problems: list[Problem]) -> LineForm:
+def _line(
+    line: Line, quoted: QuotedLine | None, currency: str, problems: list[Problem], language: Language
+) -> LineForm:
     """``quoted`` is None for what is not sold here (any more): it can only be removed."""
-    errors = [problem_text(p) for p in problems if words.problem_kind(p) != "info"]
-    notes = [problem_text(p) for p in problems if words.problem_kind(p) == "info"]
+    errors = [problem_text(p, language) for p in problems if words.problem_kind(p) != "info"]
+    notes = [problem_text(p, language) for p in problems if words.problem_kind(p) == "info"]
     return LineForm(
         name=forms.quantity_name(line),
         title=quoted.title if quoted else line.item_id,
         quantity=line.quantity,
-        each=amount_text(quoted.unit_price_minor, currency) if quoted else "",
-        amount=amount_text(quoted.unit_price_minor * line.quantity, currency) if quoted else "",
+        each=language.amount(quoted.unit_price_minor, currency) if quoted else "",
+        amount=language.amount(quoted.unit_price_minor * line.quantity, currency) if quoted else "",
         image_url=picture_path(quoted.image_url) if quoted else None,
         problem=" ".join(errors),
         note=" ".join(notes),

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from ucp_server.languages import ENGLISH, Language
+from ucp_server.languages import ENGLISH, LANGUAGES, Language
 
 
 class Link(msgspec.Struct, frozen=True, kw_only=True):
@@ -18,7 +18,8 @@ class Shop(msgspec.Struct, frozen=True, kw_only=True):
 
     ``required`` names the fields of `domain.checkout.Buyer` that it asks for, ``country`` is where
     it is (ISO 3166-1 alpha-2). ``language`` is that of this request; ``chosen_language`` is its code
-    where the address names it (``?lang=``), and then every link of ours names it too.
+    where the address names it (``?lang=``), and then every link of ours names it too. ``languages``
+    are those that the page may be had in.
     """
 
     merchant_id: str
@@ -29,6 +30,7 @@ class Shop(msgspec.Struct, frozen=True, kw_only=True):
     country: str = ""
     language: Language = ENGLISH
     chosen_language: str = ""
+    languages: tuple[Language, ...] = tuple(LANGUAGES.values())
 
 
 class Assets(msgspec.Struct, frozen=True, kw_only=True):

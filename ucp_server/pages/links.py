@@ -1,6 +1,7 @@
 """The paths of the pages that links lead to. The token is the key; the id only finds the row."""
 
 from typing import Final
+from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
 CHECKOUT_ROUTE: Final = "/checkout/{page_id}/{token}"
@@ -21,6 +22,18 @@ def cart_path(cart_id: str, link_token: str) -> str:
 def order_path(order_id: str, permalink_token: str) -> str:
     """Where an order is shown (``permalink_url`` without the origin)."""
     return ORDER_ROUTE.format(page_id=UUID(order_id).hex, token=permalink_token)
+
+
+def in_language(path: str, code: str) -> str:
+    """The path of a page of ours in the language of that code; "" leaves it to the browser's wish."""
+    if not code:
+        return path
+    return f"{path}{'&' if '?' in path else '?'}lang={code}"
+
+
+def language_in(path: str) -> str:
+    """The code that ``in_language`` wrote into a path, "" for none."""
+    return parse_qs(urlsplit(path).query).get("lang", [""])[0]
 
 
 def row_id(page_id: str) -> str | None:

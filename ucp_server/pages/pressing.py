@@ -48,10 +48,14 @@ PagePayments = Callable[[str, Money], tuple[Instrument, Credential] | None]
 
 @dataclass(frozen=True, kw_only=True)
 class Pressing:
-    """Buttons of the pages over one engine. Every answer is a redirect to a page of ours."""
+    """Buttons of the pages over one engine. Every answer is a redirect to a page of ours.
+
+    ``language`` is the code that the buyer's page was asked for in, "" where it was asked for in none.
+    """
 
     engine: Engine
     payments: PagePayments
+    language: str = ""
 
     def payment(self, checkout: Checkout) -> tuple[Instrument, Credential] | None:
         """None where this page cannot take the payment, also where the handler that could is broken."""
@@ -70,17 +74,17 @@ class Pressing:
                 return await self._pay(checkout, fields, wanted)
             return await self._update(checkout, wanted)
         except Refusal as refusal:
-            return Reply.unpack(refused(path_of(checkout), refusal))
+            return Reply.unpack(refused(self._path(checkout), refusal))
 
     async def check_out(self, cart: Cart) -> Reply:
         """On to the checkout that the cart has, or to a new one.
 
         Whoever presses twice comes to the same. Raises `CartNotFound` where the cart is gone.
         """
-        path = links.cart_path(cart.id, cart.link_token)
+        path = links.in_language(links.cart_path(cart.id, cart.link_token), self.language)
         call = Call(
             scope=Scope(merchant_id=cart.merchant_id, platform_id=cart.platform_id),
-            render=after,
+            render=lambda checkout: after(checkout, self.language),
             render_refusal=lambda refusal: refused(path, refusal),
             rendering=Rendering(binding=BINDING, terms=path.encode()),
         )
@@ -94,7 +98,7 @@ class Pressing:
 
     async def _update(self, checkout: Checkout, wanted: Wanted) -> Reply:
         if not forms.is_changed(checkout, wanted):
-            return security.see_other(path_of(checkout))
+            return security.see_other(self._path(checkout))
         command = UpdateCheckout(checkout_id=checkout.id, wanted=wanted, subscriber=checkout.subscriber)
         return await self._run(checkout, command, None)
 
@@ -114,12 +118,12 @@ class Pressing:
             await self._update(checkout, wanted)
             checkout = await self._again(checkout)
         if not is_as_shown:
-            return _saying(path_of(checkout), "changed")
+            return _saying(self._path(checkout), "changed")
         if fields.get("total") != str(checkout.quote.total_minor):
-            return _saying(path_of(checkout), "new_total")
+            return _saying(self._path(checkout), "new_total")
         payment = self.payment(checkout)
         if payment is None:
-            return security.see_other(path_of(checkout))
+            return security.see_other(self._path(checkout))
         instrument, credential = payment
         command = CompleteCheckout(
             checkout_id=checkout.id,
@@ -130,14 +134,17 @@ class Pressing:
         )
         return await self._run(checkout, command, key)
 
+    def _path(self, checkout: Checkout) -> str:
+        return links.in_language(path_of(checkout), self.language)
+
     async def _again(self, checkout: Checkout) -> Checkout:
         return await self.engine.read_by_link(checkout.merchant_id, checkout.id, checkout.link_token)
 
     async def _run(self, checkout: Checkout, command: Command, key: Key | None) -> Reply:
-        path = path_of(checkout)
+        path = self._path(checkout)
         call = Call(
             scope=_scope(checkout),
-            render=after,
+            render=lambda checkout: after(checkout, self.language),
             render_refusal=lambda refusal: refused(path, refusal),
             rendering=Rendering(binding=BINDING, terms=path.encode()),
             key=key,
@@ -150,16 +157,16 @@ class PageRenderer:
     """Writes a page's answer when its request is gone (see `engine.commands.Rendering`)."""
 
     def render(self, terms: bytes, checkout: Checkout) -> bytes:
-        del terms
-        return after(checkout)
+        return after(checkout, links.language_in(terms.decode()))
 
     def render_refusal(self, terms: bytes, refusal: Refusal) -> bytes:
         return refused(terms.decode(), refusal)
 
 
-def after(checkout: Checkout) -> bytes:
+def after(checkout: Checkout, language: str) -> bytes:
     """Where the browser goes once a command ran: the order's page, or the checkout's again."""
-    return security.see_other(order_url_of(checkout) or path_of(checkout)).pack()
+    path = order_url_of(checkout, language) or links.in_language(path_of(checkout), language)
+    return security.see_other(path).pack()
 
 
 def refused(path: str, refusal: Refusal) -> bytes:
@@ -171,17 +178,17 @@ def refused(path: str, refusal: Refusal) -> bytes:
 
 
 def _saying(path: str, code: str) -> Reply:
-    return security.see_other(f"{path}?said={words.refusal_code(code)}")
+    return security.see_other(f"{path}{'&' if '?' in path else '?'}said={words.refusal_code(code)}")
 
 
 def path_of(checkout: Checkout) -> str:
     return links.checkout_path(checkout.id, checkout.link_token)
 
 
-def order_url_of(checkout: Checkout) -> str:
-    """The path of its order's page, or "" before there is one."""
+def order_url_of(checkout: Checkout, language: str) -> str:
+    """The path of its order's page in the language of that code, or "" before there is one."""
     order = checkout.order
-    return links.order_path(order.id, order.permalink_token) if order else ""
+    return links.in_language(links.order_path(order.id, order.permalink_token), language) if order else ""
 
 
 def _scope(checkout: Checkout) -> Scope:

@@ -69,8 +69,13 @@ def show(page: Page, status: int = 200, framing: security.Framing = security.ALO
 def say(
     shop: Shop, title: str, text: str, *, status: int = 200, order_url: str = "", refresh_s: int = 0
 ) -> Reply:
-    """A page with nothing to do but to read."""
+    """A page with nothing to do but to read, from messages."""
     page = PlainPage(
-        shop=shop, title=title, text=text, assets=ASSETS, order_url=order_url, refresh_s=refresh_s
+        shop=shop,
+        title=shop.language.text(title),
+        text=shop.language.text(text),
+        assets=ASSETS,
+        order_url=order_url,
+        refresh_s=refresh_s,
     )
     return show(page, status)

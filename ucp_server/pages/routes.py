@@ -15,6 +15,7 @@ from ucp_server.domain.checkout import Checkout
 from ucp_server.domain.errors import CartNotFound, CheckoutNotFound, OrderNotFound, Refusal
 from ucp_server.domain.lifecycle import Standing
 from ucp_server.engine.runner import Engine
+from ucp_server.languages import message
 from ucp_server.pages import forms, links, security
 from ucp_server.pages.cart import cart_page
 from ucp_server.pages.checkout import checkout_page
@@ -32,43 +33,56 @@ PATHS: Final = ("/checkout/", "/cart/", "/order/")
 _REFRESH_S: Final = 3
 
 _SETTLED: Final = {
-    Standing.COMPLETED: ("Your order is placed", "Thank you. Everything about it stands on its own page."),
+    Standing.COMPLETED: (
+        message("Your order is placed"),
+        message("Thank you. Everything about it stands on its own page."),
+    ),
     Standing.CANCELED: (
-        "This order was canceled",
-        "Nothing was charged. Your assistant can start a new one for you.",
+        message("This order was canceled"),
+        message("Nothing was charged. Your assistant can start a new one for you."),
     ),
     Standing.EXPIRED: (
-        "This offer has ended",
-        "It was open for a while only. Nothing was charged. Your assistant can start a new one for you.",
+        message("This offer has ended"),
+        message(
+            "It was open for a while only. Nothing was charged. Your assistant can start a new one for you."
+        ),
     ),
     Standing.IN_PROGRESS: (
-        "Your payment is being worked on",
-        "This takes a moment. You need not do anything: the page looks again by itself.",
+        message("Your payment is being worked on"),
+        message("This takes a moment. You need not do anything: the page looks again by itself."),
     ),
 }
 _NOT_FOUND: Final = (
-    "We could not find this page",
-    "The link may be incomplete. Please open it again from where you got it, or ask your assistant "
-    "for a new one.",
+    message("We could not find this page"),
+    message(
+        "The link may be incomplete. Please open it again from where you got it, or ask your assistant "
+        "for a new one."
+    ),
 )
 _CART_GONE: Final = (
-    "This cart is no longer there",
-    "It was bought or put away, or its time is over. Your assistant can fill a new one for you.",
+    message("This cart is no longer there"),
+    message("It was bought or put away, or its time is over. Your assistant can fill a new one for you."),
 )
-_NOT_OURS: Final = ("We did not send this form", "Nothing was changed. Please open your link again.")
-_UNREADABLE: Final = ("We could not read this form", "Nothing was changed. Please go back and try again.")
+_NOT_OURS: Final = (
+    message("We did not send this form"),
+    message("Nothing was changed. Please open your link again."),
+)
+_UNREADABLE: Final = (
+    message("We could not read this form"),
+    message("Nothing was changed. Please go back and try again."),
+)
 _UNAVAILABLE: Final = (
-    "We cannot be reached at the moment",
-    "Please try again in a minute. Nothing is lost, and nothing is charged twice.",
+    message("We cannot be reached at the moment"),
+    message("Please try again in a minute. Nothing is lost, and nothing is charged twice."),
 )
-_NO_SHOP: Final = ("No shop is here", "No shop is served under this address.")
+_NO_SHOP: Final = (message("No shop is here"), message("No shop is served under this address."))
 _TITLES: Final = {
-    413: "That was too much at once",
-    429: "Please slow down a little",
-    500: "Something failed on our side",
-    503: "Please try again in a moment",
+    413: message("That was too much at once"),
+    429: message("Please slow down a little"),
+    500: message("Something failed on our side"),
+    503: message("Please try again in a moment"),
 }
-_TITLE: Final = "We could not do that"
+_TITLE: Final = message("We could not do that")
 
 Endpoint = Callable[[Request], Awaitable[Reply]]
 
@@ -112,8 +126,9 @@ class Pages:
         settled = _SETTLED.get(checkout.standing)
         if settled is not None:
             refresh_s = _REFRESH_S if checkout.standing is Standing.IN_PROGRESS else 0
-            return say(shop, *settled, order_url=order_url_of(checkout), refresh_s=refresh_s)
-        payment = self._pressing.payment(checkout)
+            order_url = order_url_of(checkout, shop.chosen_language)
+            return say(shop, *settled, order_url=order_url, refresh_s=refresh_s)
+        payment = self._pressing(shop).payment(checkout)
         page = checkout_page(
             checkout,
             shop,
@@ -130,7 +145,7 @@ class Pages:
             fields = forms.read_form(await request.body())
             if not _is_our_form(request, shop, fields, self._form_token(checkout)):
                 return _foreign_form(request, shop)
-            return await self._pressing.press(checkout, fields)
+            return await self._pressing(shop).press(checkout, fields)
         except forms.BadFormError:
             return _bad_form(request, shop)
 
@@ -154,7 +169,7 @@ class Pages:
             return _bad_form(request, shop)
         if not _is_our_form(request, shop, fields, self._form_token(cart)):
             return _foreign_form(request, shop)
-        return await self._pressing.check_out(cart)
+        return await self._pressing(shop).check_out(cart)
 
     async def show_order(self, request: Request, shop: Shop) -> Reply:
         order_id = links.row_id(request.path_params["page_id"])
@@ -210,9 +225,8 @@ class Pages:
     def _form_token(self, shown: Checkout | Cart) -> str:
         return security.form_token(self.secret, shown.id, shown.link_token)
 
-    @property
-    def _pressing(self) -> Pressing:
-        return Pressing(engine=self.engine, payments=self.payments)
+    def _pressing(self, shop: Shop) -> Pressing:
+        return Pressing(engine=self.engine, payments=self.payments, language=shop.chosen_language)
 
 
 def _is_our_form(request: Request, shop: Shop, fields: forms.Fields, expected: str) -> bool:

@@ -1,4 +1,7 @@
-"""The pages' words: what rows, fields, ways, events and problems are called in front of a buyer."""
+"""The pages' words: what rows, fields, ways, events and problems are called in front of a buyer.
+
+The tables hold messages, which the language of the page turns into text.
+"""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -6,97 +9,127 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from ucp_server.domain.fulfillment import Address
-from ucp_server.domain.money import Money, decimal_text
 from ucp_server.domain.problems import Problem, Severity
-from ucp_server.pages.countries import name_of
+from ucp_server.languages import Language, message
 
 ROWS: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "subtotal": "Subtotal",
-        "items_discount": "Discounts on items",
-        "discount": "Discount",
-        "fulfillment": "Delivery",
-        "tax": "Tax",
-        "fee": "Fee",
-        "total": "Total",
+        "subtotal": message("Subtotal"),
+        "items_discount": message("Discounts on items"),
+        "discount": message("Discount"),
+        "fulfillment": message("Delivery"),
+        "tax": message("Tax"),
+        "fee": message("Fee"),
+        "total": message("Total"),
     }
 )
 METHODS: Final[Mapping[str, str]] = MappingProxyType(
-    {"shipping": "Delivery", "pickup": "Collect in person"}
+    {"shipping": message("Delivery"), "pickup": message("Collect in person")}
 )
 
 # Label, the browser's word for automatic filling, type of the input.
 BUYER: Final[Mapping[str, tuple[str, str, str]]] = MappingProxyType(
     {
-        "first_name": ("First name", "given-name", "text"),
-        "last_name": ("Last name", "family-name", "text"),
-        "full_name": ("Name", "name", "text"),
-        "email": ("E-mail", "email", "email"),
-        "phone_number": ("Phone", "tel", "tel"),
+        "first_name": (message("First name"), "given-name", "text"),
+        "last_name": (message("Last name"), "family-name", "text"),
+        "full_name": (message("Name"), "name", "text"),
+        "email": (message("E-mail"), "email", "email"),
+        "phone_number": (message("Phone"), "tel", "tel"),
     }
 )
 ADDRESS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     {
-        "street_address": ("Street and number", "address-line1"),
-        "extended_address": ("Flat, floor, company", "address-line2"),
-        "postal_code": ("Postal code", "postal-code"),
-        "locality": ("Town or city", "address-level2"),
-        "region": ("State or region", "address-level1"),
-        "country": ("Country", "country"),
+        "street_address": (message("Street and number"), "address-line1"),
+        "extended_address": (message("Flat, floor, company"), "address-line2"),
+        "postal_code": (message("Postal code"), "postal-code"),
+        "locality": (message("Town or city"), "address-level2"),
+        "region": (message("State or region"), "address-level1"),
+        "country": (message("Country"), "country"),
+    }
+)
+
+# What is still needed of the buyer, by field.
+BUYER_NEEDS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "first_name": message("Your first name"),
+        "last_name": message("Your last name"),
+        "full_name": message("Your name"),
+        "email": message("Your e-mail"),
+        "phone_number": message("Your phone"),
     }
 )
 
 # Problems as the buyer is told of them, where their own text speaks to an agent.
 _PROBLEMS: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "missing_buyer_info": "Please fill this in.",
-        "high_value_order": "An order of this value needs your own confirmation; ordering here gives it.",
-        "item_review_required": "Needs your own confirmation; ordering here gives it.",
-        "totals_changed": "A price changed a moment ago. Please look at the new total.",
-        "eligibility_accepted": "A benefit is taken off. We check that it is yours when you order.",
-        "eligibility_not_accepted": "A benefit that was asked for does not apply to this order.",
-        "requires_3ds": "This payment needs one more confirmation by you.",
-        "stock_unknown": "We cannot see at the moment whether everything is in stock. Please try again.",
+        "missing_buyer_info": message("Please fill this in."),
+        "high_value_order": message(
+            "An order of this value needs your own confirmation; ordering here gives it."
+        ),
+        "item_review_required": message("Needs your own confirmation; ordering here gives it."),
+        "totals_changed": message("A price changed a moment ago. Please look at the new total."),
+        "eligibility_accepted": message(
+            "A benefit is taken off. We check that it is yours when you order."
+        ),
+        "eligibility_not_accepted": message("A benefit that was asked for does not apply to this order."),
+        "requires_3ds": message("This payment needs one more confirmation by you."),
+        "stock_unknown": message(
+            "We cannot see at the moment whether everything is in stock. Please try again."
+        ),
     }
 )
-OPTION_MISSING: Final = "Please choose one."
-OPTION_GONE: Final = "Your earlier choice is not possible here; please choose another."
-PLACE_MISSING: Final = "Please tell us where it goes."
-PLACE_UNCHOSEN: Final = "Please choose where to collect it."
+OPTION_MISSING: Final = message("Please choose one.")
+OPTION_GONE: Final = message("Your earlier choice is not possible here; please choose another.")
+PLACE_MISSING: Final = message("Please tell us where it goes.")
+PLACE_UNCHOSEN: Final = message("Please choose where to collect it.")
 
 # Refusals in the buyer's words; a code that is not here is told in general terms.
 _REFUSALS: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "not_ready": "Something is still missing; please look at the marked places.",
-        "payment_failed": "The payment was declined. Nothing was charged; you can try again.",
-        "changed": "This order changed while you were looking at it. Please check it again before you pay.",
-        "new_total": "With what you entered the total is a new one. Please check it before you pay.",
-        "conflict": "This order changed a moment ago; please look at it again.",
-        "store_unavailable": "We cannot be reached at the moment. Try again: nothing is charged twice.",
-        "handler_unavailable": "Something we need does not answer at the moment; please try again.",
+        "not_ready": message("Something is still missing; please look at the marked places."),
+        "payment_failed": message("The payment was declined. Nothing was charged; you can try again."),
+        "changed": message(
+            "This order changed while you were looking at it. Please check it again before you pay."
+        ),
+        "new_total": message(
+            "With what you entered the total is a new one. Please check it before you pay."
+        ),
+        "conflict": message("This order changed a moment ago; please look at it again."),
+        "store_unavailable": message(
+            "We cannot be reached at the moment. Try again: nothing is charged twice."
+        ),
+        "handler_unavailable": message(
+            "Something we need does not answer at the moment; please try again."
+        ),
     }
 )
-_GENERAL: Final = "That was not possible; please look at your order again."
+_GENERAL: Final = message("That was not possible; please look at your order again.")
 
 LINE_STATES: Final[Mapping[str, str]] = MappingProxyType(
-    {"processing": "", "partial": "partly sent", "fulfilled": "sent", "removed": "canceled"}
+    {
+        "processing": "",
+        "partial": message("partly sent"),
+        "fulfilled": message("sent"),
+        "removed": message("canceled"),
+    }
 )
 EVENTS: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "processing": "We are preparing your order",
-        "shipped": "Sent",
-        "in_transit": "On its way",
-        "delivered": "Delivered",
-        "failed_attempt": "Delivery was tried",
+        "processing": message("We are preparing your order"),
+        "shipped": message("Sent"),
+        "in_transit": message("On its way"),
+        "delivered": message("Delivered"),
+        "failed_attempt": message("Delivery was tried"),
     }
 )
 ADJUSTMENTS: Final[Mapping[str, str]] = MappingProxyType(
-    {"cancellation": "Canceled", "return": "Returned", "refund": "Refunded"}
+    {"cancellation": message("Canceled"), "return": message("Returned"), "refund": message("Refunded")}
 )
 
 
-def problem_text(problem: Problem) -> str:
-    return _PROBLEMS.get(problem.code, problem.text)
+def problem_text(problem: Problem, language: Language) -> str:
+    """In the buyer's words; what has none is said in its own."""
+    return language.text(_PROBLEMS.get(problem.code, problem.text))
 
 
 def problem_kind(problem: Problem) -> str:
@@ -120,16 +153,11 @@ def refusal_kind(code: str) -> str:
     return "warning" if code in {"changed", "new_total", "conflict", "not_ready"} else "error"
 
 
-def refusal_text(code: str) -> str:
-    return _REFUSALS.get(code, _GENERAL)
+def refusal_text(code: str, language: Language) -> str:
+    return language.text(_REFUSALS.get(code, _GENERAL))
 
 
-def amount_text(minor: int, currency: str) -> str:
-    """``-1490, "EUR"`` as ``−14.90 EUR``: a real minus sign, and no line break within."""
-    return f"{decimal_text(Money(minor, currency))}\N{NO-BREAK SPACE}{currency}".replace("-", "−")
-
-
-def address_line(address: Address | None) -> str:
+def address_line(address: Address | None, language: Language) -> str:
     """An address on one line, in the order in which it is written."""
     if address is None:
         return ""
@@ -141,7 +169,7 @@ def address_line(address: Address | None) -> str:
         address.extended_address,
         town,
         address.region,
-        name_of(address.country),
+        language.country(address.country),
     )
     return ", ".join(part for part in parts if part)
 

