@@ -1,196 +1,238 @@
-"""A real Chromium without a window, driven over its debugging protocol; scripts of pages are off.
+"""A real Chromium without a window: one for the test process, a context for each visit.
 
-async with chromium() as tab:
-    await tab.open(url)
-    await tab.type("#email", "ada@example.com")
-    await tab.click("button[value=update]")
+async def test_something(served: Serve, visit: Visits):
+    here = await served(required_buyer_fields=("email",))
+    page = await visit(checkout["continue_url"], scripts=False)
+    await page.fill("#email", "ada@example.com")
+    await go(page, "button[value=pay]")
+    await looks_right(page, "order")
+
+What a page must never do fails the test at its end: ``Visits.no_complaints``. Tests of a browser are
+marked ``BROWSER``: they share the loop of the session, in which the browser lives.
 """
 
 import asyncio
-import base64
 import contextlib
-import itertools
-import json
-import re
-import shutil
-import signal
-import tempfile
-from collections.abc import AsyncIterator
+import os
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-import aiohttp
+import hypercorn.asyncio
+import pytest
+import pytest_asyncio
+from hypercorn.config import Config
+from playwright.async_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Dialog,
+    Page,
+    Request,
+    Response,
+    Route,
+    async_playwright,
+)
+from starlette.types import ASGIApp
 
-Wire = dict[str, Any]
+from tests.ucp.conftest import Open, Town
 
 PROGRAM = Path("/usr/bin/chromium")
+BROWSER = [
+    pytest.mark.asyncio(loop_scope="session"),
+    pytest.mark.skipif(
+        not PROGRAM.exists(), reason=f"NO BROWSER: the pages were not looked at, {PROGRAM} is not installed"
+    ),
+]
+FLAGS = ("--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-component-update")
 # A cold start on a machine that does eight other things.
-START_S = 30.0
-STEP_S = 20.0
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--remote-debugging-port=0",
-)
+START_MS = 60_000
+STEP_MS = 20_000
+WIDTHS = (320, 768, 1440)
+HEIGHT = 900
+FOLDER = Path(os.environ.get("SCREENSHOTS") or Path(__file__).parents[2] / ".screenshots")
+# Where the shop of the tests keeps some of its pictures: answered here, since no such host exists.
+PICTURES = "https://shop.example"
+PICTURE = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><circle cx="4" cy="4" r="4" fill="#c33"/></svg>'
+# Chromium's words for an answer that is an error. Such answers are noted by themselves, and a document
+# may be one: the page of a stolen link is.
+REFUSED = "Failed to load resource: the server responded"
+
+# What sticks out at the sides, by what it is and where it ends.
+OVERHANG = """() => {
+  const width = document.documentElement.clientWidth, found = [];
+  for (const element of document.querySelectorAll("body *")) {
+    if (!element.checkVisibility({ visibilityProperty: true })) continue;
+    if (element.closest(".unseen, .enter")) continue;
+    const { left, right } = element.getBoundingClientRect();
+    if (left < right && (left < -1 || right > width + 1))
+      found.push(`${element.tagName}.${element.className} ${left} to ${right}`);
+  }
+  return found;
+}"""
+
+Serve = Callable[..., Awaitable[Town]]
 
 
-class Tab:
-    """One tab. ``complaints`` are its console's: refused loads, violated policies, scripts' errors."""
+class Visits:
+    """The tabs that a test opens. ``requests`` are the addresses that they asked for.
 
-    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
-        self._socket = socket
-        self._numbers = itertools.count(1)
-        self._answers: dict[int, asyncio.Future[Wire]] = {}
-        self._session = ""
-        self._loaded = asyncio.Event()
+    ``complaints``: messages on a console (violated policies and scripts' errors are there), dialogs,
+    loads that failed or came from a site that is not among ``sites``.
+    """
+
+    def __init__(self, browser: Browser) -> None:
+        self._browser = browser
+        self._contexts: list[BrowserContext] = []
         self.complaints: list[str] = []
         self.requests: list[str] = []
-        self.reading = asyncio.create_task(self._read())
+        self.sites = {PICTURES}
 
-    async def _read(self) -> None:
-        async for message in self._socket:
-            told = json.loads(message.data)
-            if "id" in told:
-                self._answers.pop(told["id"]).set_result(told)
-            else:
-                self._note(told["method"], told["params"])
-
-    def _note(self, method: str, facts: Wire) -> None:
-        match method:
-            case "Page.loadEventFired":
-                self._loaded.set()
-            case "Log.entryAdded":
-                self.complaints.append(facts["entry"]["text"])
-            case "Runtime.consoleAPICalled" | "Runtime.exceptionThrown" | "Page.javascriptDialogOpening":
-                self.complaints.append(json.dumps(facts))
-            case "Network.requestWillBeSent":
-                self.requests.append(facts["request"]["url"])
-
-    async def ask(self, method: str, **parameters: Any) -> Wire:
-        number = next(self._numbers)
-        answer = self._answers[number] = asyncio.get_running_loop().create_future()
-        asked = {"id": number, "method": method, "params": parameters}
-        await self._socket.send_json(asked | ({"sessionId": self._session} if self._session else {}))
-        async with asyncio.timeout(STEP_S):
-            told = await answer
-        assert "error" not in told, (method, told)
-        return told["result"]
-
-    async def attach(self) -> None:
-        target = await self.ask("Target.createTarget", url="about:blank")
-        attached = await self.ask("Target.attachToTarget", targetId=target["targetId"], flatten=True)
-        self._session = attached["sessionId"]
-        for domain in ("Page", "Log", "Runtime", "Network", "DOM"):
-            await self.ask(f"{domain}.enable")
-        await self.ask("Emulation.setScriptExecutionDisabled", value=True)
-
-    # --- what a person does ---
-
-    async def open(self, url: str) -> None:
-        self._loaded.clear()
-        await self.ask("Page.navigate", url=url)
-        await self._wait()
-
-    async def _wait(self) -> None:
-        async with asyncio.timeout(STEP_S):
-            await self._loaded.wait()
-
-    async def look(self, *, width: int, dark: bool = False) -> None:
-        """As on a screen of this width, in pixels."""
-        await self.ask(
-            "Emulation.setDeviceMetricsOverride",
-            width=width,
-            height=900,
-            deviceScaleFactor=1,
-            mobile=width < 700,
+    async def __call__(
+        self,
+        url: str,
+        *,
+        scripts: bool = True,
+        width: int = 1440,
+        dark: bool = False,
+        language: str = "en-US",
+    ) -> Page:
+        """A new tab that shares nothing with others, at ``url``."""
+        context = await self._browser.new_context(
+            java_script_enabled=scripts,
+            viewport={"width": width, "height": HEIGHT},
+            color_scheme="dark" if dark else "light",
+            locale=language,
         )
-        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        await self.ask("Emulation.setEmulatedMedia", features=[scheme])
+        self._contexts.append(context)
+        context.set_default_timeout(STEP_MS)
+        context.on("console", self._note_console)
+        context.on("weberror", lambda error: self.complaints.append(f"script: {error.error}"))
+        context.on("dialog", self._note_dialog)
+        context.on("request", self._note_request)
+        context.on("response", self._note_response)
+        context.on("requestfailed", self._note_failure)
+        await context.route(f"{PICTURES}/**", _show_picture)
+        page = await context.new_page()
+        self.sites.add(site_of(url))
+        await page.goto(url)
+        return page
 
-    async def click(self, selector: str) -> None:
-        """Click into the middle of an element; the next page is waited for where one comes."""
-        node = await self._node(selector)
-        await self.ask("DOM.scrollIntoViewIfNeeded", nodeId=node)
-        quads = (await self.ask("DOM.getContentQuads", nodeId=node))["quads"]
-        xs, ys = quads[0][::2], quads[0][1::2]
-        at: Wire = {"x": sum(xs) / 4, "y": sum(ys) / 4, "button": "left", "clickCount": 1}
-        await self.ask("Input.dispatchMouseEvent", type="mousePressed", **at)
-        await self.ask("Input.dispatchMouseEvent", type="mouseReleased", **at)
+    def _note_console(self, message: ConsoleMessage) -> None:
+        if not message.text.startswith(REFUSED):
+            self.complaints.append(f"{message.type}: {message.text}")
 
-    async def go(self, selector: str) -> None:
-        """Click what leads to another page."""
-        self._loaded.clear()
-        await self.click(selector)
-        await self._wait()
+    async def _note_dialog(self, dialog: Dialog) -> None:
+        self.complaints.append(f"dialog: {dialog.message}")
+        await dialog.dismiss()
 
-    async def type(self, selector: str, text: str) -> None:
-        await self.ask("DOM.focus", nodeId=await self._node(selector))
-        await self.evaluate(f"document.querySelector({json.dumps(selector)}).select()")
-        await self.ask("Input.insertText", text=text)
+    def _note_request(self, request: Request) -> None:
+        self.requests.append(request.url)
+        if site_of(request.url) not in self.sites:
+            self.complaints.append(f"foreign: {request.url}")
 
-    async def press_enter(self) -> None:
-        self._loaded.clear()
-        key: Wire = {"key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 13, "text": "\r"}
-        await self.ask("Input.dispatchKeyEvent", type="keyDown", **key)
-        await self.ask("Input.dispatchKeyEvent", type="keyUp", **key)
-        await self._wait()
+    def _note_response(self, response: Response) -> None:
+        if response.status >= 400 and not response.request.is_navigation_request():
+            self.complaints.append(f"{response.status}: {response.url}")
 
-    async def _node(self, selector: str) -> int:
-        root = (await self.ask("DOM.getDocument"))["root"]["nodeId"]
-        found = await self.ask("DOM.querySelector", nodeId=root, selector=selector)
-        assert found["nodeId"], f"there is no {selector}"
-        return int(found["nodeId"])
+    def _note_failure(self, request: Request) -> None:
+        # A load that the next page makes useless is given up, which is nobody's mistake.
+        if request.failure != "net::ERR_ABORTED":
+            self.complaints.append(f"{request.failure}: {request.url}")
 
-    async def evaluate(self, expression: str) -> Any:
-        """The value of an expression of ours, which the page's policy does not concern."""
-        told = await self.ask("Runtime.evaluate", expression=expression, returnByValue=True)
-        assert "exceptionDetails" not in told, told
-        return told["result"].get("value")
+    def no_complaints(self) -> None:
+        assert self.complaints == [], self.complaints
 
-    async def picture(self) -> bytes:
-        """A picture of the whole page (PNG), for people to look at."""
-        taken = await self.ask("Page.captureScreenshot", captureBeyondViewport=True)
-        return base64.b64decode(taken["data"])
+    async def close(self) -> None:
+        for context in self._contexts:
+            await context.close()
+
+
+async def _show_picture(route: Route) -> None:
+    await route.fulfill(body=PICTURE, content_type="image/svg+xml")
+
+
+def site_of(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+async def go(page: Page, selector: str) -> None:
+    """Click what leads to another page, and wait for that."""
+    async with page.expect_navigation():
+        await page.click(selector)
+
+
+async def heading(page: Page) -> str:
+    return await page.locator("h1").inner_text()
+
+
+async def looks_right(page: Page, name: str) -> None:
+    """At no width anything sticks out; pictures, also of the dark, are left in ``FOLDER``."""
+    before = page.viewport_size
+    for width in WIDTHS:
+        await page.set_viewport_size({"width": width, "height": HEIGHT})
+        assert await page.evaluate("document.documentElement.scrollWidth") <= width, (name, width)
+        assert await page.evaluate(OVERHANG) == [], (name, width)
+        for scheme in ("light", "dark"):
+            await page.emulate_media(color_scheme=scheme)
+            await keep(page, f"{name}-{width}{'-dark' if scheme == 'dark' else ''}")
+    await page.emulate_media(color_scheme="light")
+    if before is not None:
+        await page.set_viewport_size(before)
+
+
+async def keep(page: Page, name: str) -> None:
+    """A picture of the whole page, for people to look at."""
+    await page.screenshot(path=FOLDER / f"{name}.png", full_page=True, animations="disabled")
 
 
 @contextlib.asynccontextmanager
-async def chromium() -> AsyncIterator[Tab]:
-    folder = Path(tempfile.mkdtemp(prefix="chromium-"))
-    process = await asyncio.create_subprocess_exec(
-        *(PROGRAM, *FLAGS, f"--user-data-dir={folder}", "about:blank"),
-        stderr=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    try:
-        address = await _address(process)
-        async with (
-            aiohttp.ClientSession() as session,
-            session.ws_connect(address, max_msg_size=0) as socket,
-        ):
-            tab = Tab(socket)
-            await tab.attach()
-            yield tab
-            await tab.ask("Target.getTargets")
-        await tab.reading
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            process.send_signal(signal.SIGKILL)
-        await process.wait()
-        shutil.rmtree(folder, ignore_errors=True)
+async def listening(application: ASGIApp) -> AsyncIterator[str]:
+    """An application on a port of loopback; the address of its site."""
+    config, stop = Config(), asyncio.Event()
+    config.errorlog = config.accesslog = None
+    with socket.create_server(("127.0.0.1", 0)) as opened:
+        config.bind = [f"fd://{os.dup(opened.fileno())}"]
+        serving = asyncio.create_task(
+            hypercorn.asyncio.serve(application, config, shutdown_trigger=stop.wait)
+        )
+        try:
+            yield f"http://127.0.0.1:{opened.getsockname()[1]}"
+        finally:
+            stop.set()
+            await serving
 
 
-async def _address(process: asyncio.subprocess.Process) -> str:
-    assert process.stderr is not None
-    async with asyncio.timeout(START_S):
-        async for line in process.stderr:
-            found = re.search(rb"DevTools listening on (ws://\S+)", line)
-            if found:
-                return found[1].decode()
-    raise AssertionError("Chromium did not start")
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def chromium() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=PROGRAM, args=list(FLAGS), timeout=START_MS
+        )
+        yield browser
+        await browser.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def served(town: Open) -> AsyncIterator[Serve]:
+    """``here = await served(**town's options)``: the application with the test shop, on a port."""
+    async with contextlib.AsyncExitStack() as stack:
+
+        async def serve(**options: Any) -> Town:
+            local = await stack.enter_async_context(town(**options))
+            site = await stack.enter_async_context(listening(local.application))
+            return local.at(site)
+
+        yield serve
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def visit(chromium: Browser, served: Serve) -> AsyncIterator[Visits]:
+    """``page = await visit(url)``. Tabs are closed before what is ``served``, so that nothing waits."""
+    visits = Visits(chromium)
+    yield visits
+    await visits.close()
+    visits.no_complaints()

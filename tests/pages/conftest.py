@@ -7,6 +7,7 @@ import pytest
 from starlette.applications import Starlette
 
 from tests.pages.browser import Buyer
+from tests.pages.chromium import chromium, served, visit
 from tests.ucp.conftest import SITE, Agent, Town, here, town
 from ucp_server import plugins
 from ucp_server.domain.checkout import Instrument
@@ -19,7 +20,7 @@ from ucp_server.pages.routes import BINDING, PageRenderer, Pages
 from ucp_server.ports import Credential
 from ucp_server.store.database import Pool, open_pool
 
-__all__ = ["here", "town"]
+__all__ = ["chromium", "here", "served", "town", "visit"]
 
 SECRET = b"s" * 32
 BROKEN = "a handler that raises"
