@@ -55,7 +55,7 @@ HEIGHT = 900
 FOLDER = Path(os.environ.get("SCREENSHOTS") or Path(__file__).parents[2] / ".screenshots")
 # Where the shop of the tests keeps some of its pictures: answered here, since no such host exists.
 PICTURES = "https://shop.example"
-PICTURE = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><circle cx="4" cy="4" r="4" fill="#c33"/></svg>'
+PICTURE = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 8 8"><circle cx="4" cy="4" r="4"/></svg>'
 # Chromium's words for an answer that is an error. Such answers are noted by themselves, and a document
 # may be one: the page of a stolen link is.
 REFUSED = "Failed to load resource: the server responded"
