@@ -14,6 +14,7 @@ from ucp_server.chipp.schema import Schemas as ChippSchemas
 from ucp_server.config import Settings
 from ucp_server.engine import submissions
 from ucp_server.engine.codes import Codes, Issuer
+from ucp_server.engine.commands import Renderer
 from ucp_server.engine.hints import Hints
 from ucp_server.engine.quoting import Quoting
 from ucp_server.engine.setup import Setup
@@ -94,13 +95,7 @@ async def open_house(settings: Settings, name: str, lines_out: int) -> AsyncIter
                     **plugins.eligibilities(settings),
                 },
                 clock=clock,
-                renderers={
-                    UCP: replies,
-                    pages.BINDING: pages.PageRenderer(),
-                    chipp_replies.BINDING: chipp,
-                    purchase.BINDING: purchase.SilentRenderer(),
-                    submissions.BINDING: submissions.SubmissionRenderer(),
-                },
+                renderers=_renderers(replies, chipp),
                 hint=Hints(pool),
             )
             yield House(
@@ -119,6 +114,17 @@ async def open_house(settings: Settings, name: str, lines_out: int) -> AsyncIter
     finally:
         await plugins.close(payments)
         await fetch.close()
+
+
+def _renderers(replies: Replies, chipp: chipp_replies.Replies) -> dict[str, Renderer]:
+    """Who writes what a request that died would have been answered, by binding."""
+    return {
+        UCP: replies,
+        pages.BINDING: pages.PageRenderer(),
+        chipp_replies.BINDING: chipp,
+        purchase.BINDING: purchase.SilentRenderer(),
+        submissions.BINDING: submissions.SubmissionRenderer(),
+    }
 
 
 def secret_of(settings: Settings) -> bytes:
