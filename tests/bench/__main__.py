@@ -6,10 +6,10 @@ Of several releases each is measured against the newest of them.
 import argparse
 import asyncio
 import os
-import tempfile
 from pathlib import Path
 
 from tests.bench.measures import Cell
+from tests.bench.process import open_folder
 from tests.bench.rivals import Rival, running
 from tests.bench.table import lines
 from tests.load.serving import RELEASE
@@ -39,10 +39,8 @@ def _releases(given: str) -> tuple[str, ...]:
 async def bench(given: argparse.Namespace) -> None:
     buyers = [int(count) for count in given.buyers.split(",")]
     cells: dict[tuple[str, int], list[Cell]] = {}
-    with tempfile.TemporaryDirectory(prefix="ucp-bench-") as name:
-        # The account that root lends to Postgres has to get through.
-        os.chmod(name, 0o755)  # noqa: PTH101  Path.chmod is refused in an async function, this is not
-        async with running(Path(name), given.workers, given.sample, given.releases) as rivals:
+    with open_folder() as folder:
+        async with running(folder, given.workers, given.sample, given.releases) as rivals:
             for rival in rivals:
                 await rival.run(max(buyers), WARM_UP_S)
             for number in range(given.rounds):

@@ -7,7 +7,6 @@ its background process have one processor, the buyers the other one.
 import argparse
 import asyncio
 import os
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,9 +41,8 @@ def arguments() -> argparse.Namespace:
 
 
 async def bench(given: argparse.Namespace) -> None:
-    with tempfile.TemporaryDirectory(prefix="ucp-overload-") as name:
-        os.chmod(name, 0o755)  # noqa: PTH101  Path.chmod is refused in an async function, this is not
-        async with opened(Path(name), workers=1) as town:
+    with process.open_folder() as folder:
+        async with opened(folder, workers=1) as town:
             assert town.cluster.pid is not None
             pin(process.family([town.server.process.pid, town.cluster.pid]), SERVER)
             pin(set(process.family([os.getpid()])) - set(process.family([town.server.process.pid])), OTHERS)

@@ -4,8 +4,9 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import asynccontextmanager
+import tempfile
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]
@@ -15,6 +16,16 @@ STOP_S = 10.0
 _PARENT = 1
 # Its own time in user and system mode, and that of the children it has buried.
 _TIMES = slice(11, 15)
+
+
+@contextmanager
+def open_folder() -> Iterator[Path]:
+    """A folder for one run."""
+    with tempfile.TemporaryDirectory(prefix="ucp-bench-") as name:
+        folder = Path(name)
+        # The account that root lends to Postgres has to get through.
+        folder.chmod(0o755)
+        yield folder
 
 
 async def until_stopped() -> None:

@@ -8,12 +8,10 @@ are measured in turn, in each round the other one first. Processor time is the s
 import argparse
 import asyncio
 import os
-import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from itertools import cycle
-from pathlib import Path
 from statistics import median
 from typing import Any, Final, NamedTuple
 
@@ -169,9 +167,8 @@ def in_turn(rounds: int) -> Iterator[tuple[str, ...]]:
 
 
 async def main(given: argparse.Namespace) -> None:
-    with tempfile.TemporaryDirectory(prefix="ucp-bench-") as name:
-        os.chmod(name, 0o755)  # noqa: PTH101  Path.chmod is refused in an async function, this is not
-        async with opened(Path(name), workers=1) as town, _session() as session:
+    with process.open_folder() as folder:
+        async with opened(folder, workers=1) as town, _session() as session:
             assert town.cluster.pid is not None
             pin(process.family([town.server.process.pid, town.cluster.pid]), SERVER)
             pin(set(process.family([os.getpid()])) - set(process.family([town.server.process.pid])), OTHERS)
