@@ -16,6 +16,7 @@ from ucp_server.engine.commands import (
     UpdateCart,
     Wanted,
 )
+from ucp_server.engine.runner import Engine
 
 OTHER = Scope(merchant_id="shop", platform_id="https://other.example/profile")
 
@@ -51,6 +52,13 @@ def update_cart(cart_id: str, **quantities: int) -> UpdateCart:
 
 def cancel_cart(cart_id: str) -> CancelCart:
     return CancelCart(cart_id=cart_id)
+
+
+async def new_cart(engine: Engine, **quantities: int) -> str:
+    """The id of a cart that was just filled."""
+    answer = await engine.run_cart(cart_call(), create_cart(**quantities))
+    assert answer.checkout_id is not None
+    return answer.checkout_id
 
 
 def convert(cart_id: str, **more: Any) -> CreateCheckout:

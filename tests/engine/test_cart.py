@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.engine.carts import OTHER, cancel_cart, cart_call, create_cart, update_cart
+from tests.engine.carts import OTHER, cancel_cart, cart_call, create_cart, new_cart, update_cart
 from tests.engine.driver import Errand
 from tests.engine.dying import kill
 from tests.engine.quoted import AT, SHOPS, Customer, bill, codes, customer_of
@@ -34,12 +34,6 @@ from ucp_server.engine.setup import Setup
 from ucp_server.store.database import Pool, recorded_statements
 from ucp_server.store.ids import new_id
 from ucp_server.worker import trim
-
-
-async def new_cart(engine: Engine, **quantities: int) -> str:
-    answer = await engine.run_cart(cart_call(), create_cart(**quantities))
-    assert answer.checkout_id is not None
-    return answer.checkout_id
 
 
 async def test_a_cart_is_created_read_replaced_and_canceled(engine: Engine) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.carts import OTHER, cancel_cart, cart_call, convert, create_cart, update_cart
+from tests.engine.carts import OTHER, cancel_cart, cart_call, convert, new_cart, update_cart
 from tests.engine.driver import Errand, open_shop
 from tests.engine.dying import kill, strike
 from tests.engine.quoted import BERLIN, DEMO_SHOP, codes, customer_of, shipping
@@ -40,12 +40,6 @@ from ucp_server.engine.commands import CreateCart, CreateCheckout, Wanted
 from ucp_server.engine.runner import Engine
 from ucp_server.engine.setup import Setup
 from ucp_server.store.database import Pool, open_pool, recorded_statements
-
-
-async def new_cart(engine: Engine, **quantities: int) -> str:
-    answer = await engine.run_cart(cart_call(), create_cart(**quantities))
-    assert answer.checkout_id is not None
-    return answer.checkout_id
 
 
 async def converted(engine: Engine, cart_id: str) -> str:
