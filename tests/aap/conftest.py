@@ -15,7 +15,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.types import ASGIApp
 
-from ucp_server import issuing
+from tests.credentials import issued
 from ucp_server.aap.binding import Binding
 from ucp_server.aap.evidence import signature_of
 from ucp_server.aap.rest import ROWS
@@ -247,10 +247,7 @@ class Town:
     # --- people ---
 
     async def caller(self, kind: CredentialKind, id_: str, merchant_id: str = "shop") -> Caller:
-        secret = issuing.new_secret(kind)
-        async with statement(self.pool) as tx:
-            await issuing.issue(tx, kind, merchant_id=merchant_id, platform_id=id_, secret=secret, label="")
-        return Caller(self.client, secret, id_)
+        return Caller(self.client, await issued(self.pool, kind, id_, merchant_id), id_)
 
     async def agent(self, id_: str = "agent_1") -> Caller:
         return await self.caller(CredentialKind.AGENT, id_)

@@ -14,10 +14,10 @@ import httpx2
 import msgspec
 import pytest_asyncio
 
+from tests.credentials import issued
 from tests.outside.calling import PINNED, payment
 from tests.pages.browser import Buyer
 from tests.serving import Server, server, until_async
-from ucp_server import issuing
 from ucp_server.handlers.payment_mock.books import Record
 from ucp_server.plugins import MOCK
 from ucp_server.store.credentials import CredentialKind
@@ -69,16 +69,7 @@ class Street:
             await tx.execute("update inventory set on_hand = 1, reserved = 0")
 
     async def new_agent(self) -> None:
-        self.agent = issuing.new_secret(CredentialKind.AGENT)
-        async with statement(self.pool) as tx:
-            await issuing.issue(
-                tx,
-                CredentialKind.AGENT,
-                merchant_id="demo",
-                platform_id=uuid.uuid4().hex,
-                secret=self.agent,
-                label="",
-            )
+        self.agent = await issued(self.pool, CredentialKind.AGENT, uuid.uuid4().hex)
 
     async def post(self, path: str, body: Wire | None, **headers: str) -> httpx2.Response:
         sent = {name.replace("_", "-"): text for name, text in headers.items()}

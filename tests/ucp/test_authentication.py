@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
+from tests.credentials import issued
 from tests.ucp.test_negotiation import URL, incoming
-from ucp_server import issuing
 from ucp_server.domain.errors import Refusal
 from ucp_server.store.credentials import CredentialKind, load_credentials, mark_revoked
 from ucp_server.store.database import Pool, read, statement
@@ -55,12 +55,7 @@ def caller(listed: Listed | None) -> Caller:
 
 
 async def issue(pool: Pool, platform_id: str, merchant_id: str = "demo") -> str:
-    secret = issuing.new_secret(PLATFORM)
-    async with statement(pool) as tx:
-        await issuing.issue(
-            tx, PLATFORM, merchant_id=merchant_id, platform_id=platform_id, secret=secret, label="test"
-        )
-    return secret
+    return await issued(pool, PLATFORM, platform_id, merchant_id)
 
 
 async def checked(pool: Pool, listed: Listed | None, **changes: object) -> type[Refusal] | None:

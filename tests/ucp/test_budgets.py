@@ -8,14 +8,14 @@ import pytest
 from msgspec.structs import replace
 
 from tests.asgi.test_buckets import Time
+from tests.credentials import issued
 from tests.ucp.conftest import JANUARY, Agent, Open, create_body, pinned, profile_url
 from tests.ucp.test_negotiation import URL, incoming
 from tests.ucp.test_signed_requests import NEWEST, Signer, changed
 from tests.ucp.test_signed_requests import everybody as signers
-from ucp_server import issuing
 from ucp_server.domain.errors import StoreUnavailable
 from ucp_server.store.credentials import CredentialKind
-from ucp_server.store.database import Pool, recorded_statements, statement
+from ucp_server.store.database import Pool, recorded_statements
 from ucp_server.ucp.budgets import SHARE, Budgets, Rates, SharedBudgets
 from ucp_server.ucp.incoming import Incoming
 from ucp_server.ucp.negotiation import Caller
@@ -204,16 +204,7 @@ async def test_every_release_is_told_in_its_own_form(town: Open):
 
 async def test_an_exempt_platform_is_never_told_to_wait(town: Open, tmp_path: Path, pool: Pool):
     """What others do in its name, even at its own address, changes nothing for it."""
-    secret = issuing.new_secret(CredentialKind.PLATFORM)
-    async with statement(pool) as tx:
-        await issuing.issue(
-            tx,
-            CredentialKind.PLATFORM,
-            merchant_id="demo",
-            platform_id=profile_url("one"),
-            secret=secret,
-            label="",
-        )
+    secret = await issued(pool, CredentialKind.PLATFORM, profile_url("one"))
     platforms = {"one": pinned(tmp_path, "one", auth="api_key", rate=0), "two": pinned(tmp_path, "two")}
     rates = {"trusted_proxies": ("127.0.0.1/32",), "address_rate": 2, "platform_rate": 1}
     async with town(server=rates, platforms=platforms) as here:

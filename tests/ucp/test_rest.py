@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from tests.credentials import issued
 from tests.ucp.conftest import (
     BUYER,
     CARD,
@@ -23,9 +24,7 @@ from tests.ucp.conftest import (
     update_body,
 )
 from tests.ucp.test_authentication import DER
-from ucp_server import issuing
 from ucp_server.store.credentials import CredentialKind
-from ucp_server.store.database import statement
 from ucp_server.ucp.releases import BUYER_CONSENT, CHECKOUT, DISCOUNT, FULFILLMENT
 
 Wire = dict[str, Any]
@@ -540,16 +539,7 @@ async def test_an_api_key_opens_for_the_platform_that_it_was_issued_to(
 ):
     platforms = {name: pinned(tmp_path, name, auth="api_key") for name in ("one", "two")}
     async with town(platforms=platforms) as here:
-        secret = issuing.new_secret(CredentialKind.PLATFORM)
-        async with statement(pool) as tx:
-            await issuing.issue(
-                tx,
-                CredentialKind.PLATFORM,
-                merchant_id="demo",
-                platform_id=profile_url("one"),
-                secret=secret,
-                label="",
-            )
+        secret = await issued(pool, CredentialKind.PLATFORM, profile_url("one"))
         one, two = here.agent("one"), here.agent("two")
         keyed = {"X-API-Key": secret}
         assert (
