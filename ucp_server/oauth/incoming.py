@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable, Mapping
 from typing import Final
-from urllib.parse import parse_qsl
 
 import msgspec
 from starlette.requests import Request
 
 from ucp_server.asgi.addresses import Network, source_of
 from ucp_server.asgi.facts import Facts, facts_of
+from ucp_server.asgi.urlencoded import read_pairs
 from ucp_server.oauth.refusals import RequestInvalid
 
 # A token request has five parameters; an extension may add a few that are passed over.
@@ -71,14 +71,7 @@ def read_parameters(raw: bytes) -> dict[str, str]:
     One without a value counts as left out, and none may come twice (RFC 6749 3.2).
     """
     try:
-        pairs = parse_qsl(
-            raw.decode("ascii"),
-            keep_blank_values=True,
-            strict_parsing=bool(raw),
-            encoding="utf-8",
-            errors="strict",
-            max_num_fields=_PARAMETERS_MAX,
-        )
+        pairs = read_pairs(raw, _PARAMETERS_MAX)
     except ValueError as error:
         raise RequestInvalid("The body is no form.") from error
     parameters = dict(pairs)

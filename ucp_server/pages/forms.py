@@ -2,10 +2,10 @@
 
 import unicodedata
 from typing import Final
-from urllib.parse import parse_qsl
 
 import msgspec
 
+from ucp_server.asgi.urlencoded import read_pairs
 from ucp_server.domain.checkout import Buyer, Checkout, Line
 from ucp_server.domain.fulfillment import (
     Address,
@@ -50,14 +50,7 @@ class BadFormError(ValueError):
 def read_form(body: bytes) -> Fields:
     """The fields of an urlencoded body, trimmed; raises `BadFormError`."""
     try:
-        pairs = parse_qsl(
-            body.decode("ascii"),
-            keep_blank_values=True,
-            strict_parsing=bool(body),
-            encoding="utf-8",
-            errors="strict",
-            max_num_fields=_FIELDS_MAX,
-        )
+        pairs = read_pairs(body, _FIELDS_MAX)
     except ValueError as error:
         raise BadFormError("unreadable form") from error
     fields = {name: text.strip() for name, text in pairs}
