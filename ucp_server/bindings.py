@@ -70,6 +70,7 @@ def ucp(house: House, engine: Engine, hosts: Hosts, note_search: Callable[[str],
             key_required=host.merchant.idempotency_key_required,
             asked_signals=host.merchant.asked_signals,
             signs_all_replies=host.merchant.signed_replies,
+            is_embeddable=host.merchant.embedded,
         )
 
     clock = house.setup.clock

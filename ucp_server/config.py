@@ -28,6 +28,8 @@ CurrencyCode = Annotated[str, Meta(pattern=r"^[A-Z]{3}$")]
 # Written as we write it, so that two shops cannot have the same one in two spellings.
 Tenant = Annotated[str, Meta(pattern=r"^([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})?$")]
 DomainName = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9]*(\.[a-z0-9][a-z0-9_-]*)+$")]
+# Scheme and authority in the form that browsers write: lower case, no slash, no default port.
+Origin = Annotated[str, Meta(pattern=r"^https?://[a-z0-9.-]+(:[0-9]{1,5})?$")]
 PageUrl = Annotated[str, Meta(pattern=r"^(https://.+)?$")]
 Rate = Annotated[int, Meta(ge=0, le=1_000_000)]
 HostName = Annotated[str, Meta(pattern=r"^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?)?$")]
@@ -180,6 +182,9 @@ class Merchant(Table, frozen=True):
             "with an order; from 2026-04-08."
         ),
     ] = False
+    embedded: Annotated[
+        bool, Meta(description="Whether platforms may frame the pages of a checkout in their own.")
+    ] = True
     stock: Annotated[
         Literal["own", "port"], Meta(description="Whether we keep the stock or a plug-in does.")
     ] = "own"
@@ -272,6 +277,10 @@ class Platform(Table, frozen=True):
             "Google needs, which never repeats what was answered with 429.",
         ),
     ] = None
+    embed_origins: Annotated[
+        tuple[Origin, ...],
+        Meta(description="Who may frame a checkout of its buyers, instead of the profile's own origin."),
+    ] = ()
     problems: Annotated[
         Literal["by_release", "in_checkout"],
         Meta(

@@ -74,6 +74,7 @@ async def open_house(settings: Settings, name: str, lines_out: int) -> AsyncIter
         on_fault=tell_fault,
         policies={merchant: policies_of(settings, merchant) for merchant in settings.merchant},
         storefronts={name: table.storefront_url for name, table in settings.merchant.items()},
+        embeddable=frozenset(name for name, table in settings.merchant.items() if table.embedded),
         detailed=settings.relaxed.older_error_details,
     )
     chipp = chipp_replies.Replies(

@@ -50,9 +50,11 @@ def test_the_shape_of_2026_01_11():
 
 def test_the_shape_of_the_newest():
     document = rendered(RELEASES[-1])
-    service, tools = document["ucp"]["services"]["dev.ucp.shopping"]
+    service, tools, framed = document["ucp"]["services"]["dev.ucp.shopping"]
     assert (service["transport"], tools["transport"]) == ("rest", "mcp")
     assert tools["endpoint"] == f"{service['endpoint']}/mcp"
+    assert (framed["transport"], "endpoint" in framed) == ("embedded", False)
+    assert framed["config"]["color_scheme"] == ["light", "dark"]
     assert document["ucp"]["payment_handlers"]["com.example.mock"][0]["id"] == "mock_payment_handler"
     others = [version for version in SERVED if version != RELEASES[-1].version]
     leaves = {version: f"{SITE}/.well-known/ucp/{version}" for version in others}

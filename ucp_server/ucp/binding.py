@@ -174,6 +174,7 @@ class Binding:
                 listings=self._listings(shop),
                 keys=keys,
                 is_root=release is None,
+                is_embeddable=shop.is_embeddable,
             )
             return profile_reply(document, request.headers.get("if-none-match"))
 

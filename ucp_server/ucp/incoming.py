@@ -20,7 +20,8 @@ class Shop(msgspec.Struct, frozen=True, kw_only=True):
     ``site`` is the scheme and authority of all its URLs, without a slash at the end: the merchant's
     public URL, or what this request came under where the mode says so. ``links`` are entries of a
     checkout's ``links``; ``asked_signals`` are names of what a platform should tell of its buyer. With
-    ``signs_all_replies`` not only those are signed that always are.
+    ``signs_all_replies`` not only those are signed that always are. ``is_embeddable``: platforms may frame
+    its pages.
     """
 
     merchant_id: str
@@ -30,6 +31,7 @@ class Shop(msgspec.Struct, frozen=True, kw_only=True):
     key_required: bool = False
     asked_signals: tuple[str, ...] = ()
     signs_all_replies: bool = False
+    is_embeddable: bool = True
 
     @property
     def root(self) -> Release:

@@ -12,6 +12,7 @@ import msgspec
 
 from ucp_server.asgi.reply import JSON, Header, Reply
 from ucp_server.ports import HandlerListing
+from ucp_server.ucp.embedding import config
 from ucp_server.ucp.envelope import listings_by_name, older_listing, put_map
 from ucp_server.ucp.releases import SERVED, SHOPPING, Capability, Release, served
 
@@ -39,14 +40,18 @@ def render_profile(
     listings: Sequence[HandlerListing],
     keys: Sequence[Wire],
     is_root: bool,
+    is_embeddable: bool = True,
 ) -> Wire:
-    """The profile of one release; a leaf names no other releases (M:D/overview#Protocol Version)."""
+    """The profile of one release; a leaf names no other releases (M:D/overview#Protocol Version).
+
+    ``is_embeddable``: platforms may frame the pages of a checkout.
+    """
     ucp: Wire = {"version": release.version}
     if is_root and release.lists_supported_versions:
         ucp["supported_versions"] = {
             version: f"{site}/.well-known/ucp/{version}" for version in SERVED if version != release.version
         }
-    ucp["services"] = {SHOPPING: _service(release, site)}
+    ucp["services"] = {SHOPPING: _service(release, site, is_embeddable=is_embeddable)}
     ucp["capabilities"] = _capabilities(release)
     document: Wire = {"ucp": ucp}
     if release.handlers_are_in_payment:
@@ -67,12 +72,14 @@ def _key_members(release: Release, *, is_root: bool) -> tuple[str, ...]:
     return tuple(dict.fromkeys(row.keys_member for row in readers))
 
 
-def _service(release: Release, site: str) -> Wire | list[Wire]:
+def _service(release: Release, site: str, *, is_embeddable: bool) -> Wire | list[Wire]:
     rest = endpoint(site, release)
-    transports = {
+    transports: dict[str, Wire] = {
         "rest": {"schema": release.rest_schema, "endpoint": rest},
         "mcp": {"schema": release.mcp_schema, "endpoint": rest + MCP_PATH},
     }
+    if is_embeddable:
+        transports["embedded"] = {"schema": release.embedding.schema} | config(release)
     service: Wire = {"version": release.version, "spec": release.service_spec}
     if release.services_hold_one_object:
         return service | transports

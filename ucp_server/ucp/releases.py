@@ -68,6 +68,25 @@ class Capability(msgspec.Struct, frozen=True, kw_only=True):
     requires: Requires | None = None
 
 
+class Embedding(msgspec.Struct, frozen=True, kw_only=True):
+    """How a release lets a platform frame the pages of a checkout (T3:D/embedded-checkout).
+
+    ``delegations`` are what the platform's page can take over from ours, ``schemes`` the colours that
+    it can ask for. ``told_in_checkouts``: a checkout's replies say so too, and not the profile alone.
+    ``answers_hold_status``: what failed on the other side is a result with a status, no error of
+    JSON-RPC. ``errors_at`` are the members of ``ec.error`` that hold the error, "" for the message's
+    own; a release without them has no such message.
+    """
+
+    schema: str
+    delegations: tuple[str, ...]
+    schemes: tuple[str, ...] = ("light", "dark")
+    told_in_checkouts: bool = True
+    tells_totals: bool = True
+    answers_hold_status: bool = True
+    errors_at: tuple[Literal["", "error"], ...] = ()
+
+
 class Release(msgspec.Struct, frozen=True, kw_only=True):
     """One dated release.
 
@@ -84,6 +103,7 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     service_spec: str
     rest_schema: str
     mcp_schema: str
+    embedding: Embedding
     request_members: frozenset[str]
     complete_members: frozenset[str]
     requests: tuple[Step, ...] = ()
@@ -192,12 +212,32 @@ _SHOWN_08_25: Final = MappingProxyType(
     }
 )
 
+PAYMENT_INSTRUMENTS: Final = "payment.instruments_change"
+PAYMENT_CREDENTIAL: Final = "payment.credential"
+ADDRESS: Final = "fulfillment.address_change"
+WINDOW: Final = "window.open"
+_EMBEDDING_01_11: Final = Embedding(
+    schema="https://ucp.dev/services/shopping/embedded.openrpc.json",
+    delegations=(PAYMENT_INSTRUMENTS, PAYMENT_CREDENTIAL, ADDRESS),
+    schemes=(),
+    told_in_checkouts=False,
+    tells_totals=False,
+    answers_hold_status=False,
+)
+# The page of 2026-04-08 and its OpenRPC document disagree where `ec.error` has the error: told at both.
+_EMBEDDING_04_08: Final = Embedding(
+    schema="https://ucp.dev/2026-04-08/services/shopping/embedded.openrpc.json",
+    delegations=(*_EMBEDDING_01_11.delegations, WINDOW),
+    errors_at=("", "error"),
+)
+
 R_2026_01_11: Final = Release(
     version="2026-01-11",
     capabilities=_capabilities("https://ucp.dev", _ROOTS_01, _EXTENSIONS_01),
     service_spec="https://ucp.dev/specification/overview",
     rest_schema="https://ucp.dev/services/shopping/rest.openapi.json",
     mcp_schema="https://ucp.dev/services/shopping/mcp.openrpc.json",
+    embedding=_EMBEDDING_01_11,
     request_members=_MEMBERS_01_11,
     complete_members=frozenset({"payment_data"}),
     requests=to_2026_01_11.REQUESTS,
@@ -231,6 +271,7 @@ R_2026_01_23: Final = Release(
     service_spec="https://ucp.dev/specification/overview",
     rest_schema="https://ucp.dev/services/shopping/rest.openapi.json",
     mcp_schema="https://ucp.dev/services/shopping/mcp.openrpc.json",
+    embedding=msgspec.structs.replace(_EMBEDDING_01_11, told_in_checkouts=True),
     request_members=_MEMBERS_01_23,
     complete_members=_PAYMENT,
     requests=to_2026_01_23.REQUESTS,
@@ -261,6 +302,7 @@ R_2026_04_08: Final = Release(
     service_spec="https://ucp.dev/2026-04-08/specification/overview",
     rest_schema="https://ucp.dev/2026-04-08/services/shopping/rest.openapi.json",
     mcp_schema="https://ucp.dev/2026-04-08/services/shopping/mcp.openrpc.json",
+    embedding=_EMBEDDING_04_08,
     request_members=_MEMBERS_LATER,
     complete_members=_PAYMENT | _SIGNALS,
     requests=to_2026_04_08.REQUESTS,
@@ -281,6 +323,11 @@ R_2026_08_25: Final = Release(
     service_spec="https://ucp.dev/2026-08-25/specification/overview",
     rest_schema="https://ucp.dev/2026-08-25/services/shopping/rest.openapi.json",
     mcp_schema="https://ucp.dev/2026-08-25/services/shopping/mcp.openrpc.json",
+    embedding=Embedding(
+        schema="https://ucp.dev/2026-08-25/services/shopping/embedded.openrpc.json",
+        delegations=_EMBEDDING_04_08.delegations,
+        errors_at=("error",),
+    ),
     request_members=_MEMBERS_LATER,
     complete_members=_PAYMENT | _SIGNALS,
     refusing_problems=MappingProxyType({"update_checkout": frozenset({DESTINATION_UNKNOWN})}),

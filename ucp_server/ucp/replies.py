@@ -13,6 +13,7 @@ from ucp_server.asgi.reply import NO_STORE, Reply, json_reply
 from ucp_server.domain.cart import PricedCart
 from ucp_server.domain.checkout import Checkout
 from ucp_server.domain.errors import Refusal
+from ucp_server.domain.lifecycle import is_over
 from ucp_server.domain.money import Money
 from ucp_server.domain.order import Order
 from ucp_server.domain.problems import Problem
@@ -21,6 +22,7 @@ from ucp_server.ucp import cart as carts
 from ucp_server.ucp import checkout as checkouts
 from ucp_server.ucp import order as orders
 from ucp_server.ucp.checkout import Surroundings
+from ucp_server.ucp.embedding import CONFIRMED
 from ucp_server.ucp.envelope import put_handlers, relevant, render_envelope
 from ucp_server.ucp.errors import render_refusal
 from ucp_server.ucp.incoming import Paths
@@ -51,7 +53,8 @@ OnFault = Callable[[str, str, tuple[Violation, ...]], None]
 class Replies:
     """Writes for every merchant. ``links`` are by merchant, ``payments`` by merchant and handler.
 
-    ``policies`` and ``storefronts`` (the pages where people buy without a platform) are by merchant.
+    ``policies`` and ``storefronts`` (the pages where people buy without a platform) are by merchant;
+    ``embeddable`` are the merchants whose pages platforms may frame.
     ``detailed`` adds to 01-xx errors what the official suite reads.
     """
 
@@ -62,6 +65,7 @@ class Replies:
     on_fault: OnFault
     policies: Mapping[str, tuple[Policy, ...]] = field(default_factory=dict)
     storefronts: Mapping[str, str] = field(default_factory=dict)
+    embeddable: frozenset[str] = frozenset()
     detailed: bool = False
 
     # --- the engine's `Renderer` ---
@@ -84,6 +88,8 @@ class Replies:
         release = ROWS[terms.release]
         body = checkouts.render(checkout, terms.active, self._around(terms, checkout), found)
         envelope = render_envelope(release, relevant(release, terms.active, CHECKOUT))
+        if checkout.merchant_id in self.embeddable and not is_over(checkout.state):
+            envelope |= CONFIRMED[release.version]
         document: Wire = {"ucp": envelope, **body}
         total = Money(checkout.quote.total_minor, checkout.currency)
         item_ids = [line.item_id for line in checkout.quote.lines]
