@@ -8,6 +8,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 # Where the demo shop keeps its database, certificate and mail. Remove the folder to start afresh.
 DATA_DIR ?= .state/demo
+# Looks at pages for what keeps people out; MPL-2.0, fetched and never committed.
+AXE_VERSION := 4.14.1
+AXE := .axe/node_modules/axe-core/axe.min.js
 # Test processes side by side.
 JOBS ?= 2
 SERVE_OPTIONS ?=
@@ -22,7 +25,7 @@ serve: $(BIN)/.served ## the demo shop on https://localhost:8443 and http://loca
 	@$(BIN)/ucp-server serve --mode demo --data-dir $(DATA_DIR) $(SERVE_OPTIONS)
 
 .PHONY: test
-test: $(BIN)/.tested ## everything that is checked: format, lint, types, imports, tests
+test: $(BIN)/.tested $(AXE) ## everything that is checked: format, lint, types, imports, tests
 	@echo "== format"; $(BIN)/ruff format --check .
 	@echo "== lint"; $(BIN)/ruff check .
 	@echo "== types"; $(BIN)/mypy
@@ -52,6 +55,12 @@ $(BIN)/.tested: pyproject.toml | $(BIN)/python
 	@echo "== installing what server and tests need (once)"
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check -e '.[embedded,dev]'
 	@touch $@ $(BIN)/.served
+
+# Without it the tests that need it are skipped and say so: never a reason to test nothing.
+$(AXE):
+	@echo "== fetching axe-core (once)"
+	@timeout 120 npm install --silent --no-audit --no-fund --no-save --ignore-scripts \
+	  --prefix .axe axe-core@$(AXE_VERSION) >/dev/null 2>&1 || echo "== npm has no axe-core for us"
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
