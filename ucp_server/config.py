@@ -147,6 +147,10 @@ class Merchant(Table, frozen=True):
         int | None,
         Meta(description="Totals above this, in minor units, are handed to the buyer to confirm."),
     ] = None
+    terms_agreement: Annotated[
+        bool,
+        Meta(description="Whether each buyer agrees to the terms in person before an order."),
+    ] = False
     language: Annotated[
         Literal["en", "de", "ar", "ja"],
         Meta(description="The language of pages and mail for buyers who ask for none: en, de, ar or ja."),
@@ -236,6 +240,7 @@ class Merchant(Table, frozen=True):
             cart_ttl_s=self.cart_ttl_s,
             escalate_above_minor=self.escalate_above_minor,
             required_buyer_fields=self.required_buyer_fields,
+            terms_agreement=self.terms_agreement,
             own_stock=self.stock == "own",
             declines_max=self.declines_max,
             key_required=self.idempotency_key_required,

@@ -1,12 +1,19 @@
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 import msgspec
 import pytest
 
 from tests.domain.shapes import item
-from ucp_server.domain.assess import assess_buyer, assess_lines, assess_methods, assess_total
+from ucp_server.domain.assess import (
+    assess_agreement,
+    assess_buyer,
+    assess_lines,
+    assess_methods,
+    assess_total,
+)
 from ucp_server.domain.catalog import Item
-from ucp_server.domain.checkout import Buyer, Line
+from ucp_server.domain.checkout import Basket, Buyer, Line
 from ucp_server.domain.fulfillment import Address, Destination, Group, Method, Option
 from ucp_server.domain.merchant import Merchant
 from ucp_server.domain.problems import Problem
@@ -73,6 +80,20 @@ def test_a_high_total_is_for_the_buyer_to_review(limit: int | None, total: int, 
     for problem in found:
         assert (problem.code, problem.severity) == ("high_value_order", "requires_buyer_review")
         assert "500.00 EUR" in problem.text
+
+
+@pytest.mark.parametrize(
+    ("is_wanted", "agreed_at", "is_open"),
+    [(False, None, False), (True, None, True), (True, datetime(2026, 1, 11, tzinfo=UTC), False)],
+)
+def test_terms_are_agreed_to_once(is_wanted: bool, agreed_at: datetime | None, is_open: bool) -> None:
+    merchant = Merchant(
+        id="m", title="M", currency="EUR", home_country="DE", mail_sender="", terms_agreement=is_wanted
+    )
+    found = assess_agreement(Basket(lines=(), terms_agreed_at=agreed_at), merchant)
+    assert [(problem.code, problem.severity) for problem in found] == (
+        [("terms_agreement_required", "requires_buyer_review")] if is_open else []
+    )
 
 
 HOME = Destination(id="home", kind="shipping_address", address=Address(country="US"))

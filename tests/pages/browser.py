@@ -59,7 +59,8 @@ class Page(HTMLParser):
                 name=given["name"],
                 value=given.get("value", ""),
                 type=given.get("type", ""),
-                is_posted=tag != "button" and (given.get("type") != "radio" or "checked" in given),
+                is_posted=tag != "button"
+                and (given.get("type") not in ("radio", "checkbox") or "checked" in given),
                 is_required="required" in given,
             )
         )

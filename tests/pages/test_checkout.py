@@ -53,7 +53,6 @@ PROBLEMS = [
     (problems.stock_unknown(), "We cannot see at the moment"),
     (problems.high_value_order("10 USD"), "An order of this value"),
     (problems.other_currency("EUR", "USD"), "This shop sells in USD"),
-    (problems.terms_not_accepted("terms"), "agree to the terms"),
     (problems.fulfillment_missing("methods"), "Please choose where to collect it."),
     (problems.fulfillment_missing("methods[0].selected_destination_id"), "Please tell us where it goes."),
     (problems.fulfillment_missing("methods[1].selected_destination_id"), "Please choose where"),
@@ -125,7 +124,7 @@ def test_what_is_missing_is_listed_with_its_place():
         ([problems.fulfillment_missing(GROUPS)], False),
         ([problems.address_undeliverable("methods[0].destinations[0]")], False),
         ([problems.stock_unknown()], False),
-        ([problems.terms_not_accepted("terms")], False),
+        ([problems.terms_not_agreed()], True),
         ([problems.high_value_order("1 USD"), problems.stock_unknown()], False),
     ],
 )

@@ -3,8 +3,9 @@
 from typing import Any
 
 from tests.pages.browser import Buyer, Page
-from tests.pages.conftest import Sql
+from tests.pages.conftest import Counted, Sql
 from tests.ucp.conftest import BUYER, Agent, Open, create_body, shipping
+from ucp_server.config import Link
 from ucp_server.engine.faults import armed
 from ucp_server.pages.routes import Pages
 
@@ -104,6 +105,39 @@ async def test_an_order_of_high_value_is_confirmed_by_ordering(town: Open):
             "An order of this value needs your own confirmation; ordering here gives it."
         ]
         await ends_well(await buyer.press(page, "pay"), agent, checkout)
+
+
+TERMS = Link(type="terms_of_service", title="Terms", url="https://shop.example/terms")
+
+
+async def test_terms_are_agreed_to_in_person(town: Open, counted: Counted):
+    async with town(terms_agreement=True, links=(TERMS,)) as here:
+        agent, buyer = here.agent(), Buyer(here.client)
+        checkout = await agent.ready()
+        assert [(m["code"], m["severity"]) for m in checkout["messages"]] == [
+            ("terms_agreement_required", "requires_buyer_review")
+        ]
+        assert checkout["status"] == "requires_escalation"
+        assert (await agent.complete(checkout)).status_code == 400
+        page = await opened(buyer, checkout)
+        assert page.texts("agree") == ["I agree to", "the terms of Test shop", "."]
+        page = await buyer.press(page, "pay")
+        assert page.texts("notice")[0] == "Please agree to the terms; only then can this be ordered."
+        assert page.texts("needs") == ["Still needed", "Your agreement to the terms"]
+        assert (await agent.get(checkout))["status"] == "requires_escalation"
+        await ends_well(await buyer.press(page, "pay", terms="agreed"), agent, checkout)
+        # The merchant can show when.
+        assert await counted("orders where document ? 'terms_agreed_at'") == 1
+
+
+async def test_whoever_agreed_to_the_terms_may_leave_the_payment_to_the_agent(town: Open):
+    async with town(terms_agreement=True) as here:
+        agent, buyer = here.agent(), Buyer(here.client)
+        checkout = await agent.ready()
+        page = await buyer.press(await opened(buyer, checkout), "update", terms="agreed")
+        assert page.texts("agree") == []
+        assert (await agent.get(checkout))["status"] == "ready_for_complete"
+        assert (await agent.complete(checkout)).json()["status"] == "completed"
 
 
 async def test_a_flagged_item_is_confirmed_by_ordering(agent: Agent, buyer: Buyer):

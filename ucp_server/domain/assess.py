@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from ucp_server.domain import problems
 from ucp_server.domain.catalog import Item
-from ucp_server.domain.checkout import Buyer, Line
+from ucp_server.domain.checkout import Basket, Buyer, Line
 from ucp_server.domain.fulfillment import Address, Method
 from ucp_server.domain.merchant import Merchant
 from ucp_server.domain.methods import SHIPPING
@@ -45,6 +45,11 @@ def assess_buyer(buyer: Buyer | None, required: Iterable[str]) -> list[Problem]:
         for field in required
         if buyer is None or not getattr(buyer, field)
     ]
+
+
+def assess_agreement(basket: Basket, merchant: Merchant) -> list[Problem]:
+    is_open = merchant.terms_agreement and basket.terms_agreed_at is None
+    return [problems.terms_not_agreed()] if is_open else []
 
 
 def assess_total(total_minor: int, merchant: Merchant) -> list[Problem]:

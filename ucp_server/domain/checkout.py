@@ -86,6 +86,7 @@ class Basket(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     destinations that the caller sent; a buyer's stored ones are added with each quote. ``claims`` are
     what the buyer claims to be entitled to (reverse-domain names), each once. ``ship_to`` is for
     protocols that have an address and no methods: all goods go there, in the cheapest way.
+    ``terms_agreed_at`` is when the buyer agreed to the terms in person; nobody replaces that.
     """
 
     lines: tuple[Line, ...]
@@ -98,6 +99,7 @@ class Basket(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     attribution: dict[str, str] | None = None
     lines_made: int = 0
     ship_to: Address | None = None
+    terms_agreed_at: datetime | None = None
 
 
 class PlacedOrder(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,7 +16,8 @@ class Merchant(msgspec.Struct, frozen=True, kw_only=True):
 
     ``home_country`` is ISO 3166-1 alpha-2 and taxes what is collected or not yet addressed;
     ``required_buyer_fields`` name members of `Buyer` that a complete needs; orders above
-    ``escalate_above_minor`` are confirmed by the buyer in person. With ``own_stock`` the pieces are
+    ``escalate_above_minor`` are confirmed by the buyer in person, and with ``terms_agreement`` no order
+    is placed whose buyer did not agree to the terms in person. With ``own_stock`` the pieces are
     counted in our tables, otherwise by a plug-in.
 
     A checkout is open for ``ttl_s`` from its creation, a cart is kept for ``cart_ttl_s`` from its last
@@ -40,6 +41,7 @@ class Merchant(msgspec.Struct, frozen=True, kw_only=True):
     cart_ttl_s: int = CART_TTL_DEFAULT_S
     escalate_above_minor: int | None = None
     required_buyer_fields: tuple[str, ...] = ()
+    terms_agreement: bool = False
     own_stock: bool = True
     declines_max: int = DECLINES_MAX_DEFAULT
     key_required: bool = False

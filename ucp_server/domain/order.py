@@ -83,7 +83,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One sale. ``id`` equals the id of its checkout, so there can never be a second one.
 
     ``permalink_token`` opens the order page (128 random bits). ``version`` counts the changes; an
-    event carries the version that it shows. ``paid_with`` is what a receipt says of the payment.
+    event carries the version that it shows. ``paid_with`` is what a receipt says of the payment;
+    ``terms_agreed_at`` is when the buyer agreed to the shop's terms in person, where it asks for that.
     """
 
     id: str
@@ -104,6 +105,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     subscriber: Subscriber | None = None
     attempt_id: str | None = None
     paid_with: Instrument | None = None
+    terms_agreed_at: datetime | None = None
     included_tax_minor: int = 0
     attribution: Attribution | None = None
     runs: tuple[ToolRun, ...] = ()

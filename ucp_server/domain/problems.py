@@ -114,12 +114,14 @@ def buyer_field_missing(field: str) -> Problem:
     )
 
 
-def terms_not_accepted(where: str) -> Problem:
+TERMS_AGREEMENT_REQUIRED = "terms_agreement_required"
+
+
+def terms_not_agreed() -> Problem:
     return error(
-        "field_required",
-        "The buyer has to agree to the terms of this order.",
-        where=where,
-        severity=Severity.BUYER_INPUT,
+        TERMS_AGREEMENT_REQUIRED,
+        "The buyer agrees to the shop's terms in person before this can be ordered.",
+        severity=Severity.BUYER_REVIEW,
     )
 
 

@@ -25,7 +25,8 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     ``"methods"``, ``"discount_codes"``, ``"ship_to"``; with ``"buyer_members"`` so do the members of
     a buyer that is given, with ``"consents"`` the answers that a buyer has given); for all others
     absence removes. ``claims`` as in `Basket`. ``ship_to`` is where everything goes in the cheapest
-    way, where there are no ``methods``.
+    way, where there are no ``methods``. ``agrees_to_terms`` is said by our own page alone, where the
+    buyer agrees in person.
     """
 
     lines: tuple[WantedLine, ...]
@@ -38,6 +39,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     context: dict[str, Any] | None = None
     attribution: dict[str, str] | None = None
     ship_to: Address | None = None
+    agrees_to_terms: bool = False
     keep: frozenset[str] = frozenset()
 
 

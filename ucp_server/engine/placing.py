@@ -34,6 +34,7 @@ def place(checkout: Checkout, attempt: AttemptRow, *, payment: PaymentState, at:
         subscriber=checkout.subscriber,
         attempt_id=attempt.id,
         paid_with=next((one for one in checkout.basket.instruments if one.selected), None),
+        terms_agreed_at=checkout.basket.terms_agreed_at,
         included_tax_minor=quote.included_tax_minor,
         attribution=checkout.attribution,
         runs=_runs(checkout),

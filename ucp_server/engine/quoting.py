@@ -9,7 +9,14 @@ import msgspec
 
 from ucp_server.domain import problems
 from ucp_server.domain.addresses import find_same, id_of, names_a_place, owner_of
-from ucp_server.domain.assess import MissingParts, assess_buyer, assess_lines, assess_methods, assess_total
+from ucp_server.domain.assess import (
+    MissingParts,
+    assess_agreement,
+    assess_buyer,
+    assess_lines,
+    assess_methods,
+    assess_total,
+)
 from ucp_server.domain.bill import Delivery, make_bill
 from ucp_server.domain.checkout import Basket, Buyer
 from ucp_server.domain.discounts import Acquaintance, Discounted, apply_discounts
@@ -172,6 +179,7 @@ class Quoting:
                 *assess_methods(methods, known.line_ids, _address_check(ask.merchant)),
                 *priced.discounted.problems,
                 *assess_total(bill.totals[-1].amount_minor, ask.merchant),
+                *assess_agreement(ask.basket, ask.merchant),
             ),
             methods=methods or None,
             discounts=priced.discounted.applied,
@@ -291,6 +299,7 @@ def _asked(merchant: Merchant, before: Basket, wanted: Wanted | None, at: dateti
         context=wanted.context,
         attribution=wanted.attribution,
         ship_to=_kept(wanted, "ship_to", wanted.ship_to, before.ship_to),
+        terms_agreed_at=before.terms_agreed_at or (at if wanted.agrees_to_terms else None),
     )
     return _Ask(merchant=merchant, basket=basket, wanted_methods=wanted.methods, names=lines.names, at=at)
 

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from ucp_server.domain import problems
 from ucp_server.domain.checkout import Checkout
 from ucp_server.domain.errors import NotReady
-from ucp_server.domain.problems import Kind, Problem, Severity
+from ucp_server.domain.problems import TERMS_AGREEMENT_REQUIRED, Kind, Problem, Severity
 from ucp_server.domain.quote import Quote
 from ucp_server.engine.checkout import refuse
 from ucp_server.engine.commands import Call, CompleteCheckout
@@ -78,7 +78,9 @@ async def price_without(
 
 
 def _blocks(problem: Problem, command: CompleteCheckout) -> bool:
-    is_confirmed = command.by_buyer and problem.severity is Severity.BUYER_REVIEW
+    """A buyer in person confirms by ordering; agreeing to the terms takes a mark of its own."""
+    is_review = problem.severity is Severity.BUYER_REVIEW and problem.code != TERMS_AGREEMENT_REQUIRED
+    is_confirmed = command.by_buyer and is_review
     return problem.kind is Kind.ERROR and not is_confirmed
 
 

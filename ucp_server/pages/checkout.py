@@ -3,7 +3,7 @@
 Every problem of the checkout is told once, at the place that it concerns.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from urllib.parse import urlsplit
 
@@ -11,7 +11,13 @@ from ucp_server.domain.checkout import Checkout, Instrument, Line
 from ucp_server.domain.fulfillment import Address, Destination, Group, Method
 from ucp_server.domain.lifecycle import Standing
 from ucp_server.domain.methods import SHIPPING
-from ucp_server.domain.problems import FULFILLMENT_MISSING, Kind, Problem, Severity
+from ucp_server.domain.problems import (
+    FULFILLMENT_MISSING,
+    TERMS_AGREEMENT_REQUIRED,
+    Kind,
+    Problem,
+    Severity,
+)
 from ucp_server.domain.quote import QuotedLine
 from ucp_server.languages import Language, message
 from ucp_server.pages import forms, words
@@ -28,6 +34,7 @@ from ucp_server.pages.contexts import (
     Need,
     Notice,
     Shop,
+    Terms,
 )
 from ucp_server.pages.words import address_line, problem_text, web_url
 
@@ -44,8 +51,15 @@ class _Untold:
 
     def take(self, *places: str) -> list[Problem]:
         """Those at one of ``places`` or below; from now on they count as told."""
-        taken = [p for p in self._left if (p.where or "").startswith(places)]
-        self._left = [p for p in self._left if p not in taken]
+        return self._take(lambda problem: (problem.where or "").startswith(places))
+
+    def take_code(self, code: str) -> list[Problem]:
+        """Those of that code, wherever they are."""
+        return self._take(lambda problem: problem.code == code)
+
+    def _take(self, is_meant: Callable[[Problem], bool]) -> list[Problem]:
+        taken = [problem for problem in self._left if is_meant(problem)]
+        self._left = [problem for problem in self._left if problem not in taken]
         return taken
 
     def rest(self) -> list[Problem]:
@@ -68,7 +82,12 @@ def checkout_page(
     methods = tuple(_method(checkout, shop, index, untold) for index in range(len(quote.methods or ())))
     code_notices = tuple(_notices(untold.take("discount_codes"), language))
     lines = _lines(checkout, untold, language)
-    needs = (*_buyer_needs(buyer, language), *_method_needs(methods, language))
+    terms = _terms(shop, untold)
+    needs = (
+        *_buyer_needs(buyer, language),
+        *_method_needs(methods, language),
+        *_terms_needs(terms, language),
+    )
     is_payable = not any(_stands_in_the_way(problem) for problem in quote.problems)
     return CheckoutPage(
         shop=shop,
@@ -89,7 +108,7 @@ def checkout_page(
         pay_text=language.amount(quote.total_minor, quote.currency) if is_payable and payment else "",
         pays_with=_pays_with(payment, language) if payment else "",
         challenge=_challenge(checkout),
-        terms_url=_terms_url(shop),
+        terms=terms,
         open_until=language.moment(checkout.expires_at),
         form_token=form_token,
         revision=checkout.revision,
@@ -166,8 +185,15 @@ def _challenge(checkout: Checkout) -> Challenge | None:
     return Challenge(url=url, host=urlsplit(url).hostname or "") if url else None
 
 
-def _terms_url(shop: Shop) -> str:
-    return next((link.url for link in shop.links if link.type == "terms_of_service"), "")
+def _terms(shop: Shop, untold: _Untold) -> Terms:
+    """The box beside the button tells of the agreement that is missing."""
+    url = next((link.url for link in shop.links if link.type == "terms_of_service"), "")
+    return Terms(url=url, is_asked=bool(untold.take_code(TERMS_AGREEMENT_REQUIRED)))
+
+
+def _terms_needs(terms: Terms, language: Language) -> Iterable[Need]:
+    if terms.is_asked:
+        yield Need(text=language.text("Your agreement to the terms"), anchor=forms.TERMS)
 
 
 # --- who ---

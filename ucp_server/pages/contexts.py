@@ -132,6 +132,13 @@ class Challenge(msgspec.Struct, frozen=True, kw_only=True):
     host: str
 
 
+class Terms(msgspec.Struct, frozen=True, kw_only=True):
+    """``url`` is empty where the shop names no page of them. ``is_asked``: the buyer has to tick a box."""
+
+    url: str
+    is_asked: bool
+
+
 class CheckoutPage(msgspec.Struct, frozen=True, kw_only=True):
     """The hand-off page of an open checkout.
 
@@ -155,7 +162,7 @@ class CheckoutPage(msgspec.Struct, frozen=True, kw_only=True):
     pay_text: str
     pays_with: str
     challenge: Challenge | None
-    terms_url: str
+    terms: Terms
     open_until: str
     form_token: str
     revision: int

@@ -35,6 +35,10 @@ ADDRESS_FIELDS: Final = (
 )
 BUYER_FIELDS: Final = ("first_name", "last_name", "full_name", "email", "phone_number")
 
+# The box in which the buyer agrees to the terms, and what it says when it is ticked.
+TERMS: Final = "terms"
+AGREED: Final = "agreed"
+
 # The value of the last choice among places: the address is the one written below.
 WRITTEN: Final = "written"
 # The id of the address that a buyer wrote on the page; writing another one replaces it.
@@ -78,6 +82,7 @@ def wanted_from(checkout: Checkout, fields: Fields) -> Wanted:
         instruments=basket.instruments,
         context=basket.context,
         attribution=basket.attribution,
+        agrees_to_terms=fields.get(TERMS) == AGREED,
     )
 
 

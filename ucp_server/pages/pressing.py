@@ -13,12 +13,14 @@ from ucp_server.domain.errors import (
     AttemptInFlight,
     CartNotFound,
     KeyInFlight,
+    NotReady,
     ProblemRefused,
     Refusal,
     ReplyExpired,
     WrongState,
 )
 from ucp_server.domain.money import Money
+from ucp_server.domain.problems import TERMS_AGREEMENT_REQUIRED
 from ucp_server.engine.commands import (
     Call,
     Command,
@@ -173,8 +175,17 @@ def refused(path: str, refusal: Refusal) -> bytes:
     """Back to the page at ``path``, which says why."""
     if isinstance(refusal, _TOLD_BY_THE_PAGE):
         return security.see_other(path).pack()
-    code = refusal.problem.code if isinstance(refusal, ProblemRefused) else refusal.code
-    return _saying(path, code).pack()
+    return _saying(path, _code_of(refusal)).pack()
+
+
+def _code_of(refusal: Refusal) -> str:
+    match refusal:
+        case ProblemRefused(problem=problem):
+            return problem.code
+        case NotReady(problems=problems) if any(p.code == TERMS_AGREEMENT_REQUIRED for p in problems):
+            return "terms"
+        case _:
+            return refusal.code
 
 
 def _saying(path: str, code: str) -> Reply:
