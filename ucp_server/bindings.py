@@ -164,6 +164,7 @@ def people(house: House, engine: Engine, hosts: Hosts) -> pages.Pages:
                 )
                 for link in host.merchant.links
             ),
+            seller=host.merchant.seller,
             required=host.merchant.required_buyer_fields,
             country=host.merchant.home_country,
             language=languages.choose(

@@ -137,6 +137,13 @@ class Merchant(Table, frozen=True):
     links: Annotated[
         tuple[Link, ...], Meta(description="Pages that the buyer should find from a checkout.")
     ] = ()
+    seller: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Who sells, line by line, as receipts have it: legal name, address, tax number; "
+            "empty for the title alone."
+        ),
+    ] = ()
     policies: Annotated[
         tuple[Policy, ...], Meta(description="Rules of the shop that hold for everything it sells.")
     ] = ()

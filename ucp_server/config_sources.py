@@ -35,7 +35,9 @@ LOCAL_MERCHANTS = {
         links=(
             Link(type="privacy_policy", title="Privacy", url="https://kiosk-and-kettle.example/privacy"),
             Link(type="terms_of_service", title="Terms", url="https://kiosk-and-kettle.example/terms"),
+            Link(type="contact", title="Contact", url="https://kiosk-and-kettle.example/contact"),
         ),
+        seller=("Kiosk & Kettle GmbH", "Beispielstraße 12", "13347 Berlin", "DE 000 000 000"),
         currency="EUR",
         tax="included",
         home_country="DE",

@@ -296,6 +296,7 @@ def test_the_paths_of_people_are_those_of_the_routes():
         "/checkout/{page_id}/{token}",
         "/cart/{page_id}/{token}",
         "/order/{page_id}/{token}",
+        "/order/{page_id}/{token}/receipt",
         "/checkout/{rest:path}",
         "/cart/{rest:path}",
         "/order/{rest:path}",

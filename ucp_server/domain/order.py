@@ -37,8 +37,8 @@ class Quantity(msgspec.Struct, frozen=True, kw_only=True):
 class Expectation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A promise made at the sale: these lines, by this method, to this address.
 
-    What is left of it is said by `promises`. ``description`` names the way, ``detail`` says how long it
-    takes, in the shop's words.
+    What is left of it is said by `promises`. ``description`` names the way and ``place`` one of ours to
+    collect at; ``detail`` says how long it takes, in the shop's words.
     """
 
     id: str
@@ -47,6 +47,7 @@ class Expectation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     address: Address | None = None
     description: str | None = None
     detail: str | None = None
+    place: str | None = None
     fulfillable_on: str | None = None
 
 

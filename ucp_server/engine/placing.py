@@ -64,6 +64,7 @@ def _expectations(checkout: Checkout) -> tuple[Expectation, ...]:
             address=method.destination.address if method.destination else None,
             description=group.selected.title if group.selected else None,
             detail=group.selected.description if group.selected else None,
+            place=method.destination.name if method.destination else None,
         )
         for method in checkout.quote.methods or ()
         for group in method.groups

@@ -19,7 +19,7 @@ class Shop(msgspec.Struct, frozen=True, kw_only=True):
     ``required`` names the fields of `domain.checkout.Buyer` that it asks for, ``country`` is where
     it is (ISO 3166-1 alpha-2). ``language`` is that of this request; ``chosen_language`` is its code
     where the address names it (``?lang=``), and then every link of ours names it too. ``languages``
-    are those that the page may be had in.
+    are those that the page may be had in. ``seller`` is who sells, line by line, as a receipt has it.
     """
 
     merchant_id: str
@@ -30,6 +30,7 @@ class Shop(msgspec.Struct, frozen=True, kw_only=True):
     country: str = ""
     language: Language = ENGLISH
     chosen_language: str = ""
+    seller: tuple[str, ...] = ()
     languages: tuple[Language, ...] = tuple(LANGUAGES.values())
 
 
@@ -204,30 +205,129 @@ class CartPage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EventRow(msgspec.Struct, frozen=True, kw_only=True):
+    """``at`` is for machines (RFC 3339), ``when`` for people."""
+
+    at: str
     when: str
     text: str
-    url: str | None = None
+
+
+class Piece(msgspec.Struct, frozen=True, kw_only=True):
+    """Some of one line's pieces, in a parcel or on their way back."""
+
+    title: str
+    quantity: int
+
+
+class ParcelCard(msgspec.Struct, frozen=True, kw_only=True):
+    """``state`` is the last that is known of it, ``when`` its day; ``url`` is the carrier's page of it."""
+
+    title: str
+    state: str
+    when: str
+    is_delivered: bool
+    carrier: str
+    number: str
+    url: str | None
+    note: str
+    pieces: tuple[Piece, ...]
 
 
 class Promise(msgspec.Struct, frozen=True, kw_only=True):
-    """How and where goods will come."""
+    """How and where goods come; ``detail`` is the shop's word on how long that takes.
 
+    ``pieces`` are told where other goods come otherwise.
+    """
+
+    title: str
     how: str
-    where: str
+    detail: str
+    where: tuple[str, ...]
+    pieces: tuple[Piece, ...]
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """A stage of an order's way; ``state`` is done, now or ahead, and ``state_text`` says so."""
+
+    title: str
+    detail: str
+    state: str
+    state_text: str
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """What was canceled, returned or paid back. ``kind`` is done, pending or failed."""
+
+    title: str
+    when: str
+    amount: str
+    kind: str
+    state: str
+    note: str
+    pieces: tuple[Piece, ...]
 
 
 class OrderPage(msgspec.Struct, frozen=True, kw_only=True):
+    """``status`` is the order in a word or two, ``status_kind`` its colour: going, done or gone.
+
+    ``contact`` leads to where the shop can be asked, if it says so.
+    """
+
     shop: Shop
     title: str
     lead: str
     assets: Assets
     number: str
     placed: str
+    placed_at: str
+    status: str
+    status_kind: str
+    steps: tuple[Step, ...]
     notices: tuple[Notice, ...]
+    parcels: tuple[ParcelCard, ...]
     promises: tuple[Promise, ...]
+    changes: tuple[Change, ...]
     events: tuple[EventRow, ...]
     lines: tuple[LineRow, ...]
     totals: tuple[Row, ...]
+    settlement: tuple[Row, ...]
+    paid_with: str
+    contact: str
+    receipt_path: str
+
+
+class ReceiptLine(msgspec.Struct, frozen=True, kw_only=True):
+    """``note`` names the reduction of the line and the tax in it, where there are any."""
+
+    title: str
+    quantity: int
+    each: str
+    amount: str
+    note: str
+
+
+class ReceiptPage(msgspec.Struct, frozen=True, kw_only=True):
+    """An order on paper. ``seller`` and ``billed_to`` are lines of an address, the latter may be empty.
+
+    ``settlement`` is what was paid back since, and what that leaves.
+    """
+
+    shop: Shop
+    title: str
+    assets: Assets
+    number: str
+    placed: str
+    placed_at: str
+    paid: str
+    paid_with: str
+    seller: tuple[str, ...]
+    billed_to: tuple[str, ...]
+    sent_to: tuple[str, ...]
+    lines: tuple[ReceiptLine, ...]
+    totals: tuple[Row, ...]
+    changes: tuple[Change, ...]
+    settlement: tuple[Row, ...]
+    order_path: str
 
 
 class PlainPage(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ from uuid import UUID
 CHECKOUT_ROUTE: Final = "/checkout/{page_id}/{token}"
 CART_ROUTE: Final = "/cart/{page_id}/{token}"
 ORDER_ROUTE: Final = "/order/{page_id}/{token}"
+RECEIPT_ROUTE: Final = ORDER_ROUTE + "/receipt"
 
 
 def checkout_path(checkout_id: str, link_token: str) -> str:
@@ -22,6 +23,11 @@ def cart_path(cart_id: str, link_token: str) -> str:
 def order_path(order_id: str, permalink_token: str) -> str:
     """Where an order is shown (``permalink_url`` without the origin)."""
     return ORDER_ROUTE.format(page_id=UUID(order_id).hex, token=permalink_token)
+
+
+def receipt_path(order_id: str, permalink_token: str) -> str:
+    """Where an order is shown as its buyer keeps it on paper."""
+    return RECEIPT_ROUTE.format(page_id=UUID(order_id).hex, token=permalink_token)
 
 
 def in_language(path: str, code: str) -> str:

@@ -10,9 +10,17 @@ import jinja2
 from ucp_server.asgi.reply import Reply
 from ucp_server.languages import LANGUAGES
 from ucp_server.pages import security
-from ucp_server.pages.contexts import Assets, CartPage, CheckoutPage, OrderPage, PlainPage, Shop
+from ucp_server.pages.contexts import (
+    Assets,
+    CartPage,
+    CheckoutPage,
+    OrderPage,
+    PlainPage,
+    ReceiptPage,
+    Shop,
+)
 
-Page = CheckoutPage | CartPage | OrderPage | PlainPage
+Page = CheckoutPage | CartPage | OrderPage | ReceiptPage | PlainPage
 
 
 def _asset(name: str, media_type: bytes) -> tuple[str, Reply]:
@@ -37,6 +45,7 @@ TEMPLATE_OF: Final[dict[type[Page], str]] = {
     CheckoutPage: "checkout.html",
     CartPage: "cart.html",
     OrderPage: "order.html",
+    ReceiptPage: "receipt.html",
     PlainPage: "plain.html",
 }
 # For requests that are nobody's: the page then names no shop.

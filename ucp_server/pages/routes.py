@@ -14,6 +14,7 @@ from ucp_server.domain.cart import Cart, PricedCart
 from ucp_server.domain.checkout import Checkout
 from ucp_server.domain.errors import CartNotFound, CheckoutNotFound, OrderNotFound, Refusal
 from ucp_server.domain.lifecycle import Standing
+from ucp_server.domain.order import Order
 from ucp_server.engine.runner import Engine
 from ucp_server.languages import message
 from ucp_server.pages import forms, links, security
@@ -22,6 +23,7 @@ from ucp_server.pages.checkout import checkout_page
 from ucp_server.pages.contexts import Shop
 from ucp_server.pages.order import order_page
 from ucp_server.pages.pressing import BINDING, PagePayments, PageRenderer, Pressing, order_url_of
+from ucp_server.pages.receipt import receipt_page
 from ucp_server.pages.rendering import ASSET_REPLIES, ASSETS, NOBODY, say, show
 
 __all__ = ["BINDING", "PATHS", "PageRenderer", "Pages"]
@@ -106,6 +108,7 @@ class Pages:
             Route(links.CART_ROUTE, self._answer(self.show_cart), methods=["GET"]),
             Route(links.CART_ROUTE, self._answer(self.take_cart), methods=["POST"]),
             Route(links.ORDER_ROUTE, self._answer(self.show_order), methods=["GET"]),
+            Route(links.RECEIPT_ROUTE, self._answer(self.show_receipt), methods=["GET"]),
             *(
                 Route(path + "{rest:path}", self._answer(self.show_nothing), methods=["GET"])
                 for path in PATHS
@@ -172,13 +175,10 @@ class Pages:
         return await self._pressing(shop).check_out(cart)
 
     async def show_order(self, request: Request, shop: Shop) -> Reply:
-        order_id = links.row_id(request.path_params["page_id"])
-        if order_id is None:
-            raise OrderNotFound("")
-        order = await self.engine.read_order_by_permalink(
-            shop.merchant_id, order_id, request.path_params["token"]
-        )
-        return show(order_page(order, shop, assets=ASSETS))
+        return show(order_page(await self._load_order(request, shop), shop, assets=ASSETS))
+
+    async def show_receipt(self, request: Request, shop: Shop) -> Reply:
+        return show(receipt_page(await self._load_order(request, shop), shop, assets=ASSETS))
 
     async def show_nothing(self, request: Request, shop: Shop) -> Reply:
         """What only resembles one of our links."""
@@ -215,6 +215,14 @@ class Pages:
         )
         facts_of(request.scope)["checkout"] = checkout.id
         return checkout
+
+    async def _load_order(self, request: Request, shop: Shop) -> Order:
+        order_id = links.row_id(request.path_params["page_id"])
+        if order_id is None:
+            raise OrderNotFound("")
+        return await self.engine.read_order_by_permalink(
+            shop.merchant_id, order_id, request.path_params["token"]
+        )
 
     async def _load_cart(self, request: Request, shop: Shop) -> PricedCart:
         cart_id = links.row_id(request.path_params["page_id"])

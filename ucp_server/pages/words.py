@@ -106,14 +106,6 @@ _REFUSALS: Final[Mapping[str, str]] = MappingProxyType(
 )
 _GENERAL: Final = message("That was not possible; please look at your order again.")
 
-LINE_STATES: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "processing": "",
-        "partial": message("partly sent"),
-        "fulfilled": message("sent"),
-        "removed": message("canceled"),
-    }
-)
 EVENTS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "processing": message("We are preparing your order"),

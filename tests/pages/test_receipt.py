@@ -1,0 +1,107 @@
+"""An order on paper."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from tests.pages.browser import Buyer
+from tests.ucp import samples
+from tests.ucp.conftest import Agent
+from ucp_server.domain.checkout import Buyer as Person
+from ucp_server.domain.order import Expectation
+from ucp_server.languages import LANGUAGES
+from ucp_server.pages.contexts import ReceiptPage, Shop
+from ucp_server.pages.receipt import receipt_page
+from ucp_server.pages.rendering import ASSETS, show
+
+SHOP = Shop(
+    merchant_id="demo",
+    title="Kiosk",
+    origin="https://shop.example",
+    seller=("Kiosk Ltd", "1 High Street", "GB 000"),
+)
+
+
+def page_of(shop: Shop = SHOP, **changes: Any) -> ReceiptPage:
+    return receipt_page(samples.order(**changes), shop, assets=ASSETS)
+
+
+def taxed(tax_minor: int) -> tuple[Any, ...]:
+    return tuple(msgspec.structs.replace(line, tax_minor=tax_minor) for line in samples.LINES)
+
+
+def test_it_says_who_sold_what_to_whom():
+    page = page_of(paid_with=samples.CARD, buyer=Person(email="ada@example.com"))
+    assert page.seller == SHOP.seller
+    assert page.billed_to == (
+        "Ada Agent",
+        "Main Street 1",
+        "Springfield, IL 62704",
+        "United States",
+        "ada@example.com",
+    )
+    assert page.sent_to[0] == "Ada Agent"
+    assert (page.paid, page.paid_with) == ("Paid", "Visa •••• 1234")
+    assert [(line.title, line.quantity, line.each, line.amount, line.note) for line in page.lines] == [
+        ("Roses", 2, "$35.00", "$70.00", "discount −$7.00")
+    ]
+
+
+def test_a_shop_that_says_no_more_is_named_by_its_title():
+    assert page_of(msgspec.structs.replace(SHOP, seller=())).seller == ("Kiosk",)
+
+
+def test_a_buyer_without_an_address_is_named():
+    page = page_of(buyer=Person(first_name="Ada", last_name="Agent"))
+    assert page.billed_to == ("Ada Agent",)
+    assert page_of().billed_to == ()
+
+
+def test_tax_is_told_of_each_line_as_it_was_charged():
+    assert page_of(lines=taxed(500)).lines[0].note == "discount −$7.00, plus tax $5.00"
+    contained = page_of(lines=taxed(500), included_tax_minor=580)
+    assert contained.lines[0].note == "discount −$7.00, of which tax $5.00"
+    assert contained.totals[-1].amount == "$5.80"
+
+
+def test_what_is_collected_was_sent_nowhere():
+    collected = Expectation(id="exp", method_type="pickup", lines=(), address=samples.HOME)
+    assert page_of(expectations=(collected,)).sent_to == ()
+
+
+@pytest.mark.parametrize(
+    ("payment", "text"),
+    [
+        ("payment_failed", "Not paid"),
+        ("authorised", "Authorised, to be collected"),
+        ("captured", "Paid"),
+        ("refunded", "Paid"),
+    ],
+)
+def test_it_claims_no_payment_that_did_not_come(payment: str, text: str):
+    assert page_of(payment=payment).paid == text
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_it_is_printed_in_every_language(code: str):
+    shop = msgspec.structs.replace(SHOP, language=LANGUAGES[code], chosen_language=code)
+    page = page_of(shop)
+    assert page.order_path.endswith(f"?lang={code}")
+    assert "Kiosk Ltd" in show(page).body.decode()
+
+
+async def test_it_is_one_press_away_from_the_order(agent: Agent, buyer: Buyer):
+    done = await agent.bought()
+    order = await buyer.open(done["order"]["permalink_url"])
+    path = next(link for link in order.links() if link.endswith("/receipt"))
+    receipt = await buyer.open(path)
+    assert (receipt.reply.status_code, receipt.reply.headers["cache-control"]) == (200, "no-store")
+    assert "Visa •••• 1234" in receipt.text
+    assert path.removesuffix("/receipt") in receipt.links()
+
+
+async def test_another_token_opens_no_receipt(agent: Agent, buyer: Buyer):
+    done = await agent.bought()
+    page = await buyer.open(done["order"]["permalink_url"][:-2] + "xx/receipt")
+    assert page.reply.status_code == 404
