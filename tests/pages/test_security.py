@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from tests.pages.browser import Buyer
 from tests.pages.conftest import Counted
 from tests.ucp.conftest import Agent
-from ucp_server.pages.security import form_token, is_our_form
+from ucp_server.pages.security import Framing, form_token, is_our_form
+from ucp_server.pages.security import page as answer
 
 OURS = "https://shop.example"
 TOKEN = form_token(b"secret", "page", "link")
@@ -100,6 +101,7 @@ ON_HTML = {
     "content-type": "text/html; charset=utf-8",
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
+    "x-frame-options": "DENY",
 }
 POLICY = {
     "default-src": "'none'",
@@ -143,8 +145,76 @@ async def test_every_page_keeps_its_link_to_itself(agent: Agent, buyer: Buyer):
             assert not reply.content
             continue
         assert {name: headers.get(name) for name in ON_HTML} == ON_HTML
+        assert len(headers) == len(headers.multi_items()), "each header once"
         parts = (part.strip().partition(" ") for part in headers["content-security-policy"].split(";"))
         assert {name: value for name, _, value in parts} == POLICY
+
+
+PAY, HOST = "https://pay.example", "https://agent.example"
+
+
+def headers_of(**more: Any) -> dict[str, str]:
+    """Of a page, each header once."""
+    headers = answer("", **more).headers
+    assert len(dict(headers)) == len(headers)
+    return {name.decode(): value.decode() for name, value in headers}
+
+
+def policy_of(headers: dict[str, str]) -> dict[str, str]:
+    parts = (part.strip().partition(" ") for part in headers["content-security-policy"].split(";"))
+    return {name: value for name, _, value in parts}
+
+
+def test_a_page_is_framed_by_those_it_names_and_by_nobody_else():
+    alone, framed = headers_of(), headers_of(framing=Framing(ancestors=(HOST, PAY)))
+    assert (policy_of(alone)["frame-ancestors"], alone["x-frame-options"]) == ("'none'", "DENY")
+    assert policy_of(framed)["frame-ancestors"] == f"{HOST} {PAY}"
+    # It knows no list: with it browsers that follow both would frame the page nowhere.
+    assert "x-frame-options" not in framed
+
+
+def test_a_host_that_isolates_itself_may_frame_a_page():
+    alone, framed = headers_of(), headers_of(framing=Framing(ancestors=(HOST,)))
+    assert (alone["cross-origin-resource-policy"], "cross-origin-embedder-policy" in alone) == (
+        "same-origin",
+        False,
+    )
+    assert framed["cross-origin-resource-policy"] == "cross-origin"
+    assert framed["cross-origin-embedder-policy"] == "credentialless"
+    # A provider's fields need not have agreed to that.
+    both = headers_of(framing=Framing(ancestors=(HOST,), frames=(PAY,)))
+    assert "cross-origin-embedder-policy" not in both
+
+
+def test_what_a_device_offers_is_left_to_the_providers_fields_alone():
+    alone = headers_of()["permissions-policy"].split(", ")
+    assert {"camera=()", "geolocation=()", "payment=(self)"} <= set(alone)
+    framing = headers_of(framing=Framing(frames=(PAY,)))
+    assert f'payment=(self "{PAY}")' in framing["permissions-policy"].split(", ")
+    assert policy_of(framing)["frame-src"] == PAY
+
+
+@pytest.mark.parametrize(
+    ("origin", "bound"),
+    [
+        ("https://shop.example", True),
+        ("https://shop.example:8443", True),
+        ("http://shop.example", False),
+        ("https://localhost:8443", False),
+        ("https://127.0.0.1", False),
+        ("https://[::1]:8443", False),
+        ("", False),
+    ],
+)
+def test_only_a_host_of_its_own_is_bound_to_tls(origin: str, bound: bool):
+    assert ("strict-transport-security" in headers_of(origin=origin)) == bound
+
+
+def test_a_page_that_is_the_same_for_all_may_be_kept_and_found():
+    headers = headers_of(shared_s=60)
+    assert (headers["cache-control"], headers["vary"]) == ("public, max-age=60", "accept-language")
+    assert "x-robots-tag" not in headers
+    assert headers["x-content-type-options"] == "nosniff"
 
 
 async def test_a_page_shows_its_style_sheet_and_no_secret(agent: Agent, buyer: Buyer):

@@ -27,12 +27,7 @@ def _asset(name: str, media_type: bytes) -> tuple[str, Reply]:
     """Its path carries the hash of its content, which therefore never changes under it."""
     body = files("ucp_server.pages").joinpath("static", name).read_bytes()
     stem, _, suffix = name.partition(".")
-    headers = (
-        (b"content-type", media_type),
-        (b"cache-control", b"public, max-age=31536000, immutable"),
-        (b"x-content-type-options", b"nosniff"),
-        (b"content-security-policy", b"default-src 'none'; sandbox"),
-    )
+    headers = ((b"content-type", media_type), *security.ASSET_HEADERS)
     return f"/assets/{stem}.{sha256(body).hexdigest()[:12]}.{suffix}", Reply(200, body, headers)
 
 
@@ -68,11 +63,20 @@ def templates(code: str) -> jinja2.Environment:
     return environment
 
 
-def show(page: Page, status: int = 200, framing: security.Framing = security.ALONE) -> Reply:
-    """The page as an answer, with the headers that every page carries."""
+def show(
+    page: Page, status: int = 200, framing: security.Framing = security.ALONE, *, shared_s: int = 0
+) -> Reply:
+    """The page as an answer, with the headers that every page carries (see `security.page`)."""
     language = page.shop.language
     html = templates(language.code).get_template(TEMPLATE_OF[type(page)]).render(page=page)
-    return security.page(html, status, language=language.code, framing=framing)
+    return security.page(
+        html,
+        status,
+        language=language.code,
+        framing=framing,
+        origin=page.shop.origin,
+        shared_s=shared_s,
+    )
 
 
 def say(
