@@ -6,7 +6,7 @@ from typing import Final
 from ucp_server import plugins
 from ucp_server.chipp.replies import BINDING as CHIPP
 from ucp_server.chipp.webhooks import OrderEvents as AppEvents
-from ucp_server.config import Settings
+from ucp_server.config import Merchant, Settings
 from ucp_server.domain.events import JobKind
 from ucp_server.engine.driving import SubmissionDeliverer
 from ucp_server.engine.ledger import EvidenceDeliverer, Ledger
@@ -16,7 +16,7 @@ from ucp_server.engine.tooling import ToolDeliverer
 from ucp_server.handlers.tools_http import HttpTools
 from ucp_server.house import House
 from ucp_server.letters.sending import MailDeliverer
-from ucp_server.letters.writing import Sender, Writing
+from ucp_server.letters.writing import Sender, ShopLink, Writing
 from ucp_server.pages import links
 from ucp_server.store.apps import WebhookSecrets
 from ucp_server.ucp.terms import BINDING as UCP
@@ -82,14 +82,19 @@ def _rules(settings: Settings) -> Mapping[JobKind, RetryRule]:
 
 
 def _senders(settings: Settings) -> dict[str, Sender]:
-    return {
-        name: Sender(
-            shop=merchant.title or name,
-            address=(merchant.mail.sender if merchant.mail else "") or f"orders@{name}.invalid",
-            site=merchant.public_url.rstrip("/") or _own_site(settings),
-        )
-        for name, merchant in settings.merchant.items()
-    }
+    return {name: _sender(name, merchant, settings) for name, merchant in settings.merchant.items()}
+
+
+def _sender(name: str, merchant: Merchant, settings: Settings) -> Sender:
+    public_url = merchant.public_url.rstrip("/")
+    return Sender(
+        shop=merchant.title or name,
+        address=(merchant.mail.sender if merchant.mail else "") or f"orders@{name}.invalid",
+        site=public_url or _own_site(settings),
+        language=merchant.language,
+        picture_site=public_url if public_url.startswith("https://") else "",
+        links=tuple(ShopLink(type=link.type, title=link.title, url=link.url) for link in merchant.links),
+    )
 
 
 def _own_site(settings: Settings) -> str:

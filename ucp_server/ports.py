@@ -352,7 +352,7 @@ class Vault(Protocol):
 
 
 class MailMessage(msgspec.Struct, frozen=True, kw_only=True):
-    """One mail. ``message_id`` stays the same over all tries."""
+    """One mail. ``message_id`` stays the same over all tries; ``language`` is a BCP 47 tag, or empty."""
 
     sender: str
     recipient: str
@@ -360,6 +360,7 @@ class MailMessage(msgspec.Struct, frozen=True, kw_only=True):
     text: str
     message_id: str
     html: str | None = None
+    language: str = ""
 
 
 class MailUndelivered(Exception):

@@ -264,16 +264,28 @@ def test_a_wrong_sender_can_be_repaired(sender: str):
     assert not undelivered.value.permanent
 
 
+@pytest.mark.parametrize(
+    ("language", "header"), [("ar", "ar"), ("de-AT", "de-AT"), ("", None), ("de\r\nBcc: x@y.example", None)]
+)
+def test_a_mail_says_in_which_language_it_is(language: str, header: str | None):
+    mail = email.message_from_bytes(sealed(with_(language=language)).content, policy=default)
+    assert mail["Content-Language"] == header
+    assert mail["Auto-Submitted"] == "auto-generated"
+
+
 @pytest.mark.parametrize("message_id", ["", "x", "<a b@c>", "<a@b>\r\nX: y", "<a@b>\n"])
 def test_a_message_id_that_is_none_is_refused(message_id: str):
     with pytest.raises(MailUndelivered):
         sealed(with_(message_id=message_id))
 
 
-@given(subject=st.text(), name=st.text(), text=st.text(), html=st.text())
-def test_no_text_becomes_a_header_or_a_command(subject: str, name: str, text: str, html: str):
+@given(subject=st.text(), name=st.text(), text=st.text(), html=st.text(), language=st.text())
+def test_no_text_becomes_a_header_or_a_command(
+    subject: str, name: str, text: str, html: str, language: str
+):
+    sender = f"{name} <shop@example.com>"
     try:
-        envelope = sealed(with_(subject=subject, sender=f"{name} <shop@example.com>", text=text, html=html))
+        envelope = sealed(with_(subject=subject, sender=sender, text=text, html=html, language=language))
     except MailUndelivered as undelivered:
         assert not undelivered.permanent, "only the sender can be at fault"  # noqa: PT017 a filter
         return
@@ -281,7 +293,7 @@ def test_no_text_becomes_a_header_or_a_command(subject: str, name: str, text: st
     names = {line.partition(b":")[0] for line in head.split(b"\r\n") if line[:1] not in b" \t"}
     assert names <= {
         *(b"From", b"To", b"Subject", b"Date", b"Message-ID", b"Auto-Submitted"),
-        *(b"MIME-Version", b"Content-Type"),
+        *(b"MIME-Version", b"Content-Type", b"Content-Language"),
     }
     for line in envelope.content.split(b"\r\n"):
         assert b"\r" not in line

@@ -134,15 +134,16 @@ async def test_the_whole_life_of_an_order(
         "delivered",
     ]
     assert (await manager.order(order["id"]))["payment"] == "refunded"
-    await until(lambda: len(letters(folder / "mail", order)) == 3)
+    await until(lambda: len(letters(folder / "mail", order)) == 4)
     mails = letters(folder / "mail", order)
     assert sorted(mails) == [
         "A refund from Kiosk & Kettle",
+        "Part of your order from Kiosk & Kettle is on its way",
+        "The rest of your order from Kiosk & Kettle is on its way",
         "Your order at Kiosk & Kettle",
-        "Your order from Kiosk & Kettle is on its way",
     ]
     assert mails["Your order at Kiosk & Kettle"]["to"] == "ada.agent@example.com"
-    assert f"{total / 100:.2f} EUR" in text_of(mails["Your order at Kiosk & Kettle"])
+    assert f"Total: €{total / 100:.2f}" in text_of(mails["Your order at Kiosk & Kettle"])
 
 
 async def has_payment(manager: Manager, order_id: str, state: str) -> bool:
@@ -321,9 +322,9 @@ async def test_what_is_canceled_is_told_paid_back_and_on_the_shelf_again(
     assert last["line_items"][0]["quantity"]["total"] == 1
     assert last["adjustments"][0]["status"] == "completed"
     await until(lambda: len(letters(folder / "mail", order)) == 3)
-    told = text_of(letters(folder / "mail", order)["Your order at Kiosk & Kettle was canceled"])
-    assert "you get 98.00 EUR back" in told
-    assert "2 x Fountain pen, moss, medium" in told
+    told = text_of(letters(folder / "mail", order)["Part of your order at Kiosk & Kettle was canceled"])
+    assert "You get €98.00 back" in told
+    assert "2\N{NO-BREAK SPACE}× Fountain pen, moss, medium" in told
 
 
 async def code_of_one_more(caller: Caller) -> str:

@@ -1,7 +1,8 @@
 """A checkout: what was asked for (basket), what it costs (quote), where it stands (state)."""
 
+import re
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -11,6 +12,9 @@ from ucp_server.domain.lifecycle import Standing, State, standing_of
 from ucp_server.domain.problems import Problem
 from ucp_server.domain.quote import Quote
 from ucp_server.domain.tools import SoldAs
+
+# A language tag (RFC 5646, 2.1) in its usual parts; callers may send any text.
+_LANGUAGE_TAG: Final = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,6}", re.ASCII)
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -100,6 +104,12 @@ class Basket(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     lines_made: int = 0
     ship_to: Address | None = None
     terms_agreed_at: datetime | None = None
+
+    @property
+    def language(self) -> str:
+        """The language tag that the buyer is known to want; empty where it is none, or nobody said."""
+        told = (self.context or {}).get("language")
+        return told if isinstance(told, str) and _LANGUAGE_TAG.fullmatch(told) else ""
 
 
 class PlacedOrder(msgspec.Struct, frozen=True, kw_only=True):

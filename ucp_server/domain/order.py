@@ -38,7 +38,8 @@ class Expectation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     """A promise made at the sale: these lines, by this method, to this address.
 
     What is left of it is said by `promises`. ``description`` names the way and ``place`` one of ours to
-    collect at; ``detail`` says how long it takes, in the shop's words.
+    collect at; ``detail`` says how long it takes, in the shop's words, ``earliest_at`` and ``latest_at``
+    say it where the shop named days.
     """
 
     id: str
@@ -49,6 +50,8 @@ class Expectation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     detail: str | None = None
     place: str | None = None
     fulfillable_on: str | None = None
+    earliest_at: datetime | None = None
+    latest_at: datetime | None = None
 
 
 class FulfillmentEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -85,7 +88,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     ``permalink_token`` opens the order page (128 random bits). ``version`` counts the changes; an
     event carries the version that it shows. ``paid_with`` is what a receipt says of the payment;
-    ``terms_agreed_at`` is when the buyer agreed to the shop's terms in person, where it asks for that.
+    ``terms_agreed_at`` is when the buyer agreed to the shop's terms in person, where it asks for that;
+    ``language`` is the tag (BCP 47) of what the buyer is spoken to in, where anybody told.
     """
 
     id: str
@@ -110,6 +114,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     included_tax_minor: int = 0
     attribution: Attribution | None = None
     runs: tuple[ToolRun, ...] = ()
+    language: str = ""
 
     @property
     def total_minor(self) -> int:

@@ -1,11 +1,13 @@
 """The order that a paid checkout becomes, and the jobs that follow from it."""
 
 from collections import Counter
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Literal
 
 from ucp_server.domain.checkout import Checkout
 from ucp_server.domain.events import Job, JobKind, MoneyMove, Notice, Sale, StockMove, ToolWork
+from ucp_server.domain.fulfillment import Group, Method
 from ucp_server.domain.money import Money
 from ucp_server.domain.order import Expectation, Order, PaymentState, Quantity
 from ucp_server.domain.tools import ToolRun
@@ -38,6 +40,7 @@ def place(checkout: Checkout, attempt: AttemptRow, *, payment: PaymentState, at:
         included_tax_minor=quote.included_tax_minor,
         attribution=checkout.attribution,
         runs=_runs(checkout),
+        language=checkout.basket.language,
     )
 
 
@@ -53,21 +56,28 @@ def _runs(checkout: Checkout) -> tuple[ToolRun, ...]:
 def _expectations(checkout: Checkout) -> tuple[Expectation, ...]:
     quantities = {line.line_id: line.quantity for line in checkout.quote.lines}
     return tuple(
-        Expectation(
-            id=group.id,
-            method_type=method.type,
-            lines=tuple(
-                Quantity(line_id=line_id, quantity=quantities[line_id])
-                for line_id in group.line_ids
-                if line_id in quantities
-            ),
-            address=method.destination.address if method.destination else None,
-            description=group.selected.title if group.selected else None,
-            detail=group.selected.description if group.selected else None,
-            place=method.destination.name if method.destination else None,
-        )
+        _expectation(method, group, quantities)
         for method in checkout.quote.methods or ()
         for group in method.groups
+    )
+
+
+def _expectation(method: Method, group: Group, quantities: Mapping[str, int]) -> Expectation:
+    destination, option = method.destination, group.selected
+    return Expectation(
+        id=group.id,
+        method_type=method.type,
+        lines=tuple(
+            Quantity(line_id=line_id, quantity=quantities[line_id])
+            for line_id in group.line_ids
+            if line_id in quantities
+        ),
+        address=destination.address if destination else None,
+        description=option.title if option else None,
+        place=destination.name if destination else None,
+        detail=option.description if option else None,
+        earliest_at=option.earliest_at if option else None,
+        latest_at=option.latest_at if option else None,
     )
 
 

@@ -1,59 +1,42 @@
 """Writes the mails, each once: the outbox keeps the text and sends the same in every try."""
 
-import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Final
 
 import jinja2
 import msgspec
 
+from ucp_server import languages
 from ucp_server.domain.events import Job, Notice
-from ucp_server.domain.money import Money, decimal_text
-from ucp_server.domain.order import Adjustment, FulfillmentEvent, Order
+from ucp_server.languages import Language
+from ucp_server.letters.contexts import Letter, Link
+from ucp_server.letters.saying import SAYINGS, News
+from ucp_server.letters.words import greeting, link_title
 from ucp_server.ports import MailMessage
 
-# Longer first names than these are texts.
-NAME_CHARACTERS_MAX: Final = 60
 
-SUBJECTS: Final = MappingProxyType(
-    {
-        "placed": "Your order at {shop}",
-        "shipped": "Your order from {shop} is on its way",
-        "canceled": "Your order at {shop} was canceled",
-        "refunded": "A refund from {shop}",
-    }
-)
+class ShopLink(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of the merchant's own; without a ``title`` its well-known ``type`` names it."""
+
+    type: str
+    title: str
+    url: str
 
 
 class Sender(msgspec.Struct, frozen=True, kw_only=True):
-    """A merchant as it writes: ``address`` is what mail comes from, ``site`` leads its links."""
+    """A merchant as it writes: ``address`` is what mail comes from, ``site`` leads its links.
+
+    ``language`` is its own, for buyers who named none. Mail programs elsewhere fetch pictures from
+    ``picture_site``; they get none where that is empty.
+    """
 
     shop: str
     address: str
     site: str
-
-
-class Line(msgspec.Struct, frozen=True, kw_only=True):
-    title: str
-    quantity: int
-    amount: str
-
-
-class Letter(msgspec.Struct, frozen=True, kw_only=True):
-    """What both templates are given, already in words."""
-
-    what: str
-    shop: str
-    name: str
-    lines: tuple[Line, ...]
-    total: str
-    promises: tuple[str, ...]
-    tracking: str
-    tracking_url: str
-    refunded: str
-    order_url: str
+    language: str = languages.ENGLISH.code
+    picture_site: str = ""
+    links: tuple[ShopLink, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,77 +53,72 @@ class Writing:
         """
         notice = msgspec.json.decode(job.payload, type=Notice)
         sender = self.senders[job.merchant_id]
-        letter = self._letter(notice, sender)
+        letter = self._letter(job, notice, sender)
         buyer = notice.order.buyer
         host = sender.address.rpartition("@")[2].rstrip(">")
         return msgspec.json.encode(
             MailMessage(
                 sender=sender.address,
                 recipient=(buyer.email if buyer else None) or "",
-                subject=SUBJECTS[notice.what].format(shop=sender.shop),
+                subject=letter.subject,
                 text=_TEMPLATES.get_template("letter.txt").render(letter=letter),
                 html=_TEMPLATES.get_template("letter.html").render(letter=letter),
                 message_id=f"<{job.id}@{host}>",
+                language=letter.language,
             )
         )
 
-    def _letter(self, notice: Notice, sender: Sender) -> Letter:
+    def _letter(self, job: Job, notice: Notice, sender: Sender) -> Letter:
         order = notice.order
-        event = next((e for e in order.events if e.id == notice.about), None)
-        adjustment = next((a for a in order.adjustments if a.id == notice.about), None)
-        return Letter(
-            what=notice.what,
+        language = languages.choose(order.language, "", sender.language)
+        news = News(
             shop=sender.shop,
-            name=_legible((order.buyer.first_name if order.buyer else None) or ""),
-            lines=_lines(order, event, adjustment),
-            total=_amount(order.total_minor, order.currency),
-            promises=tuple(e.description for e in order.expectations if e.description),
-            tracking=" ".join(part for part in (_carrier(event), _number(event)) if part),
-            tracking_url=(event.tracking_url if event else None) or "",
-            refunded=_refunded(adjustment, order.currency),
-            order_url=sender.site + self.order_path(order.id, order.permalink_token),
+            order=order,
+            event=next((e for e in order.events if e.id == notice.about), None),
+            adjustment=next((a for a in order.adjustments if a.id == notice.about), None),
+            at=job.created_at,
+            language=language,
+            order_url=self._order_url(notice, sender, language),
+            picture_site=sender.picture_site,
+        )
+        said = SAYINGS[notice.what](news)
+        return Letter(
+            language=language.code,
+            direction=language.direction,
+            shop=sender.shop,
+            subject=said.subject,
+            preview=said.preview,
+            heading=said.heading,
+            facts=(language.text("Order %(number)s", number=news.number), language.date(order.placed_at)),
+            greeting=greeting(order.buyer, language),
+            paragraphs=said.paragraphs,
+            goods=said.goods,
+            items=said.items,
+            rows=said.rows,
+            parts=said.parts,
+            button=said.button,
+            other=said.other,
+            closing=_closing(sender, language),
+            links=tuple(
+                Link(text=link_title(link.type, link.title, language), url=link.url)
+                for link in sender.links
+            ),
         )
 
+    def _order_url(self, notice: Notice, sender: Sender, language: Language) -> str:
+        """The page speaks the language that the order was placed in; else that of whoever opens it."""
+        order = notice.order
+        url = sender.site + self.order_path(order.id, order.permalink_token)
+        return f"{url}?lang={language.code}" if order.language else url
 
-def _lines(order: Order, event: FulfillmentEvent | None, adjustment: Adjustment | None) -> tuple[Line, ...]:
-    """The lines that the letter is about: those of the event or adjustment, else all."""
-    about = event.lines if event else adjustment.lines if adjustment else ()
-    counts = {part.line_id: part.quantity for part in about}
-    return tuple(
-        Line(
-            title=line.title,
-            quantity=counts.get(line.line_id, line.quantity),
-            amount=_amount(line.unit_price_minor, order.currency),
-        )
-        for line in order.lines
-        if not counts or line.line_id in counts
+
+def _closing(sender: Sender, language: Language) -> tuple[str, ...]:
+    return (
+        language.text("The link opens your order without a password; please keep it to yourself."),
+        language.text(
+            "You get this mail because this address was given for an order at %(shop)s.", shop=sender.shop
+        ),
     )
-
-
-def _legible(name: str) -> str:
-    """What a caller gave for a name, as one short line: it must not say more than a name in our mail.
-
-    Controls, line ends and invisible signs (which may turn the reading direction) go.
-    """
-    kept = "".join(sign if unicodedata.category(sign)[0] not in "CZ" else " " for sign in name)
-    return " ".join(kept.split())[:NAME_CHARACTERS_MAX]
-
-
-def _carrier(event: FulfillmentEvent | None) -> str:
-    return (event.carrier if event else None) or ""
-
-
-def _number(event: FulfillmentEvent | None) -> str:
-    return (event.tracking_number if event else None) or ""
-
-
-def _refunded(adjustment: Adjustment | None, currency: str) -> str:
-    """Empty where nothing comes back, as for what was never paid."""
-    return _amount(adjustment.amount_minor, currency) if adjustment and adjustment.amount_minor else ""
-
-
-def _amount(minor: int, currency: str) -> str:
-    return f"{decimal_text(Money(minor, currency))} {currency}"
 
 
 # Plain text has no markup that could be smuggled in; escaping it would show as such.

@@ -27,6 +27,7 @@ SUBJECT_MAX = 200
 _LOCAL_PART = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 _DOMAIN = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _MESSAGE_ID = re.compile(r"<[A-Za-z0-9._+=-]{1,120}@[A-Za-z0-9.-]{1,120}>")
+_LANGUAGE = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8}){0,6}")
 _CHARSET = Charset("utf-8")
 _CHARSET.body_encoding, _CHARSET.header_encoding = QP, SHORTEST
 _ON_THE_LINE = compat32.clone(linesep="\r\n")
@@ -59,6 +60,8 @@ def sealed(message: MailMessage) -> Envelope:
     mail["Message-ID"] = message.message_id
     # RFC 3834: keeps holiday notices from answering.
     mail["Auto-Submitted"] = "auto-generated"
+    if _LANGUAGE.fullmatch(message.language):
+        mail["Content-Language"] = message.language
     return Envelope(sender, recipient, mail.as_bytes(policy=_ON_THE_LINE))
 
 

@@ -1,0 +1,112 @@
+"""What letters call things, and what strangers gave in a form that can stand in a letter."""
+
+import unicodedata
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Final
+
+from ucp_server.domain.checkout import Buyer, Instrument
+from ucp_server.domain.fulfillment import Address
+from ucp_server.domain.order import Expectation
+from ucp_server.domain.quote import Total
+from ucp_server.languages import Language, message
+from ucp_server.languages.addresses import address_lines
+
+# Longer names than these are texts.
+NAME_CHARACTERS_MAX: Final = 60
+# A title, a line of an address, what a shop says of a way to deliver or of a refund.
+LINE_CHARACTERS_MAX: Final = 200
+# Where people write the family's name first.
+_FAMILY_FIRST: Final = frozenset({"ja"})
+
+_ROWS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "subtotal": message("Subtotal"),
+        "items_discount": message("Discounts on items"),
+        "discount": message("Discount"),
+        "fulfillment": message("Delivery"),
+        "tax": message("Tax"),
+        "fee": message("Fee"),
+        "total": message("Total"),
+    }
+)
+# The well-known types of a merchant's links (UCP checkout, "Link").
+_LINKS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "terms_of_service": message("Terms"),
+        "privacy_policy": message("Privacy"),
+        "refund_policy": message("Returns and refunds"),
+        "shipping_policy": message("Shipping"),
+        "faq": message("Questions and answers"),
+        "contact": message("Contact"),
+    }
+)
+
+
+def row_label(row: Total, language: Language) -> str:
+    """The shop's own words for a row, such as a discount's title, where it has any."""
+    return legible(row.text, LINE_CHARACTERS_MAX) if row.text else language.text(_ROWS[row.type])
+
+
+def window(promise: Expectation, language: Language) -> str:
+    """The days between which it comes; empty where nobody named any."""
+    first = language.date(promise.earliest_at) if promise.earliest_at else ""
+    last = language.date(promise.latest_at) if promise.latest_at else ""
+    if first and last and first != last:
+        return language.text("Between %(first)s and %(last)s", first=first, last=last)
+    if last:
+        return last if first else language.text("By %(last)s", last=last)
+    return language.text("From %(first)s", first=first) if first else ""
+
+
+def link_title(type_: str, title: str, language: Language) -> str:
+    """The merchant's own ``title``; without one, what pages of that type are called."""
+    if title:
+        return language.text(title)
+    known = _LINKS.get(type_)
+    return language.text(known) if known else type_.replace("_", " ").capitalize()
+
+
+def paid_with(instrument: Instrument | None) -> str:
+    """``Visa •••• 4242``, or what the handler says of it; empty where nobody said."""
+    display = instrument.display if instrument else {}
+    brand, digits = display.get("brand"), display.get("last_digits")
+    told = f"{brand} •••• {digits}" if brand and digits else display.get("description", "")
+    return legible(str(told), LINE_CHARACTERS_MAX)
+
+
+def greeting(buyer: Buyer | None, language: Language) -> str:
+    """A buyer without a name is greeted without one."""
+    name = legible(_name(buyer, language), NAME_CHARACTERS_MAX) if buyer else ""
+    return language.text("Dear %(name)s,", name=name) if name else language.text("Hello,")
+
+
+def _name(buyer: Buyer, language: Language) -> str:
+    names = (buyer.first_name, buyer.last_name)
+    if language.code in _FAMILY_FIRST:
+        names = names[::-1]
+    return " ".join(name for name in names if name) or buyer.full_name or ""
+
+
+def label(address: Address | None, language: Language) -> tuple[str, ...]:
+    """The address as it is written on a parcel: whatever its members hold, no more lines than theirs."""
+    if address is None:
+        return ()
+    told = {name: getattr(address, name) for name in address.__struct_fields__}
+    kept = {name: legible(text, LINE_CHARACTERS_MAX) for name, text in told.items() if text}
+    return address_lines(Address(**kept), language)
+
+
+def lines_of(texts: Iterable[str | None]) -> tuple[str, ...]:
+    """The texts that say something, a legible line each."""
+    lines = (legible(text or "", LINE_CHARACTERS_MAX) for text in texts)
+    return tuple(line for line in lines if line)
+
+
+def legible(text: str, characters_max: int) -> str:
+    """What a stranger gave, as one short line: it must not say more than that in our mail.
+
+    Controls, line ends and invisible signs (which may turn the reading direction) go.
+    """
+    kept = "".join(sign if unicodedata.category(sign)[0] not in "CZ" else " " for sign in text)
+    return " ".join(kept.split())[:characters_max].rstrip()
