@@ -115,14 +115,14 @@ def test_the_days_of_a_delivery_are_told(first: int | None, last: int | None, sa
 
 def test_a_shipment_lists_what_is_in_the_parcel() -> None:
     message = of("shipped")
-    assert message.subject == "Part of your order from Kiosk & Kettle is on its way"
+    assert message.subject == "A part of your order from Kiosk & Kettle is on its way"
     parcel, _, left = message.text.partition("Still to come:")
     assert "Notebook" in parcel
     assert "Fountain pen" not in parcel
     assert "Fountain pen" in left
     assert "Total" not in message.text
     assert "  Parcelbird\n  PB 4711 0815\n" in message.text
-    assert f"Follow the parcel: {PARCEL.tracking_url}" in message.text
+    assert f"Follow this parcel: {PARCEL.tracking_url}" in message.text
     assert f'href="{PARCEL.tracking_url}"' in (message.html or "")
 
 
@@ -139,7 +139,7 @@ def test_the_last_parcel_is_the_rest_and_an_only_one_is_all() -> None:
 def test_a_parcel_that_cannot_be_followed_leads_to_the_order() -> None:
     parcel = replace(PARCEL, tracking_url=None)
     text = of("shipped", order(events=(parcel,))).text
-    assert "Follow the parcel" not in text
+    assert "Follow this parcel" not in text
     assert "See your order: https://shop.example/order/" in text
 
 
@@ -170,8 +170,8 @@ def test_an_order_that_is_canceled_whole_says_so() -> None:
     everything = tuple(Quantity(line_id=line.line_id, quantity=line.quantity) for line in order().lines)
     message = of("canceled", order(adjustments=(replace(CANCELLATION, lines=everything),)))
     assert message.subject == "Your order at Kiosk & Kettle was canceled"
-    assert "Nothing of your order is on its way any more." in message.text
-    assert of("canceled").subject == "Part of your order at Kiosk & Kettle was canceled"
+    assert "Nothing of it is on its way any more." in message.text
+    assert of("canceled").subject == "A part of your order at Kiosk & Kettle was canceled"
 
 
 def test_a_second_refund_tells_what_was_paid_back_before() -> None:

@@ -138,7 +138,7 @@ async def test_the_whole_life_of_an_order(
     mails = letters(folder / "mail", order)
     assert sorted(mails) == [
         "A refund from Kiosk & Kettle",
-        "Part of your order from Kiosk & Kettle is on its way",
+        "A part of your order from Kiosk & Kettle is on its way",
         "The rest of your order from Kiosk & Kettle is on its way",
         "Your order at Kiosk & Kettle",
     ]
@@ -322,8 +322,8 @@ async def test_what_is_canceled_is_told_paid_back_and_on_the_shelf_again(
     assert last["line_items"][0]["quantity"]["total"] == 1
     assert last["adjustments"][0]["status"] == "completed"
     await until(lambda: len(letters(folder / "mail", order)) == 3)
-    told = text_of(letters(folder / "mail", order)["Part of your order at Kiosk & Kettle was canceled"])
-    assert "You get €98.00 back" in told
+    told = text_of(letters(folder / "mail", order)["A part of your order at Kiosk & Kettle was canceled"])
+    assert "You will get €98.00 back" in told
     assert "2\N{NO-BREAK SPACE}× Fountain pen, moss, medium" in told
 
 

@@ -62,7 +62,7 @@ def _placed(news: News) -> Saying:
     order, language = news.order, news.language
     paragraphs = [language.text("Your order is placed, and we are preparing it.")]
     if goods.goes_by_mail(order):
-        paragraphs.append(language.text("We write to you again as soon as it is on its way."))
+        paragraphs.append(language.text("We will write to you again as soon as it is on its way."))
     total = language.amount(order.total_minor, order.currency)
     return Saying(
         subject=language.text("Your order at %(shop)s", shop=news.shop),
@@ -95,7 +95,7 @@ def _shipped(news: News) -> Saying:
         goods=language.text("In this parcel"),
         items=items,
         parts=parts,
-        button=Link(text=language.text("Follow the parcel"), url=track_url) if track_url else to_order,
+        button=Link(text=language.text("Follow this parcel"), url=track_url) if track_url else to_order,
         other=to_order if track_url else None,
     )
 
@@ -104,8 +104,8 @@ def _how_much_left(news: News) -> tuple[str, str]:
     """Subject and heading of a shipment: of everything, of a part, of what was left."""
     language, order, shop = news.language, news.order, news.shop
     if goods.still_to_come(order):
-        subject = language.text("Part of your order from %(shop)s is on its way", shop=shop)
-        return subject, language.text("Part of your order is on its way")
+        subject = language.text("A part of your order from %(shop)s is on its way", shop=shop)
+        return subject, language.text("A part of your order is on its way")
     if any(event.type == "shipped" and event != news.event for event in order.events):
         subject = language.text("The rest of your order from %(shop)s is on its way", shop=shop)
         return subject, language.text("The rest of your order is on its way")
@@ -119,11 +119,11 @@ def _canceled(news: News) -> Saying:
     if all(left.total == 0 for left in line_counts(news.order).values()):
         subject = language.text("Your order at %(shop)s was canceled", shop=shop)
         heading = language.text("Your order was canceled")
-        first = language.text("Nothing of your order is on its way any more.")
+        first = language.text("Nothing of it is on its way any more.")
     else:
-        subject = language.text("Part of your order at %(shop)s was canceled", shop=shop)
-        heading = language.text("Part of your order was canceled")
-        first = language.text("All the rest stays as you ordered it.")
+        subject = language.text("A part of your order at %(shop)s was canceled", shop=shop)
+        heading = language.text("A part of your order was canceled")
+        first = language.text("The rest of your order stays as it is.")
     money = _money_of_canceled(news)
     return Saying(
         subject=subject,
@@ -146,7 +146,7 @@ def _money_of_canceled(news: News) -> str:
         return ""
     amount = language.amount(adjustment.amount_minor, order.currency)
     return language.text(
-        "You get %(amount)s back, the way you paid. We write to you again once we have paid it.",
+        "You will get %(amount)s back, the way you paid. We will write to you again when it is on its way.",
         amount=amount,
     )
 
@@ -221,7 +221,7 @@ def _paid_with(news: News) -> tuple[Part, ...]:
 def _parcel(news: News) -> tuple[Part, ...]:
     event = news.event
     lines = lines_of((event.carrier, event.tracking_number, event.description)) if event else ()
-    return (Part(title=news.language.text("Parcel"), lines=lines),) if lines else ()
+    return (Part(title=news.language.text("Your parcel"), lines=lines),) if lines else ()
 
 
 def _addresses(news: News) -> tuple[Part, ...]:

@@ -116,7 +116,8 @@ def _closing(sender: Sender, language: Language) -> tuple[str, ...]:
     return (
         language.text("The link opens your order without a password; please keep it to yourself."),
         language.text(
-            "You get this mail because this address was given for an order at %(shop)s.", shop=sender.shop
+            "You received this mail because your address was given for an order at %(shop)s.",
+            shop=sender.shop,
         ),
     )
 
