@@ -304,7 +304,7 @@ addEventListener("click", async ({ target }) => {
 });
 
 // Where a closed part cannot be shown by style alone it is opened beside the form.
-if (!CSS.supports("selector(::details-content)") && matchMedia("(min-width: 56rem)").matches) {
+if (!CSS.supports("selector(::details-content)") && matchMedia("(min-width: 60rem)").matches) {
   for (const part of main.querySelectorAll(".bill details")) part.open = true;
 }
 
