@@ -137,8 +137,8 @@ async def test_the_whole_life_of_an_order(
     await until(lambda: len(letters(folder / "mail", order)) == 4)
     mails = letters(folder / "mail", order)
     assert sorted(mails) == [
-        "A refund from Kiosk & Kettle",
         "A part of your order from Kiosk & Kettle is on its way",
+        "A refund from Kiosk & Kettle",
         "The rest of your order from Kiosk & Kettle is on its way",
         "Your order at Kiosk & Kettle",
     ]
