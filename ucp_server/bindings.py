@@ -11,6 +11,7 @@ from starlette.requests import Request
 from ucp_server import languages, resources
 from ucp_server.aap import binding as aap_binding
 from ucp_server.aap.schema import Schemas as AapSchemas
+from ucp_server.asgi.addresses import source_of
 from ucp_server.c2a import binding as c2a_binding
 from ucp_server.c2a.incoming import Shop as Tenant
 from ucp_server.c2a.schema import Schemas as C2aSchemas
@@ -33,6 +34,8 @@ from ucp_server.oauth import binding as oauth_binding
 from ucp_server.oauth.incoming import Shop as Issuer
 from ucp_server.pages import contexts, links
 from ucp_server.pages import routes as pages
+from ucp_server.pages.budgets import Budgets as PageBudgets
+from ucp_server.pages.budgets import Rates as PageRates
 from ucp_server.pages.pictures import Pictures
 from ucp_server.ports import Credential
 from ucp_server.store.catalog import PostgresCatalog
@@ -177,7 +180,16 @@ def people(house: House, engine: Engine, hosts: Hosts) -> pages.Pages:
         offered = (p.on_page(merchant_id, total) for p in house.payments[merchant_id].values())
         return next((found for found in offered if found is not None), None)
 
-    return pages.Pages(engine=engine, shop_of=shop_of, payments=payment, secret=house.secret)
+    settings = house.settings
+    trusted = tuple(ipaddress.ip_network(network) for network in settings.trusted_proxies)
+    return pages.Pages(
+        engine=engine,
+        shop_of=shop_of,
+        payments=payment,
+        secret=house.secret,
+        address_of=lambda request: source_of(request.scope, dict(request.headers.items()), trusted),
+        budgets=PageBudgets(PageRates(forms=settings.address_rate, presses=settings.pay_rate)),
+    )
 
 
 def pictures(house: House, hosts: Hosts) -> Pictures:

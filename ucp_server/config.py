@@ -384,6 +384,13 @@ class Settings(Table, frozen=True):
     checkout_rate: Annotated[
         Rate, Meta(description="The same for one checkout or order, in each process.")
     ] = 120
+    pay_rate: Annotated[
+        Rate,
+        Meta(
+            description="How often pay may be pressed in a minute from one address, in each process; one "
+            "checkout takes ten presses. 0 is no limit for addresses.",
+        ),
+    ] = 30
     agent_rate: Annotated[
         int,
         Meta(

@@ -331,11 +331,15 @@ class ReceiptPage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PlainPage(msgspec.Struct, frozen=True, kw_only=True):
-    """A page with something to say and at most one way on. ``refresh_s`` of 0 does not reload."""
+    """A page with something to say and at most one way on: to an order, or back to where one was.
+
+    ``refresh_s`` of 0 does not reload.
+    """
 
     shop: Shop
     title: str
     text: str
     assets: Assets
-    order_url: str
-    refresh_s: int
+    order_url: str = ""
+    back_url: str = ""
+    refresh_s: int = 0

@@ -79,9 +79,7 @@ def show(
     )
 
 
-def say(
-    shop: Shop, title: str, text: str, *, status: int = 200, order_url: str = "", refresh_s: int = 0
-) -> Reply:
+def say(shop: Shop, title: str, text: str, *, order_url: str = "", refresh_s: int = 0) -> Reply:
     """A page with nothing to do but to read, from messages."""
     page = PlainPage(
         shop=shop,
@@ -91,4 +89,4 @@ def say(
         order_url=order_url,
         refresh_s=refresh_s,
     )
-    return show(page, status)
+    return show(page)

@@ -1,7 +1,7 @@
 """Routes of the pages: a checkout or a cart and what is pressed there, an order, the assets."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from starlette.requests import Request
@@ -17,12 +17,13 @@ from ucp_server.domain.lifecycle import Standing
 from ucp_server.domain.order import Order
 from ucp_server.engine.runner import Engine
 from ucp_server.languages import message
-from ucp_server.pages import forms, links, security
+from ucp_server.pages import errors, forms, links, security
+from ucp_server.pages.budgets import Budgets, TooOftenError
 from ucp_server.pages.cart import cart_page
 from ucp_server.pages.checkout import checkout_page
 from ucp_server.pages.contexts import Shop
 from ucp_server.pages.order import order_page
-from ucp_server.pages.pressing import BINDING, PagePayments, PageRenderer, Pressing, order_url_of
+from ucp_server.pages.pressing import BINDING, PAY, PagePayments, PageRenderer, Pressing, order_url_of
 from ucp_server.pages.receipt import receipt_page
 from ucp_server.pages.rendering import ASSET_REPLIES, ASSETS, NOBODY, say, show
 
@@ -33,6 +34,8 @@ PATHS: Final = ("/checkout/", "/cart/", "/order/")
 
 # How often a page that waits for the payment looks again.
 _REFRESH_S: Final = 3
+# A database that fails over is there again within seconds.
+_STORE_BACK_S: Final = 5
 
 _SETTLED: Final = {
     Standing.COMPLETED: (
@@ -54,52 +57,27 @@ _SETTLED: Final = {
         message("This takes a moment. You need not do anything: the page looks again by itself."),
     ),
 }
-_NOT_FOUND: Final = (
-    message("We could not find this page"),
-    message(
-        "The link may be incomplete. Please open it again from where you got it, or ask your assistant "
-        "for a new one."
-    ),
-)
-_CART_GONE: Final = (
-    message("This cart is no longer there"),
-    message("It was bought or put away, or its time is over. Your assistant can fill a new one for you."),
-)
-_NOT_OURS: Final = (
-    message("We did not send this form"),
-    message("Nothing was changed. Please open your link again."),
-)
-_UNREADABLE: Final = (
-    message("We could not read this form"),
-    message("Nothing was changed. Please go back and try again."),
-)
-_UNAVAILABLE: Final = (
-    message("We cannot be reached at the moment"),
-    message("Please try again in a minute. Nothing is lost, and nothing is charged twice."),
-)
-_NO_SHOP: Final = (message("No shop is here"), message("No shop is served under this address."))
-_TITLES: Final = {
-    413: message("That was too much at once"),
-    429: message("Please slow down a little"),
-    500: message("Something failed on our side"),
-    503: message("Please try again in a moment"),
-}
-_TITLE: Final = message("We could not do that")
-
 Endpoint = Callable[[Request], Awaitable[Reply]]
+
+
+def _nowhere(_: Request) -> str:
+    return ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pages:
     """The pages over one engine. ``shop_of`` finds the merchant that a request is for.
 
-    ``secret`` is the server's; it keys the forms.
+    ``secret`` is the server's; it keys the forms. ``address_of`` tells where a request comes from, ""
+    where that cannot be told, and ``budgets`` how often one may ask from there.
     """
 
     engine: Engine
     shop_of: Callable[[Request], Shop | None]
     payments: PagePayments
     secret: bytes
+    address_of: Callable[[Request], str] = _nowhere
+    budgets: Budgets = field(default_factory=Budgets)
 
     def routes(self) -> list[Route]:
         return [
@@ -117,10 +95,9 @@ class Pages:
         ]
 
     def refuse(self, status: int, code: str, text: str, scope: Scope) -> Reply:
-        """An error that a layer around the routes found, for the person who asked."""
-        del code
-        shop = self.shop_of(Request(scope)) or NOBODY
-        return say(shop, _TITLES.get(status, _TITLE), text, status=status)
+        """An error that a layer around the routes found, in words for the person who asked."""
+        del code, text
+        return errors.tell_status(self.shop_of(Request(scope)) or NOBODY, status, scope)
 
     # --- routes ---
 
@@ -148,9 +125,13 @@ class Pages:
             fields = forms.read_form(await request.body())
             if not _is_our_form(request, shop, fields, self._form_token(checkout)):
                 return _foreign_form(request, shop)
+            if fields.get("action") == PAY:
+                self.budgets.press(checkout.merchant_id, checkout.id, self.address_of(request))
             return await self._pressing(shop).press(checkout, fields)
         except forms.BadFormError:
             return _bad_form(request, shop)
+        except TooOftenError as error:
+            return _pressed_too_often(request, shop, error)
 
     async def show_cart(self, request: Request, shop: Shop) -> Reply:
         priced = await self._load_cart(request, shop)
@@ -183,7 +164,7 @@ class Pages:
     async def show_nothing(self, request: Request, shop: Shop) -> Reply:
         """What only resembles one of our links."""
         del request
-        return say(shop, *_NOT_FOUND, status=404)
+        return errors.tell(shop, errors.NOT_FOUND)
 
     # --- around them ---
 
@@ -191,18 +172,22 @@ class Pages:
         async def answer(request: Request) -> Reply:
             shop = self.shop_of(request)
             if shop is None:
-                return say(NOBODY, *_NO_SHOP, status=421)
+                return errors.tell(NOBODY, errors.NO_SHOP)
             facts = facts_of(request.scope)
             facts.update(protocol=BINDING, operation=route.__name__, merchant=shop.merchant_id)
             try:
+                self.budgets.ask(self.address_of(request), posts=request.method == "POST")
                 return await route(request, shop)
+            except TooOftenError as error:
+                facts["outcome"] = "too_often"
+                return errors.tell_wait(shop, errors.ASKED_TOO_OFTEN, error.wait_s)
             except (CheckoutNotFound, OrderNotFound):
-                return say(shop, *_NOT_FOUND, status=404)
+                return errors.tell(shop, errors.NOT_FOUND)
             except CartNotFound:
-                return say(shop, *_CART_GONE, status=404)
+                return errors.tell(shop, errors.CART_GONE)
             except Refusal as refusal:
                 facts["outcome"] = refusal.code
-                return say(shop, *_UNAVAILABLE, status=503).adding((b"retry-after", b"5"))
+                return errors.tell_wait(shop, errors.UNAVAILABLE, _STORE_BACK_S)
 
         return answer
 
@@ -249,12 +234,23 @@ def _is_our_form(request: Request, shop: Shop, fields: forms.Fields, expected: s
 
 def _foreign_form(request: Request, shop: Shop) -> Reply:
     facts_of(request.scope)["outcome"] = "foreign_form"
-    return say(shop, *_NOT_OURS, status=403)
+    return errors.tell(shop, errors.NOT_OURS, back_url=_own(request))
 
 
 def _bad_form(request: Request, shop: Shop) -> Reply:
     facts_of(request.scope)["outcome"] = "bad_form"
-    return say(shop, *_UNREADABLE, status=400)
+    return errors.tell(shop, errors.UNREADABLE, back_url=_own(request))
+
+
+def _pressed_too_often(request: Request, shop: Shop, error: TooOftenError) -> Reply:
+    facts_of(request.scope)["outcome"] = "pressed_too_often"
+    return errors.tell_wait(shop, errors.PRESSED_TOO_OFTEN, error.wait_s, back_url=_own(request))
+
+
+def _own(request: Request) -> str:
+    """The page that the form was on: it was posted to its own address."""
+    query = request.url.query
+    return request.url.path + (f"?{query}" if query else "")
 
 
 def _serving(asset: Reply) -> Endpoint:
