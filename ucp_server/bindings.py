@@ -174,6 +174,7 @@ def people(house: House, engine: Engine, hosts: Hosts) -> pages.Pages:
                 asked, request.headers.get("accept-language", ""), host.merchant.language
             ),
             chosen_language=asked if asked in languages.LANGUAGES else "",
+            own_language=host.merchant.language,
         )
 
     def payment(merchant_id: str, total: Money) -> tuple[Instrument, Credential] | None:

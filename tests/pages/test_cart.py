@@ -76,7 +76,7 @@ async def test_an_order_that_a_buyer_makes_of_a_cart_is_told_to_its_platform(tow
 async def test_what_cannot_be_had_is_told_at_its_line(agent: Agent, buyer: Buyer, sql: Sql):
     cart = await filled(agent, ("roses", 1), ("vase", 501), discounts={"codes": ["NOPE"]})
     page = await opened(buyer, cart)
-    assert page.texts("wrong") == ["Insufficient stock for Glass Vase: 500 left."]
+    assert page.texts("wrong") == ["Only 500 are left."]
     assert len(page.texts("notice")) == 1
     assert page.buttons() == ["buy"]
     # Prices and stock are those of the moment at which one looks.

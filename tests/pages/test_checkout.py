@@ -38,6 +38,7 @@ def told(page: CheckoutPage) -> list[str]:
         *(notice.text for notice in (*page.notices, *page.code_notices)),
         *(field.problem for field in page.buyer if field.problem),
         *(method.place_problem for method in page.methods if method.place_problem),
+        *(field.problem for method in page.methods for field in method.address if field.problem),
         *(group.problem for method in page.methods for group in method.groups if group.problem),
         *(text for line in page.lines for text in (line.problem, line.note) if text),
     ]
@@ -47,9 +48,9 @@ PROBLEMS = [
     (problems.buyer_field_missing("email"), "Please fill this in."),
     (problems.buyer_field_missing("full_name"), "Please fill this in."),
     (problems.item_needs_review("Roses", "lines[0]"), "Needs your own confirmation"),
-    (problems.out_of_stock("Roses", 1, "lines[0]"), "Insufficient stock for Roses: 1 left."),
-    (problems.quantity_limit("Roses", 1, "lines[0]"), "At most 1 of Roses per order."),
-    (problems.nothing_ordered(), "The order holds no items."),
+    (problems.out_of_stock("Roses", 1, "lines[0]"), "Only 1 is left."),
+    (problems.quantity_limit("Roses", 1, "lines[0]"), "At most 1 per order."),
+    (problems.nothing_ordered(), "Nothing is in this order yet."),
     (problems.stock_unknown(), "We cannot see at the moment"),
     (problems.high_value_order("10 USD"), "An order of this value"),
     (problems.other_currency("EUR", "USD"), "This shop sells in USD"),
@@ -60,9 +61,12 @@ PROBLEMS = [
     (problems.option_unknown(GROUPS), "Your earlier choice is not possible here"),
     (problems.fulfillment_changed(GROUPS), "Your earlier choice is not possible here"),
     (problems.address_undeliverable("methods[0].destinations[0]"), "We do not deliver to this address."),
-    (problems.address_incomplete("locality", "methods[0].destinations[0]"), "lacks its locality"),
-    (problems.destination_unknown("methods[0].selected_destination_id"), "not one of those offered"),
-    (problems.method_unavailable("drone", "methods[3].type"), "Fulfillment by drone"),
+    (problems.address_incomplete("locality", "methods[0].destinations[0]"), "Please fill this in."),
+    (
+        problems.destination_unknown("methods[0].selected_destination_id"),
+        "one of the places that are offered here",
+    ),
+    (problems.method_unavailable("drone", "methods[3].type"), "This way of delivery is not offered"),
     (problems.discount_rejected("NOPE", "invalid", "Not known.", 1), "NOPE: Not known."),
     (problems.free_shipping_granted("FREE", 0), "FREE: standard delivery is free."),
     (problems.payment_failed("No money."), "No money."),
@@ -192,7 +196,7 @@ def test_what_is_not_sold_any_more_is_shown_so_that_it_can_be_removed():
     page = page_of(samples.with_problems(problems.item_unavailable("gone", "lines[0]"), basket=basket))
     first, second = page.lines
     assert (first.name, first.title, first.amount) == ("quantity.line_9", "gone", "")
-    assert "was not found" in first.problem
+    assert "not sold here any more" in first.problem
     assert (second.title, second.problem) == ("Roses", "")
 
 

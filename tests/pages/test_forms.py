@@ -12,6 +12,8 @@ from tests.ucp import samples
 from ucp_server.domain import problems
 from ucp_server.domain.checkout import Buyer, Checkout
 from ucp_server.domain.fulfillment import Address
+from ucp_server.languages import LANGUAGES
+from ucp_server.pages.contexts import Shop
 from ucp_server.pages.forms import BadFormError, is_changed, read_form, wanted_from
 
 BASKET: Any = samples.checkout().basket
@@ -97,6 +99,30 @@ def test_fields_left_empty_make_no_buyer():
 )
 def test_codes_are_words(typed: str, codes: tuple[str, ...]):
     assert wanted_from(samples.checkout(), {"codes": typed}).discount_codes == codes
+
+
+ENGLISH_SHOP = Shop(merchant_id="demo", title="Kiosk", origin="https://shop.example")
+GERMAN_PAGE = msgspec.structs.replace(ENGLISH_SHOP, language=LANGUAGES["de"])
+GERMAN_SHOP = msgspec.structs.replace(GERMAN_PAGE, own_language="de")
+
+
+@pytest.mark.parametrize(
+    ("before", "shop", "after"),
+    [
+        (None, ENGLISH_SHOP, None),
+        (None, GERMAN_SHOP, None),
+        (None, GERMAN_PAGE, {"language": "de"}),
+        ({"language": "de-AT"}, GERMAN_PAGE, {"language": "de-AT"}),
+        ({"language": "de"}, ENGLISH_SHOP, {"language": "en"}),
+        ({"language": 7, "intent": "gift"}, GERMAN_PAGE, {"language": "de", "intent": "gift"}),
+        ({"language": "tlh"}, ENGLISH_SHOP, {"language": "tlh"}),
+    ],
+)
+def test_the_buyer_is_written_to_in_the_language_of_the_page(before: Any, shop: Shop, after: Any):
+    checkout = samples.checkout(basket=msgspec.structs.replace(BASKET, context=before))
+    wanted = wanted_from(checkout, {}, shop)
+    assert wanted.context == after
+    assert is_changed(checkout, wanted) == (before != after)
 
 
 def test_no_codes_stay_no_codes():

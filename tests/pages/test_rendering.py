@@ -93,6 +93,7 @@ UNSHOWN = {
     ("Shop", "required"),
     ("Shop", "country"),
     ("Shop", "chosen_language"),
+    ("Shop", "own_language"),
     ("Shop", "seller"),
     ("Link", "type"),
 }

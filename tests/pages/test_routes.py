@@ -87,7 +87,8 @@ async def test_a_place_to_collect_is_chosen(agent: Agent, buyer: Buyer):
 async def test_an_address_that_does_not_do_is_written_anew(agent: Agent, buyer: Buyer):
     checkout = await agent.create(buyer=BUYER, fulfillment=shipping(postal_code=""))
     page = await opened(buyer, checkout)
-    assert "The address lacks its postal code." in page.texts("wrong")
+    assert page.texts("wrong") == ["Please fill this in."]
+    assert page.texts("needs") == ["Still needed", "Postal code"]
     assert page.fields()["m0.street_address"] == "1 Elm Street"
     page = await buyer.press(page, "update", m0__postal_code="62704")
     assert page.texts("wrong") == []
@@ -105,6 +106,31 @@ async def test_an_order_of_high_value_is_confirmed_by_ordering(town: Open):
             "An order of this value needs your own confirmation; ordering here gives it."
         ]
         await ends_well(await buyer.press(page, "pay"), agent, checkout)
+
+
+async def test_the_language_that_is_asked_for_is_kept_to_the_end(agent: Agent, buyer: Buyer):
+    checkout = await agent.ready()
+    page = await buyer.open(f"{checkout['continue_url']}?lang=de")
+    assert page.reply.headers["content-language"] == "de"
+    assert [link for link in page.links() if "lang" in link] == [
+        "?lang=en",
+        "?lang=de",
+        "?lang=ar",
+        "?lang=ja",
+    ]
+    page = await buyer.press(page, "update", quantity__li_1="3")
+    assert page.url.endswith("?lang=de")
+    page = await buyer.press(page, "pay")
+    assert "/order/" in page.url
+    assert page.url.endswith("?lang=de")
+
+
+async def test_the_browser_names_the_language_where_nobody_asks(agent: Agent, buyer: Buyer):
+    checkout = await agent.ready()
+    wish = {"Accept-Language": "fr;q=0.9, ar-EG;q=0.8, en;q=0.1"}
+    reply = await buyer.client.get(checkout["continue_url"], headers=wish)
+    assert reply.headers["content-language"] == "ar"
+    assert '<html lang="ar" dir="rtl">' in reply.text
 
 
 TERMS = Link(type="terms_of_service", title="Terms", url="https://shop.example/terms")
@@ -162,7 +188,7 @@ async def test_what_cannot_be_had_is_taken_out(agent: Agent, buyer: Buyer, sql: 
     checkout = await agent.create({"line_items": lines}, buyer=BUYER, fulfillment=shipping())
     await sql("update inventory set on_hand = 1 where item_id = 'vase'")
     page = await buyer.press(await opened(buyer, checkout), "update", codes="10OFF")
-    assert "Insufficient stock for Glass Vase: 1 left." in page.texts("wrong")
+    assert "Only 1 is left." in page.texts("wrong")
     assert "pay" not in page.buttons()
     page = await buyer.press(page, "update", **{"quantity.li_2": "0"})
     assert "Glass Vase" not in page.text

@@ -27,7 +27,9 @@ class Severity(StrEnum):
 class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """``code`` is a stable snake-case name, ``text`` a sentence for people, ``severity`` of errors only.
 
-    ``left`` is how many pieces could be had, where fewer are left than wanted.
+    ``left`` is how many pieces could be had, where fewer are left than wanted, ``limit`` how many an order
+    may hold. ``about`` is what the sentence names: a title, a code, an amount, a currency, or the member of
+    an address. With these facts a page says it in the buyer's own words.
     """
 
     kind: Kind
@@ -36,6 +38,8 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     where: str | None = None
     severity: Severity | None = None
     left: int | None = None
+    limit: int | None = None
+    about: str | None = None
 
 
 def error(
@@ -50,6 +54,10 @@ def warning(code: str, text: str, *, where: str | None = None) -> Problem:
 
 def info(code: str, text: str, *, where: str | None = None) -> Problem:
     return Problem(kind=Kind.INFO, code=code, text=text, where=where)
+
+
+def _about(name: str, problem: Problem) -> Problem:
+    return msgspec.structs.replace(problem, about=name)
 
 
 # --- lines ---
@@ -70,7 +78,9 @@ def item_unavailable(item_id: str, where: str) -> Problem:
 
 
 def quantity_limit(title: str, limit: int, where: str) -> Problem:
-    return error("quantity_invalid_limit_exceeded", f"At most {limit} of {title} per order.", where=where)
+    text = f"At most {limit} of {title} per order."
+    found = error("quantity_invalid_limit_exceeded", text, where=where)
+    return msgspec.structs.replace(found, limit=limit)
 
 
 def sold_by_the_piece(item_id: str, where: str) -> Problem:
@@ -95,7 +105,8 @@ def nothing_ordered() -> Problem:
 
 
 def other_currency(asked: str, ours: str) -> Problem:
-    return warning("currency_not_offered", f"This shop sells in {ours}, not in {asked}.", where="currency")
+    text = f"This shop sells in {ours}, not in {asked}."
+    return _about(ours, warning("currency_not_offered", text, where="currency"))
 
 
 def high_value_order(limit_text: str) -> Problem:
@@ -144,7 +155,8 @@ def address_undeliverable(where: str) -> Problem:
 
 
 def address_incomplete(field: str, where: str) -> Problem:
-    return error("address_incomplete", f"The address lacks its {field.replace('_', ' ')}.", where=where)
+    text = f"The address lacks its {field.replace('_', ' ')}."
+    return _about(field, error("address_incomplete", text, where=where))
 
 
 def destination_unknown(where: str) -> Problem:
@@ -166,11 +178,13 @@ def fulfillment_changed(where: str) -> Problem:
 
 
 def discount_rejected(code: str, reason: str, text: str, index: int) -> Problem:
-    return warning(f"discount_code_{reason}", f"{code}: {text}", where=f"discount_codes[{index}]")
+    where = f"discount_codes[{index}]"
+    return _about(code, warning(f"discount_code_{reason}", f"{code}: {text}", where=where))
 
 
 def free_shipping_granted(code: str, index: int) -> Problem:
-    return info("free_shipping", f"{code}: standard delivery is free.", where=f"discount_codes[{index}]")
+    text = f"{code}: standard delivery is free."
+    return _about(code, info("free_shipping", text, where=f"discount_codes[{index}]"))
 
 
 # --- eligibility ---
@@ -244,12 +258,12 @@ def payment_not_collected() -> Problem:
 
 def refund_failed(amount_text: str, where: str) -> Problem:
     text = f"{amount_text} could not be paid back; the shop will get in touch."
-    return warning("refund_failed", text, where=where)
+    return _about(amount_text, warning("refund_failed", text, where=where))
 
 
 def fulfillment_delayed(title: str, where: str) -> Problem:
     text = f"{title} could not be supplied at once; the shop takes care of it."
-    return warning("fulfillment_delayed", text, where=where)
+    return _about(title, warning("fulfillment_delayed", text, where=where))
 
 
 # --- looking for goods ---

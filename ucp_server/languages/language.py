@@ -58,11 +58,18 @@ class Language:
         """A message in this language. One that no catalog knows is said as it is."""
         if said:  # an empty message is the name of a catalog's own head
             said = self.translations.gettext(said)
-        return said % facts if facts else said
+        return said % self._apart(facts) if facts else said
 
     def count(self, one: str, many: str, number: int, /, **facts: object) -> str:
         """The form that this language has for ``number``, which the message may name ``%(number)s``."""
-        return self.translations.ngettext(one, many, number) % {"number": number, **facts}
+        said = self.translations.ngettext(one, many, number)
+        return said % {"number": number, **self._apart(facts)}
+
+    def _apart(self, facts: Mapping[str, object]) -> Mapping[str, object]:
+        """Where one writes to the left, facts keep a direction of their own (Unicode's isolates)."""
+        if self.direction == "ltr":
+            return facts
+        return {name: f"\u2068{fact}\u2069" if fact != "" else fact for name, fact in facts.items()}
 
     def amount(self, minor: int, currency: str) -> str:
         """Minor units of an ISO 4217 currency as people here write them, without a line break within."""

@@ -3,7 +3,7 @@
 Every problem of the checkout is told once, at the place that it concerns.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import lru_cache
 from urllib.parse import urlsplit
 
@@ -253,6 +253,7 @@ def _method(checkout: Checkout, shop: Shop, index: int, untold: _Untold) -> Meth
         for group in method.groups
     )
     problems = untold.take(where, *_unless_last(checkout, index))
+    lacking = {p.about: p for p in problems if _is_told_at_its_field(p)} if is_shipped else {}
     bad = forms.bad_destination(checkout, index)
     places = _places(method, forms.offered_places(checkout, index), language)
     address = bad.address if bad else None
@@ -261,11 +262,17 @@ def _method(checkout: Checkout, shop: Shop, index: int, untold: _Untold) -> Meth
         title=language.text(words.METHODS.get(method.type, method.type)),
         place_name=forms.place_name(index),
         places=places,
-        place_problem=_place_problem(problems, language, is_shipped=is_shipped),
-        address=_address(index, address, shop, is_only=not places) if is_shipped else (),
+        place_problem=_place_problem(
+            [p for p in problems if p not in lacking.values()], language, is_shipped=is_shipped
+        ),
+        address=_address(index, address, shop, lacking, is_only=not places) if is_shipped else (),
         writes_address=is_shipped and (bad is not None or not places),
         groups=groups,
     )
+
+
+def _is_told_at_its_field(problem: Problem) -> bool:
+    return problem.code == "address_incomplete" and problem.about in words.ADDRESS
 
 
 def _unless_last(checkout: Checkout, index: int) -> tuple[str, ...]:
@@ -294,22 +301,28 @@ def _place_problem(problems: list[Problem], language: Language, *, is_shipped: b
     return " ".join(dict.fromkeys(texts))
 
 
-def _address(index: int, address: Address | None, shop: Shop, *, is_only: bool) -> tuple[Field, ...]:
-    """Where there are places to choose from these fields may be left, so the browser demands none."""
+def _address(
+    index: int, address: Address | None, shop: Shop, lacking: Collection[str | None], *, is_only: bool
+) -> tuple[Field, ...]:
+    """``lacking`` are the fields that the country's post wants and that are not told.
+
+    Where there are places to choose from these fields may be left, so the browser demands none.
+    """
     return tuple(
         _address_field(
             name,
             f"{forms.method_name(index)}.{name}",
             getattr(address, name, None) or (shop.country if name == "country" else ""),
             shop.language,
-            is_required=is_only and name in _REQUIRED_ADDRESS,
+            is_required=is_only and (name in _REQUIRED_ADDRESS or name in lacking),
+            is_lacking=name in lacking,
         )
         for name in forms.ADDRESS_FIELDS
     )
 
 
 def _address_field(
-    name: str, full_name: str, value: str, language: Language, *, is_required: bool
+    name: str, full_name: str, value: str, language: Language, *, is_required: bool, is_lacking: bool
 ) -> Field:
     label, autocomplete = words.ADDRESS[name]
     return Field(
@@ -318,8 +331,9 @@ def _address_field(
         value=value,
         autocomplete=f"shipping {autocomplete}",
         is_required=is_required,
-        is_optional=name in _OPTIONAL_ADDRESS,
+        is_optional=name in _OPTIONAL_ADDRESS and not is_lacking,
         is_wide=name in {"street_address", "extended_address"},
+        problem=language.text(words.FIELD_MISSING) if is_lacking else "",
         choices=_countries(language, value.upper()) if name == "country" else (),
     )
 
@@ -364,6 +378,9 @@ def _method_needs(methods: Iterable[MethodForm], language: Language) -> Iterable
         if method.place_problem:
             where = message("Where it goes") if method.address else message("Where you collect it")
             yield Need(text=language.text(where), anchor=method.anchor)
+        for field in method.address:
+            if field.problem:
+                yield Need(text=field.label, anchor=field.name)
         for group in method.groups:
             if group.problem:
                 yield Need(text=language.text("How it reaches you"), anchor=f"{group.name}.problem")

@@ -18,8 +18,9 @@ class Shop(msgspec.Struct, frozen=True, kw_only=True):
 
     ``required`` names the fields of `domain.checkout.Buyer` that it asks for, ``country`` is where
     it is (ISO 3166-1 alpha-2). ``language`` is that of this request; ``chosen_language`` is its code
-    where the address names it (``?lang=``), and then every link of ours names it too. ``languages``
-    are those that the page may be had in. ``seller`` is who sells, line by line, as a receipt has it.
+    where the address names it (``?lang=``), and then every link of ours names it too. ``own_language``
+    is the code of the shop's; ``languages`` are those that the page may be had in. ``seller`` is who
+    sells, line by line, as a receipt has it.
     """
 
     merchant_id: str
@@ -30,6 +31,7 @@ class Shop(msgspec.Struct, frozen=True, kw_only=True):
     country: str = ""
     language: Language = ENGLISH
     chosen_language: str = ""
+    own_language: str = ENGLISH.code
     seller: tuple[str, ...] = ()
     languages: tuple[Language, ...] = tuple(LANGUAGES.values())
 

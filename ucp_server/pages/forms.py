@@ -1,10 +1,11 @@
 """The fields of a posted page, and what the buyer wants by them."""
 
 import unicodedata
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
+from ucp_server import languages
 from ucp_server.asgi.urlencoded import read_pairs
 from ucp_server.domain.checkout import Buyer, Checkout, Line
 from ucp_server.domain.fulfillment import (
@@ -17,6 +18,7 @@ from ucp_server.domain.fulfillment import (
 )
 from ucp_server.domain.lines import WantedLine
 from ucp_server.engine.commands import Wanted
+from ucp_server.pages.contexts import Shop
 
 # A quantity for each of 500 lines, and about eight fields for each of 20 ways to the buyer.
 _FIELDS_MAX: Final = 700
@@ -45,6 +47,7 @@ WRITTEN: Final = "written"
 _WRITTEN_ID: Final = "buyer"
 
 Fields = dict[str, str]
+Context = dict[str, Any]  # as the caller sent it
 
 
 class BadFormError(ValueError):
@@ -67,10 +70,11 @@ def _is_one_line(text: str) -> bool:
     return len(text) <= _TEXT_MAX and not any(unicodedata.category(letter) == "Cc" for letter in text)
 
 
-def wanted_from(checkout: Checkout, fields: Fields) -> Wanted:
+def wanted_from(checkout: Checkout, fields: Fields, shop: Shop | None = None) -> Wanted:
     """The basket as the buyer left it: what the page shows may change, the rest stays.
 
-    Without fields it is the basket as it was. Raises `BadFormError`.
+    ``shop`` knows the language of the page, which its buyer is written to in later. Without fields and
+    shop it is the basket as it was. Raises `BadFormError`.
     """
     basket = checkout.basket
     return Wanted(
@@ -80,7 +84,7 @@ def wanted_from(checkout: Checkout, fields: Fields) -> Wanted:
         discount_codes=_codes(basket.discount_codes, fields),
         claims=basket.claims,
         instruments=basket.instruments,
-        context=basket.context,
+        context=_context(basket.context, shop) if shop else basket.context,
         attribution=basket.attribution,
         agrees_to_terms=fields.get(TERMS) == AGREED,
     )
@@ -132,6 +136,14 @@ def _buyer(before: Buyer | None, fields: Fields) -> Buyer | None:
     if before is None and not any(told.values()):
         return None
     return msgspec.structs.replace(before or Buyer(), **told)
+
+
+def _context(before: Context | None, shop: Shop) -> Context | None:
+    """What is known of the buyer, with the language of the page where another would be thought of."""
+    told = str((before or {}).get("language") or "")
+    if languages.choose(told, "", shop.own_language) is shop.language:
+        return before
+    return {**(before or {}), "language": shop.language.code}
 
 
 def _codes(before: tuple[str, ...] | None, fields: Fields) -> tuple[str, ...] | None:

@@ -34,6 +34,7 @@ from ucp_server.engine.commands import (
 )
 from ucp_server.engine.runner import Engine
 from ucp_server.pages import forms, links, security, words
+from ucp_server.pages.contexts import Shop
 from ucp_server.ports import Credential
 
 _log = logging.getLogger(__name__)
@@ -50,14 +51,16 @@ PagePayments = Callable[[str, Money], tuple[Instrument, Credential] | None]
 
 @dataclass(frozen=True, kw_only=True)
 class Pressing:
-    """Buttons of the pages over one engine. Every answer is a redirect to a page of ours.
-
-    ``language`` is the code that the buyer's page was asked for in, "" where it was asked for in none.
-    """
+    """Buttons of a shop's pages over one engine. Every answer is a redirect to a page of ours."""
 
     engine: Engine
     payments: PagePayments
-    language: str = ""
+    shop: Shop
+
+    @property
+    def language(self) -> str:
+        """The code that the buyer's page was asked for in, "" where it was asked for in none."""
+        return self.shop.chosen_language
 
     def payment(self, checkout: Checkout) -> tuple[Instrument, Credential] | None:
         """None where this page cannot take the payment, also where the handler that could is broken."""
@@ -70,7 +73,7 @@ class Pressing:
 
     async def press(self, checkout: Checkout, fields: forms.Fields) -> Reply:
         """Raises `BadFormError` and, where the checkout is gone, `CheckoutNotFound`."""
-        wanted = forms.wanted_from(checkout, fields)
+        wanted = forms.wanted_from(checkout, fields, self.shop)
         try:
             if fields.get("action") == PAY:
                 return await self._pay(checkout, fields, wanted)

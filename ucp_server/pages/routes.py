@@ -219,7 +219,7 @@ class Pages:
         return security.form_token(self.secret, shown.id, shown.link_token)
 
     def _pressing(self, shop: Shop) -> Pressing:
-        return Pressing(engine=self.engine, payments=self.payments, language=shop.chosen_language)
+        return Pressing(engine=self.engine, payments=self.payments, shop=shop)
 
 
 def _is_our_form(request: Request, shop: Shop, fields: forms.Fields, expected: str) -> bool:

@@ -59,15 +59,28 @@ BUYER_NEEDS: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 
+FIELD_MISSING: Final = message("Please fill this in.")
+
 # Problems as the buyer is told of them, where their own text speaks to an agent.
 _PROBLEMS: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "missing_buyer_info": message("Please fill this in."),
+        "missing_buyer_info": FIELD_MISSING,
         "high_value_order": message(
             "An order of this value needs your own confirmation; ordering here gives it."
         ),
         "item_review_required": message("Needs your own confirmation; ordering here gives it."),
         "totals_changed": message("A price changed a moment ago. Please look at the new total."),
+        "item_unavailable": message("This is not sold here any more."),
+        "quantity_unit_mismatch": message("This is sold by the piece."),
+        "missing": message("Nothing is in this order yet."),
+        "destination_unknown": message("Please choose one of the places that are offered here."),
+        "address_undeliverable": message("We do not deliver to this address."),
+        "eligibility_invalid": message(
+            "We could not confirm a benefit that was asked for. Without it you can order."
+        ),
+        "payment_declined_too_often": message(
+            "Several payments of this order were declined. You can still pay for it here yourself."
+        ),
         "eligibility_accepted": message(
             "A benefit is taken off. We check that it is yours when you order."
         ),
@@ -78,6 +91,23 @@ _PROBLEMS: Final[Mapping[str, str]] = MappingProxyType(
         ),
     }
 )
+# Sentences that come with a problem itself and that a buyer reads as they are.
+_SAID_ELSEWHERE: Final = (
+    message("This code is not known here."),
+    message("This code is already applied."),
+    message("This code cannot be combined with the other discounts."),
+    message("This code is not valid yet."),
+    message("This code has expired."),
+    message("This code needs the buyer's e-mail address."),
+    message("This code is for registered customers."),
+    message("Nothing in this order is covered by this code."),
+    message("This order is below the code's minimum."),
+    message("The payment was declined."),
+    message("The payment was voided."),
+    message("The payment did not go through; nothing was charged. Please try again."),
+    message("The payment could not be collected; the shop will get in touch."),
+)
+
 OPTION_MISSING: Final = message("Please choose one.")
 OPTION_GONE: Final = message("Your earlier choice is not possible here; please choose another.")
 PLACE_MISSING: Final = message("Please tell us where it goes.")
@@ -121,8 +151,57 @@ ADJUSTMENTS: Final[Mapping[str, str]] = MappingProxyType(
 
 
 def problem_text(problem: Problem, language: Language) -> str:
-    """In the buyer's words; what has none is said in its own."""
-    return language.text(_PROBLEMS.get(problem.code, problem.text))
+    """In the buyer's words, with the problem's facts; what has none is said in its own."""
+    return (
+        _text_of_line(problem, language)
+        or _text_of_code(problem, language)
+        or _text_of_order(problem, language)
+        or language.text(_PROBLEMS.get(problem.code, problem.text))
+    )
+
+
+def _text_of_line(problem: Problem, language: Language) -> str | None:
+    match problem:
+        case Problem(code="out_of_stock", left=0):
+            return language.text("Sold out at the moment.")
+        case Problem(code="out_of_stock", left=int(left)):
+            return language.count("Only %(number)s is left.", "Only %(number)s are left.", left)
+        case Problem(code="quantity_invalid_limit_exceeded", limit=int(limit)):
+            return language.text("At most %(limit)s per order.", limit=limit)
+        case Problem(code="invalid", where=str(where)) if where.startswith("methods["):
+            return language.text("This way of delivery is not offered for these goods.")
+        case Problem(code="address_incomplete", about=str(part)) if part in ADDRESS:
+            field = language.text(ADDRESS[part][0])
+            return language.text("The address lacks something: %(field)s.", field=field)
+        case _:
+            return None
+
+
+def _text_of_code(problem: Problem, language: Language) -> str | None:
+    match problem:
+        case Problem(code="free_shipping", about=str(code)):
+            return language.text("%(code)s: standard delivery is free.", code=code)
+        case Problem(code=found, about=str(code)) if found.startswith("discount_code_"):
+            reason = language.text(problem.text.removeprefix(f"{code}: "))
+            return language.text("%(code)s: %(reason)s", code=code, reason=reason)
+        case _:
+            return None
+
+
+def _text_of_order(problem: Problem, language: Language) -> str | None:
+    match problem:
+        case Problem(code="currency_not_offered", about=str(currency)):
+            return language.text("This shop sells in %(currency)s.", currency=currency)
+        case Problem(code="refund_failed", about=str(amount)):
+            return language.text(
+                "%(amount)s could not be paid back; the shop will get in touch.", amount=amount
+            )
+        case Problem(code="fulfillment_delayed", about=str(title)):
+            return language.text(
+                "%(title)s could not be supplied at once; the shop takes care of it.", title=title
+            )
+        case _:
+            return None
 
 
 def problem_kind(problem: Problem) -> str:
