@@ -294,6 +294,8 @@ addEventListener("pageshow", ({ persisted }) => {
   if (persisted) for (const form of document.forms) form.ariaBusy = null;
 });
 
+// What only works from here is hidden until here.
+for (const button of main.querySelectorAll("[data-print], [data-copy]")) button.hidden = false;
 addEventListener("click", async ({ target }) => {
   const button = target.closest?.("[data-print], [data-copy]");
   if (button?.matches("[data-print]")) print();
