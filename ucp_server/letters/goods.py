@@ -10,8 +10,9 @@ from ucp_server.domain.order import Order, Quantity, line_counts, promises
 from ucp_server.domain.quote import QuotedLine
 from ucp_server.domain.refunds import count
 from ucp_server.languages import Language
+from ucp_server.languages.bills import row_label
 from ucp_server.letters.contexts import Item, Row
-from ucp_server.letters.words import LINE_CHARACTERS_MAX, legible, row_label
+from ucp_server.letters.words import LINE_CHARACTERS_MAX, legible
 
 # What every mail program shows. It shows no SVG.
 _PICTURES: Final = frozenset({".jpg", ".jpeg", ".png", ".gif", ".webp"})
@@ -50,7 +51,7 @@ def bill(order: Order, language: Language) -> tuple[Row, ...]:
     """The rows in their order; tax that the prices contain is told after them."""
     rows = [
         Row(
-            label=row_label(row, language),
+            label=legible(row_label(row, language), LINE_CHARACTERS_MAX),
             amount=language.amount(row.amount_minor, order.currency),
             is_total=row.type == "total",
         )

@@ -15,9 +15,10 @@ from ucp_server.domain.order import (
     promises,
 )
 from ucp_server.languages import Language
+from ucp_server.languages.bills import paid_with
 from ucp_server.letters import goods
 from ucp_server.letters.contexts import Item, Link, Part, Row
-from ucp_server.letters.words import label, lines_of, paid_with, window
+from ucp_server.letters.words import label, lines_of, window
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -214,8 +215,8 @@ def _promised(promise: Expectation, language: Language) -> tuple[Part, ...]:
 
 
 def _paid_with(news: News) -> tuple[Part, ...]:
-    told = paid_with(news.order.paid_with)
-    return (Part(title=news.language.text("Paid with"), lines=(told,)),) if told else ()
+    lines = lines_of((paid_with(news.order.paid_with, news.language),))
+    return (Part(title=news.language.text("Paid with"), lines=lines),) if lines else ()
 
 
 def _parcel(news: News) -> tuple[Part, ...]:

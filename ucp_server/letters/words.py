@@ -5,10 +5,9 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from ucp_server.domain.checkout import Buyer, Instrument
+from ucp_server.domain.checkout import Buyer
 from ucp_server.domain.fulfillment import Address
 from ucp_server.domain.order import Expectation
-from ucp_server.domain.quote import Total
 from ucp_server.languages import Language, message
 from ucp_server.languages.addresses import address_lines
 
@@ -19,17 +18,6 @@ LINE_CHARACTERS_MAX: Final = 200
 # Where people write the family's name first.
 _FAMILY_FIRST: Final = frozenset({"ja"})
 
-_ROWS: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "subtotal": message("Subtotal"),
-        "items_discount": message("Discounts on items"),
-        "discount": message("Discount"),
-        "fulfillment": message("Delivery"),
-        "tax": message("Tax"),
-        "fee": message("Fee"),
-        "total": message("Total"),
-    }
-)
 # The well-known types of a merchant's links (UCP checkout, "Link").
 _LINKS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -41,11 +29,6 @@ _LINKS: Final[Mapping[str, str]] = MappingProxyType(
         "contact": message("Contact"),
     }
 )
-
-
-def row_label(row: Total, language: Language) -> str:
-    """The shop's own words for a row, such as a discount's title, where it has any."""
-    return legible(row.text, LINE_CHARACTERS_MAX) if row.text else language.text(_ROWS[row.type])
 
 
 def window(promise: Expectation, language: Language) -> str:
@@ -65,14 +48,6 @@ def link_title(type_: str, title: str, language: Language) -> str:
         return language.text(title)
     known = _LINKS.get(type_)
     return language.text(known) if known else type_.replace("_", " ").capitalize()
-
-
-def paid_with(instrument: Instrument | None) -> str:
-    """``Visa •••• 4242``, or what the handler says of it; empty where nobody said."""
-    display = instrument.display if instrument else {}
-    brand, digits = display.get("brand"), display.get("last_digits")
-    told = f"{brand} •••• {digits}" if brand and digits else display.get("description", "")
-    return legible(str(told), LINE_CHARACTERS_MAX)
 
 
 def greeting(buyer: Buyer | None, language: Language) -> str:

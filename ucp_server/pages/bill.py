@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from ucp_server.domain.catalog import picture_url
 from ucp_server.domain.quote import Total
 from ucp_server.languages import Language
-from ucp_server.pages import words
+from ucp_server.languages.bills import row_label
 from ucp_server.pages.contexts import Row
 
 
@@ -15,7 +15,7 @@ def bill(
     """The rows in their order; tax that the prices contain is told after them."""
     rows = [
         Row(
-            label=row.text or language.text(words.ROWS[row.type]),
+            label=row_label(row, language),
             amount=language.amount(row.amount_minor, currency),
             is_total=row.type == "total",
         )

@@ -7,7 +7,6 @@ from typing import Final
 import msgspec
 
 from ucp_server.asgi.times import rfc3339
-from ucp_server.domain.checkout import Instrument
 from ucp_server.domain.methods import PICKUP
 from ucp_server.domain.order import (
     Adjustment,
@@ -24,6 +23,7 @@ from ucp_server.domain.parcels import Parcel, parcels
 from ucp_server.domain.quote import QuotedLine
 from ucp_server.languages import Language, message
 from ucp_server.languages.addresses import address_lines
+from ucp_server.languages.bills import paid_with
 from ucp_server.pages import links, words
 from ucp_server.pages.bill import bill, picture_path
 from ucp_server.pages.contexts import (
@@ -48,12 +48,6 @@ _STEP_STATES: Final = {
     "done": message("done"),
     "now": message("at this point"),
     "ahead": message("still to come"),
-}
-_INSTRUMENTS: Final = {
-    "card": message("Card"),
-    "account": message("Account"),
-    "wallet": message("Wallet"),
-    "bank_transfer": message("Bank transfer"),
 }
 
 
@@ -289,19 +283,6 @@ def _line_notes(order: Order, line: QuotedLine, count: LineCount, language: Lang
 
 
 # --- money ---
-
-
-def paid_with(instrument: Instrument | None, language: Language) -> str:
-    """``Visa •••• 4242``, or what kind of payment it was; "" where nobody knows any more."""
-    if instrument is None:
-        return ""
-    shown = instrument.display
-    brand, digits = str(shown.get("brand", "")), str(shown.get("last_digits", ""))
-    kind = language.text(_INSTRUMENTS.get(instrument.type, instrument.type.replace("_", " ").capitalize()))
-    if digits:
-        name = brand.capitalize() if brand.islower() else brand
-        return f"{name or kind} •••• {digits}"
-    return str(shown.get("description", "")) or brand or kind
 
 
 def settlement_of(order: Order, language: Language) -> tuple[Row, ...]:

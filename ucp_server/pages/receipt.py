@@ -8,10 +8,11 @@ from ucp_server.domain.order import Order
 from ucp_server.domain.quote import QuotedLine
 from ucp_server.languages import Language
 from ucp_server.languages.addresses import address_lines
+from ucp_server.languages.bills import paid_with
 from ucp_server.pages import links
 from ucp_server.pages.bill import bill
 from ucp_server.pages.contexts import Assets, ReceiptLine, ReceiptPage, Shop
-from ucp_server.pages.order import changes_of, number_of, paid_with, settlement_of
+from ucp_server.pages.order import changes_of, number_of, settlement_of
 
 
 def receipt_page(order: Order, shop: Shop, *, assets: Assets) -> ReceiptPage:

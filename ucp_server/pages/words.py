@@ -12,17 +12,6 @@ from ucp_server.domain.fulfillment import Address
 from ucp_server.domain.problems import Problem, Severity
 from ucp_server.languages import Language, message
 
-ROWS: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "subtotal": message("Subtotal"),
-        "items_discount": message("Discounts on items"),
-        "discount": message("Discount"),
-        "fulfillment": message("Delivery"),
-        "tax": message("Tax"),
-        "fee": message("Fee"),
-        "total": message("Total"),
-    }
-)
 METHODS: Final[Mapping[str, str]] = MappingProxyType(
     {"shipping": message("Delivery"), "pickup": message("Collect in person")}
 )
