@@ -318,3 +318,13 @@ if (due) {
   history.replaceState(history.state, "", here);
   due.form.requestSubmit(due);
 }
+
+// A page that waits for news asks for them quietly: one that loads itself again and again is read out
+// from its beginning each time. An answer that waits no more is worth it.
+const waits = main.querySelector("[data-refresh-s]");
+if (waits) {
+  setInterval(async () => {
+    const reply = await fetch(location.href).catch(() => null);
+    if (reply?.ok && !(await reply.text()).includes("data-refresh-s")) location.reload();
+  }, waits.dataset.refreshS * 1000);
+}

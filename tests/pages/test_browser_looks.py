@@ -1,0 +1,59 @@
+"""Every page in every language: nothing sticks out, nobody is kept out, nothing is heavy."""
+
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.async_api import Page, Response
+
+from tests.pages.axe import AXE, findings
+from tests.pages.chromium import BROWSER, WIDTHS, Serve, Visits, looks_right
+from tests.pages.sights import SIGHTS, TOWN
+from ucp_server.languages import LANGUAGES
+
+pytestmark = BROWSER
+PAGE_MAX_BYTES = 60_000
+PICTURE_MAX_BYTES = 40_000
+
+
+class Scales:
+    """What a page needs that is opened for the first time, as read by the browser."""
+
+    def __init__(self, page: Page) -> None:
+        self._answers: dict[str, Response] = {}
+        page.on("response", self._note)
+
+    def _note(self, answer: Response) -> None:
+        self._answers[answer.url] = answer
+
+    async def weigh(self) -> None:
+        """Weigh what came since the last time."""
+        found = [
+            (answer.request.resource_type, len(await answer.body())) for answer in self._answers.values()
+        ]
+        self._answers.clear()
+        pictures = [weight for kind, weight in found if kind == "image"]
+        assert sum(weight for _, weight in found) - sum(pictures) < PAGE_MAX_BYTES, found
+        assert max(pictures, default=0) < PICTURE_MAX_BYTES, found
+
+
+def in_language(url: str, code: str) -> str:
+    return f"{url}{'&' if urlsplit(url).query else '?'}lang={code}"
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+@AXE
+async def test_every_page_is_for_everybody(served: Serve, visit: Visits, code: str):
+    here = await served(**TOWN)
+    page = await visit(f"{here.client.base_url}/")
+    scales = Scales(page)
+    wrong = {}
+    for name, led in SIGHTS.items():
+        await page.goto(in_language(await led(here), code))
+        assert await page.evaluate("document.documentElement.lang") == code, name
+        await looks_right(page, f"{name}-{code}", pictured=WIDTHS if code == "en" else WIDTHS[:1])
+        await scales.weigh()
+        wrong[name] = await findings(page)
+        await page.emulate_media(color_scheme="dark")
+        wrong[name] += await findings(page, "color-contrast")
+        await page.emulate_media(color_scheme="light")
+    assert [f"{name} {finding}" for name, found in wrong.items() for finding in found] == []
