@@ -44,6 +44,7 @@ from ucp_server.store.rates import PostgresRates
 from ucp_server.ucp.authentication import Authentication
 from ucp_server.ucp.binding import Binding
 from ucp_server.ucp.budgets import Budgets, Rates
+from ucp_server.ucp.embedded import EmbeddedCheckouts
 from ucp_server.ucp.incoming import Shop as UcpShop
 from ucp_server.ucp.negotiation import Negotiation
 from ucp_server.ucp.platforms import Listed
@@ -177,6 +178,11 @@ def people(house: House, engine: Engine, hosts: Hosts) -> pages.Pages:
             own_language=host.merchant.language,
         )
 
+    framed = EmbeddedCheckouts(
+        replies=house.replies,
+        origins={table.profile: table.embed_origins for table in house.settings.platform.values()},
+    )
+
     def payment(merchant_id: str, total: Money) -> tuple[Instrument, Credential] | None:
         offered = (p.on_page(merchant_id, total) for p in house.payments[merchant_id].values())
         return next((found for found in offered if found is not None), None)
@@ -190,6 +196,7 @@ def people(house: House, engine: Engine, hosts: Hosts) -> pages.Pages:
         secret=house.secret,
         address_of=lambda request: source_of(request.scope, dict(request.headers.items()), trusted),
         budgets=PageBudgets(PageRates(forms=settings.address_rate, presses=settings.pay_rate)),
+        sessions=framed.session,
     )
 
 

@@ -143,9 +143,10 @@ def test_no_template_carries_what_the_policy_forbids(word: str):
 
 
 def test_assets_are_small_and_named_by_their_content():
-    style, script, icon = ASSET_REPLIES.values()
+    style, script, icon, speech = ASSET_REPLIES.values()
     assert len(style.body) < 24_000
     assert len(script.body) < 15_000
+    assert len(speech.body) < 15_000
     assert len(icon.body) < 1_000
     assert b"url(" not in style.body
     assert b"@import" not in style.body

@@ -320,6 +320,7 @@ def test_the_paths_of_people_are_those_of_the_routes():
     }  # type: ignore[arg-type]  # routes look at none of them
     assert {t for t in templates if not t.startswith("/assets/")} == {
         "/checkout/{page_id}/{token}",
+        "/checkout/{page_id}/{token}/state",
         "/cart/{page_id}/{token}",
         "/order/{page_id}/{token}",
         "/order/{page_id}/{token}/receipt",

@@ -13,6 +13,19 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
     url: str
 
 
+class Embedded(msgspec.Struct, frozen=True, kw_only=True):
+    """A page within a page of the buyer's platform.
+
+    ``ancestors`` are the origins that may frame it, with spaces between; ``speech`` is JSON for the
+    ``script``. ``scheme`` is light or dark, or "" for what the buyer's system has.
+    """
+
+    ancestors: str
+    speech: str
+    script: str
+    scheme: str
+
+
 class Shop(msgspec.Struct, frozen=True, kw_only=True):
     """The merchant as its buyers know it.
 
@@ -20,7 +33,7 @@ class Shop(msgspec.Struct, frozen=True, kw_only=True):
     it is (ISO 3166-1 alpha-2). ``language`` is that of this request; ``chosen_language`` is its code
     where the address names it (``?lang=``), and then every link of ours names it too. ``own_language``
     is the code of the shop's; ``languages`` are those that the page may be had in. ``seller`` is who
-    sells, line by line, as a receipt has it.
+    sells, line by line, as a receipt has it; ``embedded`` where the page is framed.
     """
 
     merchant_id: str
@@ -34,6 +47,7 @@ class Shop(msgspec.Struct, frozen=True, kw_only=True):
     own_language: str = ENGLISH.code
     seller: tuple[str, ...] = ()
     languages: tuple[Language, ...] = tuple(LANGUAGES.values())
+    embedded: Embedded | None = None
 
 
 class Assets(msgspec.Struct, frozen=True, kw_only=True):
@@ -146,7 +160,8 @@ class CheckoutPage(msgspec.Struct, frozen=True, kw_only=True):
     """The hand-off page of an open checkout.
 
     ``pay_text`` is empty while the order cannot be placed; ``pays_with`` is empty where this page
-    cannot pay at all.
+    cannot pay at all. ``has_their_address`` and ``has_their_payment``: the platform that frames the page
+    lets the buyer choose these.
     """
 
     shop: Shop
@@ -170,6 +185,8 @@ class CheckoutPage(msgspec.Struct, frozen=True, kw_only=True):
     form_token: str
     revision: int
     total_minor: int
+    has_their_address: bool = False
+    has_their_payment: bool = False
 
 
 class LineRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,6 +5,8 @@ from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
 CHECKOUT_ROUTE: Final = "/checkout/{page_id}/{token}"
+# Below its page: the checkout as data, for the page's own script.
+STATE_ROUTE: Final = CHECKOUT_ROUTE + "/state"
 CART_ROUTE: Final = "/cart/{page_id}/{token}"
 ORDER_ROUTE: Final = "/order/{page_id}/{token}"
 RECEIPT_ROUTE: Final = ORDER_ROUTE + "/receipt"

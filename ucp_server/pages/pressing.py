@@ -33,7 +33,7 @@ from ucp_server.engine.commands import (
     Wanted,
 )
 from ucp_server.engine.runner import Engine
-from ucp_server.pages import forms, links, security, words
+from ucp_server.pages import embedding, forms, links, security, words
 from ucp_server.pages.contexts import Shop
 from ucp_server.ports import Credential
 
@@ -51,11 +51,15 @@ PagePayments = Callable[[str, Money], tuple[Instrument, Credential] | None]
 
 @dataclass(frozen=True, kw_only=True)
 class Pressing:
-    """Buttons of a shop's pages over one engine. Every answer is a redirect to a page of ours."""
+    """Buttons of a shop's pages over one engine. Every answer is a redirect to a page of ours.
+
+    ``session`` is that of a framed page.
+    """
 
     engine: Engine
     payments: PagePayments
     shop: Shop
+    session: embedding.Session | None = None
 
     @property
     def language(self) -> str:
@@ -71,10 +75,19 @@ class Pressing:
             _log.error("the payment handler of %s raised %s", checkout.merchant_id, type(error).__name__)
             return None
 
+    def shown_payment(self, checkout: Checkout) -> Instrument | None:
+        """What the page says that will be paid with."""
+        if self.session is not None and self.session.takes_payment:
+            return embedding.shown_payment(checkout)
+        payment = self.payment(checkout)
+        return payment[0] if payment else None
+
     async def press(self, checkout: Checkout, fields: forms.Fields) -> Reply:
         """Raises `BadFormError` and, where the checkout is gone, `CheckoutNotFound`."""
         wanted = forms.wanted_from(checkout, fields, self.shop)
         try:
+            if self.session is not None:
+                wanted = embedding.answered(self.session, checkout, fields, wanted)
             if fields.get("action") == PAY:
                 return await self._pay(checkout, fields, wanted)
             return await self._update(checkout, wanted)
@@ -126,7 +139,7 @@ class Pressing:
             return _saying(self._path(checkout), "changed")
         if fields.get("total") != str(checkout.quote.total_minor):
             return _saying(self._path(checkout), "new_total")
-        payment = self.payment(checkout)
+        payment = self._payment(checkout, fields)
         if payment is None:
             return security.see_other(self._path(checkout))
         instrument, credential = payment
@@ -138,6 +151,13 @@ class Pressing:
             expected_total_minor=checkout.quote.total_minor,
         )
         return await self._run(checkout, command, key)
+
+    def _payment(self, checkout: Checkout, fields: forms.Fields) -> tuple[Instrument, Credential] | None:
+        """Where the platform took over to pay, what it answered and nothing else."""
+        if self.session is None or not self.session.takes_payment:
+            return self.payment(checkout)
+        answer = fields.get(forms.ANSWER)
+        return self.session.payment(answer) if answer else None
 
     def _path(self, checkout: Checkout) -> str:
         return links.in_language(path_of(checkout), self.language)

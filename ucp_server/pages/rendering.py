@@ -6,6 +6,7 @@ from importlib.resources import files
 from typing import Final
 
 import jinja2
+import msgspec
 
 from ucp_server.asgi.reply import Reply
 from ucp_server.languages import LANGUAGES
@@ -34,8 +35,9 @@ def _asset(name: str, media_type: bytes) -> tuple[str, Reply]:
 _STYLE_PATH, _STYLE = _asset("style.css", b"text/css; charset=utf-8")
 _SCRIPT_PATH, _SCRIPT = _asset("page.js", b"text/javascript; charset=utf-8")
 _ICON_PATH, _ICON = _asset("icon.svg", b"image/svg+xml")
+SPEECH_PATH, _SPEECH = _asset("embedded.js", b"text/javascript; charset=utf-8")
 ASSETS: Final = Assets(style=_STYLE_PATH, script=_SCRIPT_PATH, icon=_ICON_PATH)
-ASSET_REPLIES: Final = {_STYLE_PATH: _STYLE, _SCRIPT_PATH: _SCRIPT, _ICON_PATH: _ICON}
+ASSET_REPLIES: Final = {_STYLE_PATH: _STYLE, _SCRIPT_PATH: _SCRIPT, _ICON_PATH: _ICON, SPEECH_PATH: _SPEECH}
 TEMPLATE_OF: Final[dict[type[Page], str]] = {
     CheckoutPage: "checkout.html",
     CartPage: "cart.html",
@@ -67,7 +69,10 @@ def show(
     page: Page, status: int = 200, framing: security.Framing = security.ALONE, *, shared_s: int = 0
 ) -> Reply:
     """The page as an answer, with the headers that every page carries (see `security.page`)."""
-    language = page.shop.language
+    language, embedded = page.shop.language, page.shop.embedded
+    if embedded is not None:
+        ancestors = tuple(embedded.ancestors.split())
+        framing = msgspec.structs.replace(framing, ancestors=ancestors)
     html = templates(language.code).get_template(TEMPLATE_OF[type(page)]).render(page=page)
     return security.page(
         html,

@@ -17,7 +17,7 @@ from ucp_server.domain.lifecycle import Standing
 from ucp_server.domain.order import Order
 from ucp_server.engine.runner import Engine
 from ucp_server.languages import message
-from ucp_server.pages import errors, forms, links, security
+from ucp_server.pages import embedding, errors, forms, links, security
 from ucp_server.pages.budgets import Budgets, TooOftenError
 from ucp_server.pages.cart import cart_page
 from ucp_server.pages.checkout import checkout_page
@@ -25,7 +25,7 @@ from ucp_server.pages.contexts import Shop
 from ucp_server.pages.order import order_page
 from ucp_server.pages.pressing import BINDING, PAY, PagePayments, PageRenderer, Pressing, order_url_of
 from ucp_server.pages.receipt import receipt_page
-from ucp_server.pages.rendering import ASSET_REPLIES, ASSETS, NOBODY, say, show
+from ucp_server.pages.rendering import ASSET_REPLIES, ASSETS, NOBODY, SPEECH_PATH, say, show
 
 __all__ = ["BINDING", "PATHS", "PageRenderer", "Pages"]
 
@@ -69,7 +69,8 @@ class Pages:
     """The pages over one engine. ``shop_of`` finds the merchant that a request is for.
 
     ``secret`` is the server's; it keys the forms. ``address_of`` tells where a request comes from, ""
-    where that cannot be told, and ``budgets`` how often one may ask from there.
+    where that cannot be told, and ``budgets`` how often one may ask from there. ``sessions`` are those of
+    pages that are framed.
     """
 
     engine: Engine
@@ -78,11 +79,13 @@ class Pages:
     secret: bytes
     address_of: Callable[[Request], str] = _nowhere
     budgets: Budgets = field(default_factory=Budgets)
+    sessions: embedding.Sessions = embedding.stands_alone
 
     def routes(self) -> list[Route]:
         return [
             Route(links.CHECKOUT_ROUTE, self._answer(self.show_checkout), methods=["GET"]),
             Route(links.CHECKOUT_ROUTE, self._answer(self.take_form), methods=["POST"]),
+            Route(links.STATE_ROUTE, self._answer(self.tell_state), methods=["GET"]),
             Route(links.CART_ROUTE, self._answer(self.show_cart), methods=["GET"]),
             Route(links.CART_ROUTE, self._answer(self.take_cart), methods=["POST"]),
             Route(links.ORDER_ROUTE, self._answer(self.show_order), methods=["GET"]),
@@ -103,35 +106,49 @@ class Pages:
 
     async def show_checkout(self, request: Request, shop: Shop) -> Reply:
         checkout = await self._load(request, shop)
+        session = self.sessions(checkout, request.query_params)
+        shop = embedding.within(shop, checkout, session, SPEECH_PATH)
         settled = _SETTLED.get(checkout.standing)
         if settled is not None:
-            refresh_s = _REFRESH_S if checkout.standing is Standing.IN_PROGRESS else 0
+            # A frame is not loaded anew: what it speaks through would be gone. Its script looks again.
+            waits = checkout.standing is Standing.IN_PROGRESS and session is None
+            refresh_s = _REFRESH_S if waits else 0
             order_url = order_url_of(checkout, shop.chosen_language)
             return say(shop, *settled, order_url=order_url, refresh_s=refresh_s)
-        payment = self._pressing(shop).payment(checkout)
+        payment = self._pressing(shop, session).shown_payment(checkout)
         page = checkout_page(
             checkout,
             shop,
             form_token=self._form_token(checkout),
             said=request.query_params.get("said"),
             assets=ASSETS,
-            payment=payment[0] if payment else None,
+            payment=payment,
         )
-        return show(page)
+        return show(embedding.handed_over(page, session))
 
     async def take_form(self, request: Request, shop: Shop) -> Reply:
         checkout = await self._load(request, shop)
+        session = self.sessions(checkout, request.query_params)
         try:
             fields = forms.read_form(await request.body())
             if not _is_our_form(request, shop, fields, self._form_token(checkout)):
                 return _foreign_form(request, shop)
             if fields.get("action") == PAY:
                 self.budgets.press(checkout.merchant_id, checkout.id, self.address_of(request))
-            return await self._pressing(shop).press(checkout, fields)
+            reply = await self._pressing(shop, session).press(checkout, fields)
+            return embedding.staying(reply, checkout, session)
         except forms.BadFormError:
             return _bad_form(request, shop)
         except TooOftenError as error:
             return _pressed_too_often(request, shop, error)
+
+    async def tell_state(self, request: Request, shop: Shop) -> Reply:
+        """The checkout in the words of the platform that frames its page, for the page's script alone."""
+        checkout = await self._load(request, shop)
+        session = self.sessions(checkout, request.query_params)
+        if session is None or request.headers.get("sec-fetch-site", "same-origin") != "same-origin":
+            return errors.tell(shop, errors.NOT_FOUND)
+        return session.state(shop.origin)
 
     async def show_cart(self, request: Request, shop: Shop) -> Reply:
         priced = await self._load_cart(request, shop)
@@ -218,8 +235,8 @@ class Pages:
     def _form_token(self, shown: Checkout | Cart) -> str:
         return security.form_token(self.secret, shown.id, shown.link_token)
 
-    def _pressing(self, shop: Shop) -> Pressing:
-        return Pressing(engine=self.engine, payments=self.payments, shop=shop)
+    def _pressing(self, shop: Shop, session: embedding.Session | None = None) -> Pressing:
+        return Pressing(engine=self.engine, payments=self.payments, shop=shop, session=session)
 
 
 def _is_our_form(request: Request, shop: Shop, fields: forms.Fields, expected: str) -> bool:
