@@ -6,6 +6,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from ucp_server.domain.catalog import picture_url
+from ucp_server.domain.methods import SHIPPING
 from ucp_server.domain.order import Order, Quantity, line_counts, promises
 from ucp_server.domain.quote import QuotedLine
 from ucp_server.domain.refunds import count
@@ -64,7 +65,7 @@ def bill(order: Order, language: Language) -> tuple[Row, ...]:
 
 
 def goes_by_mail(order: Order) -> bool:
-    return any(promise.method_type == "shipping" for promise in promises(order))
+    return any(promise.method_type == SHIPPING for promise in promises(order))
 
 
 def _counted(order: Order, counts: Mapping[str, int], site: str) -> tuple[Item, ...]:

@@ -6,6 +6,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 
+from ucp_server.domain.methods import PICKUP
 from ucp_server.domain.order import (
     Adjustment,
     Expectation,
@@ -201,7 +202,7 @@ def _promised(promise: Expectation, language: Language) -> tuple[Part, ...]:
     """How it comes and when, and where it goes; or where to collect it, and how."""
     told = (promise.description, promise.detail, window(promise, language))
     address = label(promise.address, language)
-    if promise.method_type == "pickup":
+    if promise.method_type == PICKUP:
         collect = lines_of((promise.place, *address, *told))
         return (Part(title=language.text("Collect in person"), lines=collect),)
     return tuple(
