@@ -161,8 +161,7 @@ def _agent(checkout: Checkout, language: Language) -> str:
 def _glance(checkout: Checkout, language: Language) -> str:
     pieces = sum(line.quantity for line in checkout.basket.lines)
     total = language.amount(checkout.quote.total_minor, checkout.quote.currency)
-    one, many = "%(number)s item, %(total)s", "%(number)s items, %(total)s"
-    return language.count(one, many, pieces, total=total)
+    return language.count("%(number)s item, %(total)s", "%(number)s items, %(total)s", pieces, total=total)
 
 
 def _pays_with(payment: Instrument, language: Language) -> str:
