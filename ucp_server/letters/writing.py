@@ -109,7 +109,8 @@ class Writing:
         """The page speaks the language that the order was placed in; else that of whoever opens it."""
         order = notice.order
         url = sender.site + self.order_path(order.id, order.permalink_token)
-        return f"{url}?lang={language.code}" if order.language else url
+        is_the_buyer_s = order.language.partition("-")[0].lower() == language.code
+        return f"{url}?lang={language.code}" if is_the_buyer_s else url
 
 
 def _closing(sender: Sender, language: Language) -> tuple[str, ...]:
