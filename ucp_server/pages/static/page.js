@@ -115,8 +115,12 @@ let flight = null;
 let isPressed = false;
 // What has begun to be typed and is not entered yet: a code of three letters out of seven is none.
 let typing = null;
-addEventListener("input", ({ target }) => (typing = target));
-addEventListener("change", () => (typing = null));
+addEventListener("input", ({ target }) => {
+  if (!isTicked(target)) typing = target;
+});
+addEventListener("change", ({ target }) => {
+  if (target === typing) typing = null;
+});
 
 /** Sends what `form` says, as its button of that `action` would, and shows the answer: whether that worked. */
 export async function send(form, action) {
