@@ -1,4 +1,4 @@
-"""What the page does by itself where scripts run: prices at once, sends an order once, keeps what is typed."""
+"""What a page does by itself where scripts run: prices at once, pays once, keeps what is typed."""
 
 import asyncio
 
