@@ -26,6 +26,24 @@ def test_an_amount_has_its_currencys_places(minor: int, currency: str, text: str
     assert ENGLISH.amount(minor, currency) == text
 
 
+@pytest.mark.parametrize(
+    ("minor", "currency", "number", "sign"),
+    [(123456, "USD", "1,234.56", "US$"), (-5, "EUR", "−0.05", "€"), (1234, "JPY", "1,234", "JP¥")],
+)
+def test_number_and_sign_stand_each_by_itself_in_arabic(minor: int, currency: str, number: str, sign: str):
+    said = LANGUAGES["ar"].amount(minor, currency)
+    assert said == f"\u200f\u2066{number}\u2069{NBSP}\u2068{sign}\u2069"
+
+
+def test_a_list_has_the_commas_of_its_language():
+    assert [language.joined(("a", "", "b")) for language in LANGUAGES.values()] == [
+        "a, b",
+        "a, b",
+        "a، b",
+        "a、b",
+    ]
+
+
 def test_every_country_has_one_name_that_posts_know():
     for language in LANGUAGES.values():
         names = dict(language.countries)

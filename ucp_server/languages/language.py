@@ -3,7 +3,7 @@
 import gettext
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from copy import copy
 from datetime import datetime
 from decimal import Decimal
@@ -17,7 +17,7 @@ from babel import Locale
 from babel.dates import format_date, format_time, get_datetime_format
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
-from babel.numbers import NumberPattern
+from babel.numbers import NumberPattern, get_currency_symbol
 
 from ucp_server.domain.money import exponent
 from ucp_server.languages.countries import CODES
@@ -30,6 +30,9 @@ _REGIONS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
 )
 # A sign such as $ stands right before its number, a code of letters does not (UTS 35, currencySpacing).
 _LETTER_BESIDE_DIGIT: Final = re.compile(r"(?<=[^\W\d])(?=\d)")
+_NUMBER: Final = re.compile(r"-?\d[\d.,]*")
+# Between the parts of a list within a line.
+_COMMAS: Final[Mapping[str, str]] = MappingProxyType({"ar": "، ", "ja": "、"})
 
 
 class Language:
@@ -58,18 +61,18 @@ class Language:
         """A message in this language. One that no catalog knows is said as it is."""
         if said:  # an empty message is the name of a catalog's own head
             said = self.translations.gettext(said)
-        return said % self._apart(facts) if facts else said
+        return said % self._directed(facts) if facts else said
 
     def count(self, one: str, many: str, number: int, /, **facts: object) -> str:
         """The form that this language has for ``number``, which the message may name ``%(number)s``."""
         said = self.translations.ngettext(one, many, number)
-        return said % {"number": number, **self._apart(facts)}
+        return said % {"number": number, **self._directed(facts)}
 
-    def _apart(self, facts: Mapping[str, object]) -> Mapping[str, object]:
-        """Where one writes to the left, facts keep a direction of their own (Unicode's isolates)."""
+    def _directed(self, facts: Mapping[str, object]) -> Mapping[str, object]:
+        """Where one writes to the left, facts keep a direction of their own."""
         if self.direction == "ltr":
             return facts
-        return {name: f"\u2068{fact}\u2069" if fact != "" else fact for name, fact in facts.items()}
+        return {name: _isolated(str(fact)) for name, fact in facts.items()}
 
     def amount(self, minor: int, currency: str) -> str:
         """Minor units of an ISO 4217 currency as people here write them, without a line break within."""
@@ -78,7 +81,13 @@ class Language:
             Decimal(minor).scaleb(-digits), self._numbers, currency=currency, currency_digits=False
         )
         said = _LETTER_BESIDE_DIGIT.sub("\N{NO-BREAK SPACE}", said)
+        if self.direction == "rtl":
+            said = _apart(said, get_currency_symbol(currency, self._numbers))
         return said.replace(" ", "\N{NO-BREAK SPACE}").replace("-", "\N{MINUS SIGN}")
+
+    def joined(self, texts: Iterable[str]) -> str:
+        """What says something of ``texts``, as a list within a line."""
+        return _COMMAS.get(self.code, ", ").join(text for text in texts if text)
 
     def date(self, at: datetime) -> str:
         return format_date(at, "medium", locale=self._dates)
@@ -108,6 +117,17 @@ def _by_name(country: tuple[str, str]) -> str:
     """Å sorts with A: who looks for a country looks by its first letter."""
     plain = unicodedata.normalize("NFKD", country[1])
     return "".join(sign for sign in plain if not unicodedata.combining(sign)).casefold()
+
+
+def _isolated(text: str) -> str:
+    """``text`` in the direction of its own first letter, whatever stands around it (UAX 9, isolates)."""
+    return f"\u2068{text}\u2069" if text else ""
+
+
+def _apart(amount: str, sign: str) -> str:
+    """Number and sign each by itself, so that neither a minus nor a $ slips to the wrong end."""
+    said = _NUMBER.sub("\u2066\\g<0>\u2069", amount, count=1)
+    return said.replace(sign, _isolated(sign), 1)
 
 
 @lru_cache(maxsize=64)  # four languages, and the numbers of places that currencies have

@@ -91,7 +91,7 @@ def _shipped(news: News) -> Saying:
     to_order = _to_order(news)
     return Saying(
         subject=subject,
-        preview=", ".join(goods.in_words(items)),
+        preview=language.joined(goods.in_words(items)),
         heading=heading,
         paragraphs=(language.text("Your parcel has left us."),),
         goods=language.text("In this parcel"),

@@ -263,7 +263,7 @@ def _line(order: Order, line: QuotedLine, count: LineCount, language: Language) 
         quantity=line.quantity,
         amount=language.amount(line.unit_price_minor * line.quantity, order.currency),
         image_url=picture_path(line.image_url),
-        note=", ".join(_line_notes(order, line, count, language)),
+        note=language.joined(_line_notes(order, line, count, language)),
     )
 
 
@@ -354,7 +354,7 @@ def _events(order: Order, language: Language) -> tuple[EventRow, ...]:
 def _of_goods(order: Order, language: Language) -> Iterator[tuple[datetime, str]]:
     for event in order.events:
         told = (language.text(words.EVENTS[event.type]), event.carrier, event.tracking_number)
-        yield event.occurred_at, ", ".join(part for part in told if part)
+        yield event.occurred_at, language.joined(part or "" for part in told)
 
 
 def _of_money(order: Order, language: Language) -> Iterator[tuple[datetime, str]]:
@@ -364,4 +364,4 @@ def _of_money(order: Order, language: Language) -> Iterator[tuple[datetime, str]
             told.append(language.amount(change.amount_minor, order.currency))
         if change.status == "failed":
             told.append(language.text("not possible"))
-        yield change.occurred_at, ", ".join(told)
+        yield change.occurred_at, language.joined(told)

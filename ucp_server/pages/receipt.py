@@ -68,7 +68,7 @@ def _line(order: Order, line: QuotedLine, language: Language) -> ReceiptLine:
         quantity=line.quantity,
         each=language.amount(line.unit_price_minor, order.currency),
         amount=language.amount(line.unit_price_minor * line.quantity, order.currency),
-        note=", ".join(_notes(order, line, language)),
+        note=language.joined(_notes(order, line, language)),
     )
 
 

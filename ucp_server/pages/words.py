@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from ucp_server.domain.fulfillment import Address
 from ucp_server.domain.problems import Problem, Severity
 from ucp_server.languages import Language, message
+from ucp_server.languages.addresses import address_lines
 
 METHODS: Final[Mapping[str, str]] = MappingProxyType(
     {"shipping": message("Delivery"), "pickup": message("Collect in person")}
@@ -220,19 +221,7 @@ def refusal_text(code: str, language: Language) -> str:
 
 def address_line(address: Address | None, language: Language) -> str:
     """An address on one line, in the order in which it is written."""
-    if address is None:
-        return ""
-    name = address.full_name or " ".join(p for p in (address.first_name, address.last_name) if p)
-    town = " ".join(part for part in (address.postal_code, address.locality) if part)
-    parts = (
-        name,
-        address.street_address,
-        address.extended_address,
-        town,
-        address.region,
-        language.country(address.country),
-    )
-    return ", ".join(part for part in parts if part)
+    return language.joined(address_lines(address, language))
 
 
 def web_url(url: str | None) -> str | None:
