@@ -16,10 +16,12 @@ from ucp_server.domain.cart import Cart, PricedCart
 from ucp_server.domain.checkout import Buyer as Person
 from ucp_server.domain.checkout import Instrument
 from ucp_server.domain.fulfillment import Address, Destination, Option
+from ucp_server.domain.order import Order
 from ucp_server.pages.cart import cart_page
 from ucp_server.pages.checkout import checkout_page
 from ucp_server.pages.contexts import Link, Shop
 from ucp_server.pages.order import order_page
+from ucp_server.pages.receipt import receipt_page
 from ucp_server.pages.rendering import ASSETS, say, show
 
 Rendered = bytes
@@ -108,28 +110,27 @@ def cart_with(text: str) -> Rendered:
     return show(cart_page(priced, shop(text), form_token=text, said=text, assets=ASSETS)).body
 
 
-def order_with(text: str) -> Rendered:
+def hostile_order(text: str) -> Order:
     full = samples.order()
-    return show(
-        order_page(
-            replace(
-                full,
-                lines=tuple(replace(line, title=text) for line in full.lines),
-                totals=tuple(replace(row, text=text) for row in full.totals),
-                expectations=tuple(
-                    replace(e, address=address(text), description=text) for e in full.expectations
-                ),
-                events=tuple(
-                    replace(
-                        e, carrier=text, tracking_number=text, tracking_url=f"https://post.example/{text}"
-                    )
-                    for e in full.events
-                ),
-            ),
-            shop(text),
-            assets=ASSETS,
-        )
-    ).body
+    return replace(
+        full,
+        lines=tuple(replace(line, title=text) for line in full.lines),
+        totals=tuple(replace(row, text=text) for row in full.totals),
+        expectations=tuple(replace(e, address=address(text), description=text) for e in full.expectations),
+        events=tuple(
+            replace(e, carrier=text, tracking_number=text, tracking_url=f"https://post.example/{text}")
+            for e in full.events
+        ),
+        adjustments=tuple(replace(adjustment, description=text) for adjustment in full.adjustments),
+    )
+
+
+def order_with(text: str) -> Rendered:
+    return show(order_page(hostile_order(text), shop(text), assets=ASSETS)).body
+
+
+def receipt_with(text: str) -> Rendered:
+    return show(receipt_page(hostile_order(text), shop(text), assets=ASSETS)).body
 
 
 def words_with(text: str) -> Rendered:
@@ -143,7 +144,7 @@ def skeleton(body: Rendered) -> list[tuple[str, tuple[str, ...]]]:
     return [(tag, tuple(given)) for tag, given in page.tags]
 
 
-@pytest.mark.parametrize("render", [checkout_with, cart_with, order_with, words_with])
+@pytest.mark.parametrize("render", [checkout_with, cart_with, order_with, receipt_with, words_with])
 def test_no_text_becomes_markup(render: Callable[[str], Rendered]):
     expected = skeleton(render("calm"))
     for text in STRINGS:
