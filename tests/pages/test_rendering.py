@@ -55,6 +55,8 @@ class Reader:
             case nodes.Call(node=nodes.Name(name=called)) if called in SAYING:
                 for child in (*node.args, *node.kwargs):
                     self.walk(child, scope)
+            case nodes.Call(node=nodes.Name(name="options"), args=[choices]):
+                self.template("options.html", {"choices": self.type_of(choices, scope)})
             case nodes.Getattr() | nodes.Name():
                 self.type_of(node, scope)
             case _:

@@ -1,20 +1,22 @@
 """From a context to bytes: templates that escape everything, and the assets beside them."""
 
-from functools import cache
+from functools import cache, lru_cache
 from hashlib import sha256
 from importlib.resources import files
 from typing import Final
 
 import jinja2
 import msgspec
+from markupsafe import Markup
 
 from ucp_server.asgi.reply import Reply
-from ucp_server.languages import LANGUAGES
+from ucp_server.languages import ENGLISH, LANGUAGES
 from ucp_server.pages import security
 from ucp_server.pages.contexts import (
     Assets,
     CartPage,
     CheckoutPage,
+    Choice,
     OrderPage,
     PlainPage,
     ReceiptPage,
@@ -59,10 +61,21 @@ def templates(code: str) -> jinja2.Environment:
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        # They came with the package: to look whether files have changed costs more than to fill them in.
+        auto_reload=False,
     )
+    environment.globals["options"] = _options
     translations = LANGUAGES[code].translations
     environment.install_gettext_translations(translations, newstyle=True)  # type: ignore[attr-defined]  # of i18n
     return environment
+
+
+# The countries that buyers live in, in each language. Some 250 rows would be half of what a checkout costs.
+@lru_cache(maxsize=64)
+def _options(choices: tuple[Choice, ...]) -> Markup:
+    """The rows of a list to choose from, which are in words already, and in no language's template."""
+    rows = templates(ENGLISH.code).get_template("options.html").make_module({"choices": choices})
+    return rows.__html__()
 
 
 def show(
