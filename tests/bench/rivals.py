@@ -85,14 +85,14 @@ class Empty:
     name = "empty POST"
 
     def __init__(self, url: str, pids: Sequence[int]) -> None:
-        self._url = url
-        self._pids = pids
+        self.url = url
+        self.pids = pids
 
     async def run(self, buyers: int, seconds: float) -> Result:
-        return await _ask(client, Job(what="empty", url=self._url, buyers=buyers, seconds=seconds))
+        return await _ask(client, Job(what="empty", url=self.url, buyers=buyers, seconds=seconds))
 
     def cpu_s(self) -> float:
-        return process.cpu_s(self._pids)
+        return process.cpu_s(self.pids)
 
 
 class Direct:
