@@ -200,15 +200,17 @@ def _to_order(news: News) -> Link:
 
 def _promised(promise: Expectation, language: Language) -> tuple[Part, ...]:
     """How it comes and when, and where it goes; or where to collect it, and how."""
-    told = (promise.description, promise.detail, window(promise, language))
+    told = lines_of((promise.description, promise.detail))
+    if days := window(promise, language):
+        told += (days,)
     address = label(promise.address, language)
     if promise.method_type == PICKUP:
-        collect = lines_of((promise.place, *address, *told))
-        return (Part(title=language.text("Collect in person"), lines=collect),)
+        lines = (*lines_of((promise.place,)), *address, *told)
+        return (Part(title=language.text("Collect in person"), lines=lines),)
     return tuple(
         Part(title=title, lines=lines)
         for title, lines in (
-            (language.text("Delivery"), lines_of(told)),
+            (language.text("Delivery"), told),
             (language.text("It goes to"), address),
         )
         if lines
