@@ -32,7 +32,7 @@ from ucp_server.hosts import Hosts, root_release
 from ucp_server.house import House, tell_fault
 from ucp_server.oauth import binding as oauth_binding
 from ucp_server.oauth.incoming import Shop as Issuer
-from ucp_server.pages import contexts, links
+from ucp_server.pages import contexts, links, words
 from ucp_server.pages import routes as pages
 from ucp_server.pages.budgets import Budgets as PageBudgets
 from ucp_server.pages.budgets import Rates as PageRates
@@ -158,22 +158,23 @@ def people(house: House, engine: Engine, hosts: Hosts) -> pages.Pages:
         if host is None:
             return None
         asked = request.query_params.get("lang", "")
+        language = languages.choose(
+            asked, request.headers.get("accept-language", ""), host.merchant.language
+        )
         return contexts.Shop(
             merchant_id=host.merchant_id,
             title=host.merchant.title or host.merchant_id,
             origin=host.site,
             links=tuple(
                 contexts.Link(
-                    type=link.type, title=link.title or link.type.replace("_", " ").title(), url=link.url
+                    type=link.type, title=words.link_title(link.type, link.title, language), url=link.url
                 )
                 for link in host.merchant.links
             ),
             seller=host.merchant.seller,
             required=host.merchant.required_buyer_fields,
             country=host.merchant.home_country,
-            language=languages.choose(
-                asked, request.headers.get("accept-language", ""), host.merchant.language
-            ),
+            language=language,
             chosen_language=asked if asked in languages.LANGUAGES else "",
             own_language=host.merchant.language,
         )

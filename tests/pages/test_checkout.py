@@ -9,8 +9,10 @@ from tests.ucp import samples
 from ucp_server.domain import problems
 from ucp_server.domain.checkout import Buyer, Checkout, Instrument, Line
 from ucp_server.domain.problems import Problem
+from ucp_server.languages import LANGUAGES
 from ucp_server.pages.checkout import checkout_page
 from ucp_server.pages.contexts import CheckoutPage, Link, Shop
+from ucp_server.pages.forms import ADDRESS_FIELDS
 from ucp_server.pages.rendering import ASSETS, show
 from ucp_server.pages.words import refusal_code
 
@@ -208,6 +210,17 @@ def test_an_address_that_does_not_do_is_offered_for_writing():
     assert values["m0.street_address"] == "Main Street 1"
     country = method.address[-1]
     assert [choice.title for choice in country.choices if choice.is_chosen] == ["United States"]
+
+
+def test_names_and_addresses_are_asked_for_in_the_order_in_which_people_write_them():
+    shop = msgspec.structs.replace(SHOP, language=LANGUAGES["ja"])
+    page = checkout_page(
+        samples.checkout(), shop, form_token="f", said=None, assets=ASSETS, payment=ACCOUNT
+    )
+    assert [field.name for field in page.buyer][:2] == ["last_name", "first_name"]
+    address = [field.name.partition(".")[2] for field in page.methods[0].address]
+    assert address[0] == "country"
+    assert sorted(address) == sorted(ADDRESS_FIELDS)
 
 
 def test_an_address_starts_in_the_shops_own_country():

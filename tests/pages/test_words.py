@@ -4,7 +4,20 @@ import pytest
 
 from ucp_server.domain.fulfillment import Address
 from ucp_server.languages import ENGLISH, LANGUAGES
-from ucp_server.pages.words import address_line, web_url
+from ucp_server.pages.words import address_line, link_title, web_url
+
+
+@pytest.mark.parametrize(
+    ("type_", "title", "code", "shown"),
+    [
+        ("terms_of_service", "", "de", "Geschäftsbedingungen"),
+        ("terms_of_service", "Unsere AGB", "de", "Unsere AGB"),
+        ("terms_of_service", "", "en", "Terms"),
+        ("gift_policy", "", "de", "Gift policy"),
+    ],
+)
+def test_a_page_of_the_merchants_has_a_title(type_: str, title: str, code: str, shown: str):
+    assert link_title(type_, title, LANGUAGES[code]) == shown
 
 
 def test_an_address_is_one_line():

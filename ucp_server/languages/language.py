@@ -31,6 +31,7 @@ _REGIONS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
 # A sign such as $ stands right before its number, a code of letters does not (UTS 35, currencySpacing).
 _LETTER_BESIDE_DIGIT: Final = re.compile(r"(?<=[^\W\d])(?=\d)")
 _NUMBER: Final = re.compile(r"-?\d[\d.,]*")
+_FAMILY_FIRST: Final = frozenset({"ja"})
 # Between the parts of a list within a line.
 _COMMAS: Final[Mapping[str, str]] = MappingProxyType({"ar": "، ", "ja": "、"})
 
@@ -38,18 +39,23 @@ _COMMAS: Final[Mapping[str, str]] = MappingProxyType({"ar": "، ", "ja": "、"})
 class Language:
     """``code`` is BCP 47, ``direction`` HTML's ``dir``, ``name`` what the language calls itself.
 
+    ``family_first``: people write the family's name before the given one, and an address from the
+    country down to the house.
+
     Messages in our code are English, with facts as ``%(name)s``; what a catalog lacks is said so.
     """
 
     code: str
     direction: str
     name: str
+    family_first: bool
 
     def __init__(self, code: str) -> None:
         dates, numbers = _REGIONS[code]
         self._dates: Final = Locale.parse(dates)
         self._numbers: Final = Locale.parse(numbers)
         self.code = code
+        self.family_first = code in _FAMILY_FIRST
         self.direction = self._dates.text_direction
         self.name = self._numbers.get_language_name() or code
         self.translations: Final = _translations(code)

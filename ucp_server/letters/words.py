@@ -15,8 +15,6 @@ from ucp_server.languages.addresses import address_lines
 NAME_CHARACTERS_MAX: Final = 60
 # A title, a line of an address, what a shop says of a way to deliver or of a refund.
 LINE_CHARACTERS_MAX: Final = 200
-# Where people write the family's name first.
-_FAMILY_FIRST: Final = frozenset({"ja"})
 
 # The well-known types of a merchant's links (UCP checkout, "Link").
 _LINKS: Final[Mapping[str, str]] = MappingProxyType(
@@ -58,7 +56,7 @@ def greeting(buyer: Buyer | None, language: Language) -> str:
 
 def _name(buyer: Buyer, language: Language) -> str:
     names = (buyer.first_name, buyer.last_name)
-    if language.code in _FAMILY_FIRST:
+    if language.family_first:
         names = names[::-1]
     return " ".join(name for name in names if name) or buyer.full_name or ""
 

@@ -201,12 +201,16 @@ def _terms_needs(terms: Terms, language: Language) -> Iterable[Need]:
 def _buyer(checkout: Checkout, shop: Shop, untold: _Untold) -> tuple[Field, ...]:
     buyer = checkout.basket.buyer
     has_one_name = buyer is not None and buyer.full_name and not (buyer.first_name or buyer.last_name)
-    shown = ("full_name",) if has_one_name else ("first_name", "last_name")
+    shown = ("full_name",) if has_one_name else _names(shop.language)
     asked = {p.where for p in checkout.quote.problems}
     names = dict.fromkeys([*shown, "email", "phone_number"])
     # Whatever is asked for has its field, also a first name beside a full one.
     names |= {name: None for name in forms.BUYER_FIELDS if f"buyer.{name}" in asked}
     return tuple(_buyer_field(name, getattr(buyer, name, None) or "", shop, untold) for name in names)
+
+
+def _names(language: Language) -> tuple[str, ...]:
+    return ("last_name", "first_name") if language.family_first else ("first_name", "last_name")
 
 
 def _buyer_field(name: str, value: str, shop: Shop, untold: _Untold) -> Field:
@@ -316,7 +320,7 @@ def _address(
             is_required=is_only and (name in _REQUIRED_ADDRESS or name in lacking),
             is_lacking=name in lacking,
         )
-        for name in forms.ADDRESS_FIELDS
+        for name in (words.ADDRESS_FROM_ABOVE if shop.language.family_first else forms.ADDRESS_FIELDS)
     )
 
 
