@@ -37,7 +37,9 @@ from ucp_server.pages import routes as pages
 from ucp_server.pages.budgets import Budgets as PageBudgets
 from ucp_server.pages.budgets import Rates as PageRates
 from ucp_server.pages.pictures import Pictures
+from ucp_server.pages.window import Window
 from ucp_server.ports import Credential
+from ucp_server.speaking import Speaking
 from ucp_server.store.catalog import PostgresCatalog
 from ucp_server.store.offers import PostgresOffers
 from ucp_server.store.rates import PostgresRates
@@ -81,12 +83,7 @@ def ucp(house: House, engine: Engine, hosts: Hosts, note_search: Callable[[str],
     profiles = ProfileCache(house.fetch, clock, failures_kept_s=_failures_kept_s(settings))
     return Binding(
         engine=engine,
-        browsing=Browsing(
-            pool=house.pool,
-            catalog=PostgresCatalog(house.pool, note_search),
-            rates=PostgresRates(house.rules),
-            merchants=house.setup.merchants,
-        ),
+        browsing=_browsing(house, PostgresCatalog(house.pool, note_search)),
         orders=Orders(house.setup),
         negotiation=Negotiation(
             profiles=profiles,
@@ -117,6 +114,15 @@ def ucp(house: House, engine: Engine, hosts: Hosts, note_search: Callable[[str],
         secret=house.secret,
         simulation_secret=simulation.reveal().encode() if simulation else None,
         trusted=tuple(ipaddress.ip_network(network) for network in settings.trusted_proxies),
+    )
+
+
+def _browsing(house: House, catalog: PostgresCatalog) -> Browsing:
+    return Browsing(
+        pool=house.pool,
+        catalog=catalog,
+        rates=PostgresRates(house.rules),
+        merchants=house.setup.merchants,
     )
 
 
@@ -198,7 +204,13 @@ def people(house: House, engine: Engine, hosts: Hosts) -> pages.Pages:
         address_of=lambda request: source_of(request.scope, dict(request.headers.items()), trusted),
         budgets=PageBudgets(PageRates(forms=settings.address_rate, presses=settings.pay_rate)),
         sessions=framed.session,
+        window=Window(browsing=_browsing(house, PostgresCatalog(house.pool)), speaking=_speaking(house).of),
     )
+
+
+def _speaking(house: House) -> Speaking:
+    pinned = house.settings.relaxed.example_platform_pinned
+    return Speaking(house=house, profile=_PINNED_PROFILE if pinned else "")
 
 
 def pictures(house: House, hosts: Hosts) -> Pictures:

@@ -22,7 +22,7 @@ from ucp_server.pages.checkout import checkout_page
 from ucp_server.pages.contexts import Link, Shop
 from ucp_server.pages.order import order_page
 from ucp_server.pages.receipt import receipt_page
-from ucp_server.pages.rendering import ASSETS, say, show
+from ucp_server.pages.rendering import ASSETS, SHOP_ASSETS, say, show
 
 Rendered = bytes
 replace = msgspec.structs.replace
@@ -126,11 +126,11 @@ def hostile_order(text: str) -> Order:
 
 
 def order_with(text: str) -> Rendered:
-    return show(order_page(hostile_order(text), shop(text), assets=ASSETS)).body
+    return show(order_page(hostile_order(text), shop(text), assets=SHOP_ASSETS)).body
 
 
 def receipt_with(text: str) -> Rendered:
-    return show(receipt_page(hostile_order(text), shop(text), assets=ASSETS)).body
+    return show(receipt_page(hostile_order(text), shop(text), assets=SHOP_ASSETS)).body
 
 
 def words_with(text: str) -> Rendered:

@@ -12,7 +12,7 @@ from ucp_server.domain.order import Adjustment, Expectation, FulfillmentEvent, Q
 from ucp_server.languages import LANGUAGES
 from ucp_server.pages.contexts import Link, OrderPage, Piece, Row, Shop
 from ucp_server.pages.order import order_page
-from ucp_server.pages.rendering import ASSETS, show
+from ucp_server.pages.rendering import SHOP_ASSETS, show
 
 SHOP = Shop(merchant_id="demo", title="Kiosk", origin="https://shop.example")
 ALL_OF_IT = (Quantity(line_id="line_1", quantity=2),)
@@ -20,7 +20,7 @@ HALF = (Quantity(line_id="line_1", quantity=1),)
 
 
 def page_of(shop: Shop = SHOP, **changes: Any) -> OrderPage:
-    return order_page(samples.order(**changes), shop, assets=ASSETS)
+    return order_page(samples.order(**changes), shop, assets=SHOP_ASSETS)
 
 
 def happened(
@@ -151,7 +151,7 @@ def test_money_that_went_back_is_told_with_what_is_left():
     assert (change.title, change.amount, change.kind) == ("Canceled", "$31.50", "done")
     assert page.settlement == (
         Row(label="Paid back", amount="−$31.50"),
-        Row(label="In the end", amount="$36.50", is_total=True),
+        Row(label="New total", amount="$36.50", is_total=True),
     )
 
 
@@ -163,8 +163,8 @@ def test_a_refund_under_way_and_one_that_failed_say_so():
         )
     )
     assert [(change.kind, change.state) for change in page.changes] == [
-        ("pending", "on its way back to you"),
-        ("failed", "not possible"),
+        ("pending", "On its way back to you."),
+        ("failed", "Not possible so far."),
     ]
     assert page.settlement[0].amount == "−$1.00"
     assert [notice.text for notice in page.notices] != []

@@ -13,7 +13,7 @@ from ucp_server.domain.order import Expectation
 from ucp_server.languages import LANGUAGES
 from ucp_server.pages.contexts import ReceiptPage, Shop
 from ucp_server.pages.receipt import receipt_page
-from ucp_server.pages.rendering import ASSETS, show
+from ucp_server.pages.rendering import SHOP_ASSETS, show
 
 SHOP = Shop(
     merchant_id="demo",
@@ -24,7 +24,7 @@ SHOP = Shop(
 
 
 def page_of(shop: Shop = SHOP, **changes: Any) -> ReceiptPage:
-    return receipt_page(samples.order(**changes), shop, assets=ASSETS)
+    return receipt_page(samples.order(**changes), shop, assets=SHOP_ASSETS)
 
 
 def taxed(tax_minor: int) -> tuple[Any, ...]:

@@ -145,13 +145,15 @@ def test_no_template_carries_what_the_policy_forbids(word: str):
 
 
 def test_assets_are_small_and_named_by_their_content():
-    style, script, icon, speech = ASSET_REPLIES.values()
-    assert len(style.body) < 24_000
+    style, shop_style, script, icon, speech = ASSET_REPLIES.values()
+    assert len(style.body) < 20_000
+    assert len(shop_style.body) < 15_000
     assert len(script.body) < 15_000
     assert len(speech.body) < 15_000
     assert len(icon.body) < 1_000
-    assert b"url(" not in style.body
-    assert b"@import" not in style.body
+    for sheet in (style.body, shop_style.body):
+        assert b"url(" not in sheet
+        assert b"@import" not in sheet
     for path, reply in ASSET_REPLIES.items():
         assert sha256(reply.body).hexdigest()[:12] in path
         assert reply.header(b"cache-control") == b"public, max-age=31536000, immutable"

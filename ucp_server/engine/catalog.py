@@ -103,6 +103,13 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     problems: tuple[Problem, ...] = ()
 
 
+class Shelf(msgspec.Struct, frozen=True, kw_only=True):
+    """A part of what is sold; ``next_skip`` is where the next one begins, None at the end."""
+
+    products: tuple[Listed, ...]
+    next_skip: int | None
+
+
 class Match(msgspec.Struct, frozen=True):
     """``featured`` when ``id`` named the product alone, and the variant was our choice."""
 
@@ -195,6 +202,22 @@ class Browsing:
             total=len(begun.product_ids) if known else None,
             problems=narrowing.problems,
         )
+
+    async def shelf(self, merchant_id: str, search: Search, *, skip: int, limit: int) -> Shelf:
+        """What is looked at without being a platform: all that there is where nothing is looked for.
+
+        Nothing is kept, so that whoever opens a page writes no row; the same ``skip`` leads to another
+        product where the shop has changed meanwhile.
+        Raises InvalidRequest for a search that says too much, HandlerUnavailable, StoreUnavailable.
+        """
+        scope = Scope(merchant_id=merchant_id, platform_id="")
+        if search.query and search.query.strip():
+            _check_search(search)
+        async with self._in_time():
+            narrowing = self._narrowing(scope, search.filters, search.market, with_ways=False)
+            found = (await self._begin(scope, search, narrowing)).product_ids
+            listed, _, end = await self._fill(found, skip, min(limit, PAGE_MAX), narrowing)
+        return Shelf(products=tuple(listed), next_skip=end if end < len(found) else None)
 
     async def lookup(
         self, scope: Scope, ids: Sequence[str], filters: Filters, market: Market, *, with_ways: bool = True

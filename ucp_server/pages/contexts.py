@@ -58,6 +58,12 @@ class Assets(msgspec.Struct, frozen=True, kw_only=True):
     icon: str
 
 
+class ShopAssets(Assets, frozen=True, kw_only=True):
+    """With what only the order's page, its receipt and the shop window need."""
+
+    shop_style: str
+
+
 class Row(msgspec.Struct, frozen=True, kw_only=True):
     label: str
     amount: str
@@ -192,6 +198,7 @@ class CheckoutPage(msgspec.Struct, frozen=True, kw_only=True):
 class LineRow(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     quantity: int
+    each: str
     amount: str
     image_url: str | None
     note: str
@@ -295,7 +302,7 @@ class OrderPage(msgspec.Struct, frozen=True, kw_only=True):
     shop: Shop
     title: str
     lead: str
-    assets: Assets
+    assets: ShopAssets
     number: str
     placed: str
     placed_at: str
@@ -333,7 +340,7 @@ class ReceiptPage(msgspec.Struct, frozen=True, kw_only=True):
 
     shop: Shop
     title: str
-    assets: Assets
+    assets: ShopAssets
     number: str
     placed: str
     placed_at: str
@@ -347,6 +354,77 @@ class ReceiptPage(msgspec.Struct, frozen=True, kw_only=True):
     changes: tuple[Change, ...]
     settlement: tuple[Row, ...]
     order_path: str
+
+
+class Tile(msgspec.Struct, frozen=True, kw_only=True):
+    """Something on sale; ``url`` is its page in the merchant's own shop, if it has one.
+
+    ``before`` is a higher price that it had, ``note`` why it cannot be had at once.
+    """
+
+    title: str
+    price: str
+    before: str
+    image_url: str | None
+    url: str | None
+    note: str
+
+
+class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
+    """Where something answers; what is reached otherwise has no ``url``."""
+
+    label: str
+    url: str
+
+
+class Dialect(msgspec.Struct, frozen=True, kw_only=True):
+    """A protocol, or one release of it. ``about`` is a message."""
+
+    name: str
+    about: str
+    addresses: tuple[Endpoint, ...]
+
+
+class Trial(msgspec.Struct, frozen=True, kw_only=True):
+    """A command to try, as it can be pasted. ``about`` is a message, ``id`` its name within the page."""
+
+    id: str
+    about: str
+    command: str
+
+
+class Speaks(msgspec.Struct, frozen=True, kw_only=True):
+    """What assistants and their makers can do here.
+
+    ``older`` are the releases before the newest; ``keys`` counts the public ones of the profile.
+    """
+
+    profile_url: str
+    dialects: tuple[Dialect, ...]
+    older: tuple[Dialect, ...]
+    capabilities: tuple[Endpoint, ...]
+    handlers: tuple[str, ...]
+    keys: int
+    trials: tuple[Trial, ...]
+
+
+class WindowPage(msgspec.Struct, frozen=True, kw_only=True):
+    """``found`` says what the tiles are, also when there is none; paths are "" where they lead nowhere.
+
+    ``query`` is what was looked for, ``language_asked`` what a search takes along.
+    """
+
+    shop: Shop
+    title: str
+    lead: str
+    assets: ShopAssets
+    query: str
+    found: str
+    tiles: tuple[Tile, ...]
+    first_path: str
+    next_path: str
+    speaks: Speaks
+    language_asked: str
 
 
 class PlainPage(msgspec.Struct, frozen=True, kw_only=True):

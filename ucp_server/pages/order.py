@@ -27,7 +27,6 @@ from ucp_server.languages.bills import paid_with
 from ucp_server.pages import links, words
 from ucp_server.pages.bill import bill, picture_path
 from ucp_server.pages.contexts import (
-    Assets,
     Change,
     EventRow,
     LineRow,
@@ -38,6 +37,7 @@ from ucp_server.pages.contexts import (
     Promise,
     Row,
     Shop,
+    ShopAssets,
     Step,
 )
 from ucp_server.pages.words import problem_text, web_url
@@ -73,7 +73,7 @@ class _Standing(msgspec.Struct, frozen=True, kw_only=True):
         return self.sent == self.wanted and self.all_arrived
 
 
-def order_page(order: Order, shop: Shop, *, assets: Assets) -> OrderPage:
+def order_page(order: Order, shop: Shop, *, assets: ShopAssets) -> OrderPage:
     language = shop.language
     counts, moved = line_counts(order), parcels(order)
     standing = _standing(order, counts, moved)
@@ -226,7 +226,7 @@ def _parcel(order: Order, parcel: Parcel, title: str, language: Language) -> Par
         carrier=told.carrier or "",
         number=told.tracking_number or "",
         url=web_url(parcel.latest.tracking_url or told.tracking_url),
-        note=parcel.latest.description or told.description or "",
+        note=parcel.latest.description or ("" if parcel.is_delivered else told.description) or "",
         pieces=_pieces(order, parcel.lines),
     )
 
@@ -261,6 +261,7 @@ def _line(order: Order, line: QuotedLine, count: LineCount, language: Language) 
     return LineRow(
         title=line.title,
         quantity=line.quantity,
+        each=language.amount(line.unit_price_minor, order.currency),
         amount=language.amount(line.unit_price_minor * line.quantity, order.currency),
         image_url=picture_path(line.image_url),
         note=language.joined(_line_notes(order, line, count, language)),
@@ -295,7 +296,7 @@ def settlement_of(order: Order, language: Language) -> tuple[Row, ...]:
             label=language.text("Paid back"), amount=language.amount(-order.refunded_minor, order.currency)
         ),
         Row(
-            label=language.text("In the end"),
+            label=language.text("New total"),
             amount=language.amount(left_minor, order.currency),
             is_total=True,
         ),
@@ -325,11 +326,11 @@ def _change_state(change: Adjustment) -> str:
         return ""
     match change.status:
         case "completed":
-            return message("paid back; your bank may need some days to show it")
+            return message("Paid back; your bank may need some days to show it.")
         case "pending":
-            return message("on its way back to you")
+            return message("On its way back to you.")
         case "failed":
-            return message("not possible")
+            return message("Not possible so far.")
 
 
 def _notices(order: Order, language: Language) -> tuple[Notice, ...]:

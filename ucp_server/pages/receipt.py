@@ -11,11 +11,11 @@ from ucp_server.languages.addresses import address_lines
 from ucp_server.languages.bills import paid_with
 from ucp_server.pages import links
 from ucp_server.pages.bill import bill
-from ucp_server.pages.contexts import Assets, ReceiptLine, ReceiptPage, Shop
+from ucp_server.pages.contexts import ReceiptLine, ReceiptPage, Shop, ShopAssets
 from ucp_server.pages.order import changes_of, number_of, settlement_of
 
 
-def receipt_page(order: Order, shop: Shop, *, assets: Assets) -> ReceiptPage:
+def receipt_page(order: Order, shop: Shop, *, assets: ShopAssets) -> ReceiptPage:
     language = shop.language
     path = links.order_path(order.id, order.permalink_token)
     return ReceiptPage(

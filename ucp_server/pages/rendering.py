@@ -21,9 +21,11 @@ from ucp_server.pages.contexts import (
     PlainPage,
     ReceiptPage,
     Shop,
+    ShopAssets,
+    WindowPage,
 )
 
-Page = CheckoutPage | CartPage | OrderPage | ReceiptPage | PlainPage
+Page = CheckoutPage | CartPage | OrderPage | ReceiptPage | WindowPage | PlainPage
 
 
 def _asset(name: str, media_type: bytes) -> tuple[str, Reply]:
@@ -35,16 +37,27 @@ def _asset(name: str, media_type: bytes) -> tuple[str, Reply]:
 
 
 _STYLE_PATH, _STYLE = _asset("style.css", b"text/css; charset=utf-8")
+_SHOP_STYLE_PATH, _SHOP_STYLE = _asset("shop.css", b"text/css; charset=utf-8")
 _SCRIPT_PATH, _SCRIPT = _asset("page.js", b"text/javascript; charset=utf-8")
 _ICON_PATH, _ICON = _asset("icon.svg", b"image/svg+xml")
 SPEECH_PATH, _SPEECH = _asset("embedded.js", b"text/javascript; charset=utf-8")
 ASSETS: Final = Assets(style=_STYLE_PATH, script=_SCRIPT_PATH, icon=_ICON_PATH)
-ASSET_REPLIES: Final = {_STYLE_PATH: _STYLE, _SCRIPT_PATH: _SCRIPT, _ICON_PATH: _ICON, SPEECH_PATH: _SPEECH}
+SHOP_ASSETS: Final = ShopAssets(
+    style=_STYLE_PATH, shop_style=_SHOP_STYLE_PATH, script=_SCRIPT_PATH, icon=_ICON_PATH
+)
+ASSET_REPLIES: Final = {
+    _STYLE_PATH: _STYLE,
+    _SHOP_STYLE_PATH: _SHOP_STYLE,
+    _SCRIPT_PATH: _SCRIPT,
+    _ICON_PATH: _ICON,
+    SPEECH_PATH: _SPEECH,
+}
 TEMPLATE_OF: Final[dict[type[Page], str]] = {
     CheckoutPage: "checkout.html",
     CartPage: "cart.html",
     OrderPage: "order.html",
     ReceiptPage: "receipt.html",
+    WindowPage: "window.html",
     PlainPage: "plain.html",
 }
 # For requests that are nobody's: the page then names no shop.

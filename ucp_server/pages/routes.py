@@ -17,7 +17,7 @@ from ucp_server.domain.lifecycle import Standing
 from ucp_server.domain.order import Order
 from ucp_server.engine.runner import Engine
 from ucp_server.languages import message
-from ucp_server.pages import embedding, errors, forms, links, security
+from ucp_server.pages import embedding, errors, forms, links, security, window
 from ucp_server.pages.budgets import Budgets, TooOftenError
 from ucp_server.pages.cart import cart_page
 from ucp_server.pages.checkout import checkout_page
@@ -25,7 +25,8 @@ from ucp_server.pages.contexts import Shop
 from ucp_server.pages.order import order_page
 from ucp_server.pages.pressing import BINDING, PAY, PagePayments, PageRenderer, Pressing, order_url_of
 from ucp_server.pages.receipt import receipt_page
-from ucp_server.pages.rendering import ASSET_REPLIES, ASSETS, NOBODY, SPEECH_PATH, say, show
+from ucp_server.pages.rendering import ASSET_REPLIES, ASSETS, NOBODY, SHOP_ASSETS, SPEECH_PATH, say, show
+from ucp_server.pages.window import Window
 
 __all__ = ["BINDING", "PATHS", "PageRenderer", "Pages"]
 
@@ -70,7 +71,7 @@ class Pages:
 
     ``secret`` is the server's; it keys the forms. ``address_of`` tells where a request comes from, ""
     where that cannot be told, and ``budgets`` how often one may ask from there. ``sessions`` are those of
-    pages that are framed.
+    pages that are framed. Without a ``window`` there is nothing at ``/``.
     """
 
     engine: Engine
@@ -80,6 +81,7 @@ class Pages:
     address_of: Callable[[Request], str] = _nowhere
     budgets: Budgets = field(default_factory=Budgets)
     sessions: embedding.Sessions = embedding.stands_alone
+    window: Window | None = None
 
     def routes(self) -> list[Route]:
         return [
@@ -90,6 +92,11 @@ class Pages:
             Route(links.CART_ROUTE, self._answer(self.take_cart), methods=["POST"]),
             Route(links.ORDER_ROUTE, self._answer(self.show_order), methods=["GET"]),
             Route(links.RECEIPT_ROUTE, self._answer(self.show_receipt), methods=["GET"]),
+            *(
+                [Route(window.ROUTE, self._answer(self.window.show_window), methods=["GET"])]
+                if self.window
+                else []
+            ),
             *(
                 Route(path + "{rest:path}", self._answer(self.show_nothing), methods=["GET"])
                 for path in PATHS
@@ -173,10 +180,10 @@ class Pages:
         return await self._pressing(shop).check_out(cart)
 
     async def show_order(self, request: Request, shop: Shop) -> Reply:
-        return show(order_page(await self._load_order(request, shop), shop, assets=ASSETS))
+        return show(order_page(await self._load_order(request, shop), shop, assets=SHOP_ASSETS))
 
     async def show_receipt(self, request: Request, shop: Shop) -> Reply:
-        return show(receipt_page(await self._load_order(request, shop), shop, assets=ASSETS))
+        return show(receipt_page(await self._load_order(request, shop), shop, assets=SHOP_ASSETS))
 
     async def show_nothing(self, request: Request, shop: Shop) -> Reply:
         """What only resembles one of our links."""

@@ -72,7 +72,8 @@ def _key_members(release: Release, *, is_root: bool) -> tuple[str, ...]:
     return tuple(dict.fromkeys(row.keys_member for row in readers))
 
 
-def _service(release: Release, site: str, *, is_embeddable: bool) -> Wire | list[Wire]:
+def transports_of(release: Release, site: str, *, is_embeddable: bool) -> dict[str, Wire]:
+    """The ways to reach us under ``release``, by name."""
     rest = endpoint(site, release)
     transports: dict[str, Wire] = {
         "rest": {"schema": release.rest_schema, "endpoint": rest},
@@ -80,6 +81,11 @@ def _service(release: Release, site: str, *, is_embeddable: bool) -> Wire | list
     }
     if is_embeddable:
         transports["embedded"] = {"schema": release.embedding.schema} | config(release)
+    return transports
+
+
+def _service(release: Release, site: str, *, is_embeddable: bool) -> Wire | list[Wire]:
+    transports = transports_of(release, site, is_embeddable=is_embeddable)
     service: Wire = {"version": release.version, "spec": release.service_spec}
     if release.services_hold_one_object:
         return service | transports
