@@ -1,6 +1,7 @@
 """The agent's own address on loopback: its profile, and where order events arrive."""
 
 import asyncio
+from collections.abc import Iterable
 from types import TracebackType
 from typing import Final, Self
 
@@ -25,10 +26,12 @@ class Listening:
     """Serves ``profile_url`` and collects events while it is open.
 
     ``release`` is what the profile is of: the newest, until the agent knows what the shop speaks.
+    ``routes`` are whatever else is served at the agent's address.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, routes: Iterable[web.RouteDef] = ()) -> None:
         self.release = RELEASES[-1]
+        self._routes = tuple(routes)
         self._events: asyncio.Queue[Event] = asyncio.Queue(maxsize=100)
         self._runner: web.AppRunner | None = None
         self.origin = ""
@@ -41,6 +44,7 @@ class Listening:
         app = web.Application(client_max_size=_EVENT_BYTES_MAX)
         app.router.add_get("/profile.json", self._profile)
         app.router.add_post("/events", self._event)
+        app.router.add_routes(self._routes)
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)

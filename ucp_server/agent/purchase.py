@@ -7,14 +7,17 @@ from typing import Final
 import msgspec
 
 from ucp_server.agent import browsing, speech
+from ucp_server.agent.hosting import Hosting
 from ucp_server.agent.listening import Listening
 from ucp_server.agent.shop import Shop, ShopError, Wire, read_json
 from ucp_server.agent.signatures import is_the_shop_s
 from ucp_server.agent.speech import Offer
 from ucp_server.agent.telling import Say, tell_bill
+from ucp_server.agent.wallet import stage
 
 _EVENT_WAIT_S: Final = 10.0
 _PAYMENT_WAIT_S: Final = 60.0
+_BUYER_WAIT_S: Final = 1_800.0  # a person, who may have to look for a card
 _POLL_S: Final = 2.0
 _UPDATES_MAX: Final = 3  # an address, an option, and one more for a shop that asks twice
 
@@ -44,8 +47,13 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     release: str | None = None
 
 
-async def purchase(shop: Shop, plan: Plan, say: Say, listening: Listening | None) -> Wire:
-    """Buy and return the last checkout; raises `ShopError` with the reason when the shop says no."""
+async def purchase(
+    shop: Shop, plan: Plan, say: Say, listening: Listening | None, hosting: Hosting | None = None
+) -> Wire:
+    """Buy and return the last checkout; raises `ShopError` with the reason when the shop says no.
+
+    With ``hosting`` the buyer finishes the order on the shop's page, within the agent's own.
+    """
     offer = await shop.discover(plan.release)
     if listening is not None:
         listening.release = offer.release
@@ -57,7 +65,9 @@ async def purchase(shop: Shop, plan: Plan, say: Say, listening: Listening | None
     say("create", f"{checkout['id']} is {checkout['status']}")
     tell_bill(checkout, say)
     checkout = await _fill(shop, offer, plan, checkout, say)
-    if checkout["status"] != "requires_escalation":
+    if hosting is not None and listening is not None:
+        checkout = await _frame(shop, offer, plan, checkout, say, (listening.origin, hosting))
+    elif checkout["status"] != "requires_escalation":
         checkout = await _complete(shop, offer, plan, checkout, say)
     if checkout["status"] == "requires_escalation":
         return await _hand_over(shop, offer, plan, checkout, say)
@@ -150,6 +160,20 @@ async def _complete(shop: Shop, offer: Offer, plan: Plan, checkout: Wire, say: S
         )
         say("", f"after a while: {done['status']}")
     return done
+
+
+async def _frame(
+    shop: Shop, offer: Offer, plan: Plan, checkout: Wire, say: Say, at: tuple[str, Hosting]
+) -> Wire:
+    """The checkout once the buyer is done with the shop's page, or gave up."""
+    shown = stage(offer, checkout, plan.token, ADDRESS)
+    if shown is None:
+        raise ShopError("This shop does not let its checkout be framed.")
+    origin, hosting = at
+    say("frame", f"open {origin}{hosting.path}")
+    if not await hosting.show(shown, plan.wait_s or _BUYER_WAIT_S):
+        raise ShopError("The buyer did not finish the order in time.")
+    return await shop.get(offer, checkout["id"])
 
 
 async def _hand_over(shop: Shop, offer: Offer, plan: Plan, checkout: Wire, say: Say) -> Wire:

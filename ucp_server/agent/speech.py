@@ -22,6 +22,13 @@ _FIRST: Final = frozenset({"2026-01-11"})
 _JANUARY: Final = frozenset({"2026-01-11", "2026-01-23"})
 _BEFORE_AUGUST: Final = frozenset({"2026-01-11", "2026-01-23", "2026-04-08"})
 
+# What a framed page of the first release could hand over; later ones say so themselves.
+_DELEGATIONS_FIRST: Final = (
+    "payment.instruments_change",
+    "payment.credential",
+    "fulfillment.address_change",
+)
+
 # Names below ``dev.ucp.shopping``: what an agent asks a shop for, and what else it understands.
 _ROOTS_JANUARY: Final = ("checkout", "order")
 _ROOTS_LATER: Final = (*_ROOTS_JANUARY, "cart", "catalog.search", "catalog.lookup")
@@ -55,6 +62,7 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     capabilities: tuple[str, ...]
     handlers: tuple[str, ...]
     keys: tuple[Wire, ...]
+    is_embeddable: bool = False
 
     def has(self, capability: str) -> bool:
         """Whether the shop has what the agent has too, by its name below ``dev.ucp.shopping``."""
@@ -119,15 +127,18 @@ def read_offer(found: Wire, transport: str = "rest") -> Offer:
     service = ucp["services"][_SERVICE]
     if release in _FIRST:
         offered, names = service[transport], [entry["name"] for entry in ucp["capabilities"]]
+        transports = set(service)
     else:
         by_transport = {entry["transport"]: entry for entry in service}
         offered, names = by_transport[transport], list(ucp["capabilities"])
+        transports = set(by_transport)
     return Offer(
         release=release,
         endpoint=offered["endpoint"].rstrip("/"),
         capabilities=tuple(names),
         handlers=tuple(handlers(release, found)),
         keys=tuple(found.get("signing_keys" if release in _BEFORE_AUGUST else "keys", ())),
+        is_embeddable="embedded" in transports,
     )
 
 
@@ -176,12 +187,43 @@ def destination(release: str, address: Wire) -> Wire:
 
 def complete(release: str, handler_id: str, token: str) -> Wire:
     """The agent's one way to pay: a card, as ``handler_id`` takes it."""
-    shown = {"brand": "visa", "last_digits": "4242"}
-    instrument: Wire = {"id": "instr_agent", "handler_id": handler_id, "type": "card"}
-    credential = {"type": "token", "token": token}
+    card = instrument(release, "instr_agent", handler_id, "visa", "4242")
+    card["credential"] = {"type": "token", "token": token}
+    return {"payment_data": card} if release in _FIRST else {"payment": {"instruments": [card]}}
+
+
+def instrument(release: str, id_: str, handler_id: str, brand: str, digits: str) -> Wire:
+    """A card, without what pays."""
+    shown = {"brand": brand, "last_digits": digits}
+    card: Wire = {"id": id_, "handler_id": handler_id, "type": "card"}
+    return card | (shown if release in _FIRST else {"display": shown})
+
+
+# --- pages in a frame ---
+
+
+def embedding(offer: Offer, checkout: Wire) -> Wire | None:
+    """What may be handed over, and in which colours; None where the page cannot be framed.
+
+    At first the profile said so for all checkouts; since 2026-01-23 each says so for itself.
+    """
+    if offer.release in _FIRST:
+        return {"delegate": list(_DELEGATIONS_FIRST)} if offer.is_embeddable else None
+    services = checkout.get("ucp", {}).get("services", {}).get(_SERVICE, ())
+    entry = next((entry for entry in services if entry["transport"] == "embedded"), None)
+    return None if entry is None else entry.get("config", {})
+
+
+def tells_status(release: str) -> bool:
+    """Whether the answer to a framed page holds its outcome; in January a failure was an error."""
+    return release not in _JANUARY
+
+
+def chosen(release: str, card: Wire) -> Wire:
+    """The part of a checkout that names the card to pay with."""
     if release in _FIRST:
-        return {"payment_data": {**instrument, **shown, "credential": credential}}
-    return {"payment": {"instruments": [{**instrument, "display": shown, "credential": credential}]}}
+        return {"payment": {"selected_instrument_id": card["id"], "instruments": [card]}}
+    return {"payment": {"instruments": [card | {"selected": True}]}}
 
 
 # --- calls of tools ---

@@ -4,6 +4,7 @@ import asyncio
 
 import click
 
+from ucp_server.agent.hosting import Hosting
 from ucp_server.agent.listening import Listening
 from ucp_server.agent.purchase import Plan, purchase
 from ucp_server.agent.shop import Shop, ShopError, ToolShop, Wire
@@ -27,6 +28,9 @@ SHOPS = {kind.transport: kind for kind in (Shop, ToolShop)}
 @click.option("--profile", "profile_url", help="The agent's profile; its own on loopback if left out.")
 @click.option("--api-key", envvar="UCP_API_KEY", help="Sent as X-API-Key.")
 @click.option("--wait", "wait_s", default=0.0, help="Seconds to wait when the buyer has to act.")
+@click.option(
+    "--embedded", is_flag=True, help="Let the buyer finish on the shop's page, framed by the agent's."
+)
 def buy(
     url: str,
     item_id: str | None,
@@ -39,6 +43,7 @@ def buy(
     profile_url: str | None,
     api_key: str | None,
     wait_s: float,
+    embedded: bool,
 ) -> None:
     """Buy something from the shop at URL, and tell every step.
 
@@ -46,6 +51,8 @@ def buy(
     """
     if item_id is not None and query is not None:
         raise click.UsageError("Name an --item or a --query, not both.")
+    if embedded and profile_url is not None:
+        raise click.UsageError("Only the agent's own profile says where --embedded is shown.")
     plan = Plan(
         item_id=item_id or DEMO_ITEM,
         query=query,
@@ -56,7 +63,7 @@ def buy(
         release=release,
     )
     try:
-        done = asyncio.run(_buy(SHOPS[transport], url, plan, profile_url, api_key))
+        done = asyncio.run(_buy(SHOPS[transport], url, plan, profile_url, api_key, embedded))
     except ShopError as error:
         raise click.ClickException(error.text) from error
     if done["status"] != "completed":
@@ -64,18 +71,21 @@ def buy(
 
 
 async def _buy(
-    kind: type[Shop], url: str, plan: Plan, profile_url: str | None, api_key: str | None
+    kind: type[Shop], url: str, plan: Plan, profile_url: str | None, api_key: str | None, embedded: bool
 ) -> Wire:
     if profile_url is not None:
         return await _with(kind(url, profile_url=profile_url, api_key=api_key), plan, None)
-    async with Listening() as listening:
+    hosting = Hosting(_say) if embedded else None
+    async with Listening(hosting.routes() if hosting else ()) as listening:
         shop = kind(url, profile_url=listening.profile_url, api_key=api_key)
-        return await _with(shop, plan, listening)
+        return await _with(shop, plan, listening, hosting)
 
 
-async def _with(shop: Shop, plan: Plan, listening: Listening | None) -> Wire:
+async def _with(
+    shop: Shop, plan: Plan, listening: Listening | None, hosting: Hosting | None = None
+) -> Wire:
     try:
-        return await purchase(shop, plan, _say, listening)
+        return await purchase(shop, plan, _say, listening, hosting)
     finally:
         await shop.close()
 

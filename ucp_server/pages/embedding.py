@@ -117,7 +117,8 @@ def _described(instrument: Instrument) -> str:
     display = instrument.display
     if "description" in display:
         return str(display["description"])
-    known = [str(display["brand"])] if "brand" in display else []
+    brand = str(display.get("brand", ""))
+    known = [brand[:1].upper() + brand[1:]] if brand else []
     if "last_digits" in display:
         known.append(f"•••• {display['last_digits']}")
     return " ".join(known) or _BY_ASSISTANT
