@@ -81,7 +81,12 @@ class Server:
 
     @property
     def ports(self) -> list[str]:
-        named = {"--port": self.https_port, "--http-port": self.http_port, "--admin-port": self.admin_port}
+        named = {
+            "--port": self.https_port,
+            "--http-port": self.http_port,
+            "--admin-port": self.admin_port,
+            "--hosted-port": 0,
+        }
         return [part for option, port in named.items() for part in (option, str(port))]
 
     async def launch(self) -> None:

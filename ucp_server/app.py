@@ -18,7 +18,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Scope
 
-from ucp_server import bindings, plugins
+from ucp_server import bindings, hosting, plugins
 from ucp_server.aap import binding as aap
 from ucp_server.admin.routes import Admin
 from ucp_server.asgi.facts import request_id_of
@@ -91,11 +91,15 @@ async def prepare(settings: Settings) -> tuple[str, ...]:
 
 
 @asynccontextmanager
-async def build_public(settings: Settings) -> AsyncIterator[ASGIApp]:
-    """What platforms and buyers reach. At the end payments under way are waited for."""
+async def build_public(settings: Settings, metrics: Metrics | None = None) -> AsyncIterator[ASGIApp]:
+    """What platforms and buyers reach. At the end payments under way are waited for.
+
+    ``metrics`` where the process has another listener that counts into the same ones.
+    """
+    metrics = metrics or Metrics()
     async with open_house(settings, "public", PROFILES_AT_ONCE) as house:
         engine = Engine(house.setup)
-        hosts, metrics = Hosts(settings), Metrics()
+        hosts = Hosts(settings)
         ucp = bindings.ucp(house, engine, hosts, metrics.note_search)
         people = bindings.people(house, engine, hosts)
         others = (
@@ -129,6 +133,24 @@ async def build_public(settings: Settings) -> AsyncIterator[ASGIApp]:
             if left:
                 _log.warning("%d payments are left to be resumed", left)
             lines.flush()
+
+
+@asynccontextmanager
+async def build_hosted(settings: Settings, metrics: Metrics) -> AsyncIterator[ASGIApp]:
+    """The pages that plug-ins have of their own, for a port of their own."""
+    payments = plugins.payments(settings, plugins.SystemClock())
+    lines = Lines(_STDERR)
+    try:
+        yield wrap(
+            hosting.application(hosting.site_of(settings), plugins.hosted(settings, payments)),
+            lines=lines,
+            metrics=metrics,
+            accepts=forms_under("/"),
+            route_name=lambda _: "hosted",
+        )
+    finally:
+        await plugins.close(payments)
+        lines.flush()
 
 
 @asynccontextmanager

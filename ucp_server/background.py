@@ -1,12 +1,13 @@
 """Who does which kind of job in the background."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from ucp_server import plugins
 from ucp_server.chipp.replies import BINDING as CHIPP
 from ucp_server.chipp.webhooks import OrderEvents as AppEvents
 from ucp_server.config import Merchant, Settings
+from ucp_server.domain.checkout import Checkout
 from ucp_server.domain.events import JobKind
 from ucp_server.engine.driving import SubmissionDeliverer
 from ucp_server.engine.ledger import EvidenceDeliverer, Ledger
@@ -59,7 +60,9 @@ def delivery(house: House, engine: Engine) -> Delivery:
             JobKind.RELEASE: stock,
             JobKind.CONFIRM: stock,
             JobKind.TOOL: tools,
-            JobKind.SUBMIT: SubmissionDeliverer(house.setup, engine, house.secret),
+            JobKind.SUBMIT: SubmissionDeliverer(
+                house.setup, engine, house.secret, page_url=_page_url(writing)
+            ),
             JobKind.EVIDENCE: EvidenceDeliverer(Ledger(house.setup, house.codes)),
         },
         on_parked={
@@ -95,6 +98,16 @@ def _sender(name: str, merchant: Merchant, settings: Settings) -> Sender:
         picture_site=public_url if public_url.startswith("https://") else "",
         links=tuple(ShopLink(type=link.type, title=link.title, url=link.url) for link in merchant.links),
     )
+
+
+def _page_url(writing: Writing) -> Callable[[Checkout], str]:
+    """Where buyers come back to whom no request of theirs has sent: the site that their mail names."""
+
+    def page_url(checkout: Checkout) -> str:
+        site = writing.senders[checkout.merchant_id].site
+        return site + links.back_path(checkout.id, checkout.link_token)
+
+    return page_url
 
 
 def _own_site(settings: Settings) -> str:

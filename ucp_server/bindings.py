@@ -17,8 +17,8 @@ from ucp_server.c2a.incoming import Shop as Tenant
 from ucp_server.c2a.schema import Schemas as C2aSchemas
 from ucp_server.chipp import binding as chipp_binding
 from ucp_server.config import Settings
-from ucp_server.domain.checkout import Instrument
 from ucp_server.domain.money import Money
+from ucp_server.engine.asking import ask_for_page
 from ucp_server.engine.attribution import Network
 from ucp_server.engine.catalog import Browsing
 from ucp_server.engine.grants import Grants
@@ -38,7 +38,7 @@ from ucp_server.pages.budgets import Budgets as PageBudgets
 from ucp_server.pages.budgets import Rates as PageRates
 from ucp_server.pages.pictures import Pictures
 from ucp_server.pages.window import Window
-from ucp_server.ports import Credential
+from ucp_server.ports import OnPage
 from ucp_server.speaking import Speaking
 from ucp_server.store.catalog import PostgresCatalog
 from ucp_server.store.offers import PostgresOffers
@@ -190,9 +190,13 @@ def people(house: House, engine: Engine, hosts: Hosts) -> pages.Pages:
         origins={table.profile: table.embed_origins for table in house.settings.platform.values()},
     )
 
-    def payment(merchant_id: str, total: Money) -> tuple[Instrument, Credential] | None:
-        offered = (p.on_page(merchant_id, total) for p in house.payments[merchant_id].values())
-        return next((found for found in offered if found is not None), None)
+    async def payment(merchant_id: str, total: Money, session: str) -> OnPage | None:
+        for handler in house.payments[merchant_id].values():
+            within_s = house.setup.timings.verify_within_s
+            found = await ask_for_page(handler, merchant_id, total, session, within_s=within_s)
+            if found is not None:
+                return found
+        return None
 
     settings = house.settings
     trusted = tuple(ipaddress.ip_network(network) for network in settings.trusted_proxies)
@@ -233,6 +237,7 @@ def aap(house: House, engine: Engine, hosts: Hosts) -> aap_binding.Binding:
         site_of=lambda request, merchant_id: hosts.site_of(request, merchant_id) or "",
         is_served=lambda request: hosts.find(request) is not None,
         page_path=links.checkout_path,
+        back_path=links.back_path,
         on_fault=tell_fault,
         version=version("ucp-server"),
         per_minute=house.settings.agent_rate,

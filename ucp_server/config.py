@@ -322,6 +322,17 @@ class Settings(Table, frozen=True):
     admin_port: Annotated[
         Port, Meta(description="The port of metrics and merchant API; 0 leaves it off.")
     ] = 9080
+    hosted_port: Annotated[
+        Port,
+        Meta(
+            description="The port of pages that plug-ins have of their own, such as card fields: plain "
+            "http at http_host; 0 leaves it off.",
+        ),
+    ] = 0
+    hosted_url: Annotated[
+        str,
+        Meta(description="Scheme and authority under which buyers reach hosted_port; empty for localhost."),
+    ] = ""
     workers: Annotated[int, Meta(ge=0, le=256, description="HTTP processes; 0 for one per processor.")] = 0
     database_url: Annotated[Secret | None, Meta(description="The Postgres to use, as postgresql://….")] = (
         None

@@ -4,7 +4,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from ucp_server import plugins, resources
 from ucp_server.aap import purchase
@@ -36,6 +36,10 @@ Wire = dict[str, Any]
 
 _log = logging.getLogger("ucp_server.app")
 
+_PATHS: Final = Paths(
+    checkout=links.checkout_path, back=links.back_path, cart=links.cart_path, order=links.order_path
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class House:
@@ -66,11 +70,13 @@ async def open_house(settings: Settings, name: str, lines_out: int) -> AsyncIter
     schemas = Schemas(resources.folder("schemas") / "ucp", WITH_SCHEMAS)
     schemas.compile_all(SERVED)
     payments = plugins.payments(settings, clock)
+    # From here on they know where their own pages are.
+    plugins.hosted(settings, payments)
     replies = Replies(
         schemas=schemas,
         payments=payments,
         links={merchant: links_of(settings, merchant) for merchant in settings.merchant},
-        paths=Paths(checkout=links.checkout_path, cart=links.cart_path, order=links.order_path),
+        paths=_PATHS,
         on_fault=tell_fault,
         policies={merchant: policies_of(settings, merchant) for merchant in settings.merchant},
         storefronts={name: table.storefront_url for name, table in settings.merchant.items()},

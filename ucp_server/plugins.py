@@ -16,14 +16,23 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from ucp_server import config, resources
+from ucp_server import config, hosting, resources
 from ucp_server.config import ConfigError, Settings
 from ucp_server.domain.money import Money
 from ucp_server.handlers.mail_folder import FolderMail
 from ucp_server.handlers.mail_smtp import SmtpMail
 from ucp_server.handlers.payment_mock import MockPayment
 from ucp_server.handlers.payment_mock.tokens import Verdict
-from ucp_server.ports import Clock, Eligibility, HandlerListing, Mail, Payment, Stock, Vault
+from ucp_server.hosted import Hosted, HostedApp, Site
+from ucp_server.ports import (
+    Clock,
+    Eligibility,
+    HandlerListing,
+    Mail,
+    Payment,
+    Stock,
+    Vault,
+)
 
 PAYMENT_GROUP: Final = "ucp_server.payment"
 STOCK_GROUP: Final = "ucp_server.stock"
@@ -89,6 +98,44 @@ def _first_vault(handlers: Mapping[str, Payment]) -> tuple[str, Vault] | None:
         if all(callable(getattr(handler, name, None)) for name in ("vault", "forget")):
             return id_, cast("Vault", handler)
     return None
+
+
+def hosted(settings: Settings, handlers: Payments) -> Mapping[str, HostedApp]:
+    """The pages that plug-ins have of their own, by their path; none where no port is for them."""
+    site = hosting.site_of(settings)
+    if not site:
+        return {}
+    made = {
+        f"/{merchant}/payment/{id_}": _hosted(settings, merchant, handler, f"/{merchant}/payment/{id_}")
+        for merchant, of_merchant in handlers.items()
+        for id_, handler in of_merchant.items()
+    }
+    return {path: app for path, app in made.items() if app is not None}
+
+
+def _hosted(settings: Settings, merchant: str, plugin: object, path: str) -> HostedApp | None:
+    host = cast("Hosted", plugin)
+    if not callable(getattr(plugin, "hosted", None)):
+        return None
+    table = settings.merchant[merchant]
+    return host.hosted(
+        Site(
+            url=hosting.site_of(settings) + path,
+            shop=table.title or merchant,
+            shop_origins=_origins(settings, table.public_url.rstrip("/")),
+        )
+    )
+
+
+def _origins(settings: Settings, public_url: str) -> tuple[str, ...]:
+    """Of the shop's pages. Where links follow the request, everything on this machine may be the shop."""
+    if public_url:
+        return (public_url,)
+    if not settings.relaxed.public_url_follows_request:
+        return ()
+    return tuple(
+        f"{scheme}://{host}:*" for scheme in ("https", "http") for host in ("localhost", "127.0.0.1")
+    )
 
 
 async def close(handlers: Payments) -> None:

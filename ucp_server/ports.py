@@ -228,7 +228,9 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     """One try to move money. ``psp_key`` is the idempotency key for the provider, ours alone.
 
     ``signals`` are what a platform observed of its buyer (``dev.ucp.buyer_ip``), there for `authorise`
-    alone: personal, and never stored or printed.
+    alone: personal, and never stored or printed. ``return_url`` is there for `authorise`, too: where the
+    buyer goes after whatever the provider asks of them; empty where no page of ours waits for them. It
+    opens their checkout, so that only the buyer may be shown it.
     """
 
     id: str
@@ -238,6 +240,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     handler_id: str
     amount: Money
     signals: dict[str, object] = {}
+    return_url: str = ""
 
     def __repr__(self) -> str:
         return f"Attempt({self.id})"
@@ -290,6 +293,24 @@ class Settlement(StrEnum):
     REFUND = "refund"
 
 
+class OnPage(msgspec.Struct, frozen=True, kw_only=True):
+    """What pays where the buyer agrees on our own page.
+
+    ``fields_url`` is a page of the provider's at another origin, which ours frames: there the buyer
+    enters a card that never reaches us. To the URL we add ``lang`` (BCP 47) and ``origin``, our page's own,
+    and ``another`` where a card is there already. Until one is entered there is neither instrument nor
+    credential. Without a URL the buyer's agreement alone pays (an account on file, an invoice).
+
+    The framed page needs no script. With one it says ``{"type": "ready"}`` to its parent, and on
+    ``{"type": "submit"}`` takes what was entered: it then says ``{"type": "entered"}``, or
+    ``{"type": "failed"}`` where something is wrong, which it shows itself.
+    """
+
+    instrument: Instrument | None = None
+    credential: Credential | None = None
+    fields_url: str = ""
+
+
 class Payment(Protocol):
     """A payment handler. Deadlines are the caller's; a raised exception counts as `Unknown`."""
 
@@ -309,10 +330,12 @@ class Payment(Protocol):
         """Capture, void or refund, idempotent by ``action_key``. `Approved` means done."""
         ...
 
-    def on_page(self, merchant_id: str, total: Money) -> tuple[Instrument, Credential] | None:
-        """What the buyer's agreement on our own page pays with (an account on file, an invoice).
+    async def on_page(self, merchant_id: str, total: Money, session: str) -> OnPage | None:
+        """What the buyer can pay with on our own page; None where nothing.
 
-        None when the handler needs fields of its own there.
+        ``session`` names this checkout's page, always the same and not to be guessed. It is empty where
+        there is no page to enter a card on: then the answer is what an agreement alone pays with, if
+        anything, else whether there would be fields.
         """
         ...
 

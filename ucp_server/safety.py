@@ -27,7 +27,7 @@ def refusals(settings: Settings) -> tuple[str, ...]:
 def _of_any_mode(settings: Settings) -> Iterator[str]:
     if settings.port == 0 and not _is_plain(settings):
         yield "Nothing would be served: set port (TLS), or http_port or http_socket (plain http)."
-    if settings.http_port and not _is_loopback(settings.http_host):
+    if (settings.http_port or settings.hosted_port) and not _is_loopback(settings.http_host):
         yield f"Plain http may not be served on {settings.http_host}: set http_host to 127.0.0.1."
     if settings.import_dir is not None and not settings.import_dir.is_dir():
         yield f"There is no folder {settings.import_dir} to import: correct --import."
@@ -82,6 +82,7 @@ def _of_production(settings: Settings) -> Iterator[str]:
             "Plain http needs a proxy in front: set trusted_proxies to its network (127.0.0.1/32 for a "
             "Unix socket), or leave out http_port and http_socket."
         )
+    yield from _of_hosted(settings)
     if not settings.merchant:
         yield "There is no merchant: add a [merchant.<name>] table."
     for name, merchant in settings.merchant.items():
@@ -121,6 +122,20 @@ def _of_merchant(settings: Settings, name: str, merchant: Merchant) -> Iterator[
     )
     if settings.port and not any(chain and key for chain, key in pairs):
         yield f"merchant.{name} has no certificate: set certificate and certificate_key, or port to 0."
+
+
+def _of_hosted(settings: Settings) -> Iterator[str]:
+    """A page of a plug-in's at the shop's own origin could read the shop's pages."""
+    if not settings.hosted_port:
+        return
+    if not settings.trusted_proxies:
+        yield "hosted_port needs a proxy in front: set trusted_proxies to its network, or leave it out."
+    url = urlsplit(settings.hosted_url)
+    if url.scheme != "https" or not url.netloc or url.path.strip("/"):
+        yield "hosted_port has no usable hosted_url: set it to https:// and a host of its own."
+    for name, merchant in settings.merchant.items():
+        if url.netloc and urlsplit(merchant.public_url).netloc.lower() == url.netloc.lower():
+            yield f"hosted_url is where merchant.{name} is: give it a host of its own."
 
 
 def _is_plain(settings: Settings) -> bool:

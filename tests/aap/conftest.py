@@ -26,7 +26,7 @@ from ucp_server.asgi.limits import Limits
 from ucp_server.asgi.lines import Lines
 from ucp_server.asgi.metrics import Metrics
 from ucp_server.asgi.stack import wrap
-from ucp_server.domain.checkout import Checkout, Instrument
+from ucp_server.domain.checkout import Checkout
 from ucp_server.domain.events import JobKind
 from ucp_server.domain.merchant import Merchant
 from ucp_server.domain.money import Money
@@ -45,7 +45,7 @@ from ucp_server.pages.pressing import PageRenderer
 from ucp_server.pages.routes import BINDING as PAGES
 from ucp_server.pages.routes import Pages
 from ucp_server.plugins import MOCK, _listings
-from ucp_server.ports import Credential
+from ucp_server.ports import OnPage
 from ucp_server.resources import folder
 from ucp_server.store.checkouts import load_checkout_of_any
 from ucp_server.store.credentials import CredentialKind
@@ -226,6 +226,7 @@ class Town:
             site_of=lambda _, merchant_id: {"shop": SITE, "other": OTHER_SITE}[merchant_id],
             is_served=lambda request: request.url.hostname != "evil.test",
             page_path=links.checkout_path,
+            back_path=links.back_path,
             on_fault=lambda *fault: self.faults.append(fault),
             version="1.2.3",
             **settings,
@@ -241,8 +242,8 @@ class Town:
             accepts=forms_under("/checkout/"),
         )
 
-    def on_page(self, merchant_id: str, total: Money) -> tuple[Instrument, Credential] | None:
-        return self.psp.on_page(merchant_id, total)
+    async def on_page(self, merchant_id: str, total: Money, session: str) -> OnPage | None:
+        return await self.psp.on_page(merchant_id, total, session)
 
     # --- people ---
 

@@ -39,7 +39,7 @@ from ucp_server.engine.commands import (
 from ucp_server.engine.quoting import Quoting
 from ucp_server.engine.runner import Engine
 from ucp_server.engine.setup import Setup
-from ucp_server.ports import Approved, Attempt, Credential, HandlerListing, Outcome, Settlement
+from ucp_server.ports import Approved, Attempt, Credential, HandlerListing, OnPage, Outcome, Settlement
 from ucp_server.store.database import open_pool
 
 # As large as the reply to a checkout of one line.
@@ -79,7 +79,7 @@ class Yes:
     async def settle(self, attempt: Attempt, action: Settlement, amount: Money, action_key: str) -> Outcome:
         return Approved(reference=attempt.psp_key, amount=amount)
 
-    def on_page(self, merchant_id: str, total: Money) -> tuple[Instrument, Credential] | None:
+    async def on_page(self, merchant_id: str, total: Money, session: str) -> OnPage | None:
         return None
 
 

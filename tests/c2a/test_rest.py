@@ -180,11 +180,15 @@ async def test_an_order_that_its_buyer_finishes_on_our_page_is_done(backend: Bac
     engine = Engine(here.setup)
     *_, hex_id, token = page.split("/")
     opened = await engine.read_by_link("shop", str(UUID(hex_id)), token)
-    agreed = here.psp.on_page("shop", Money(2000, "USD"))
+    agreed = await here.psp.on_page("shop", Money(2000, "USD"), "session")
     assert agreed is not None
-    instrument, credential = agreed
+    assert agreed.instrument is not None
+    assert agreed.credential is not None
     command = CompleteCheckout(
-        checkout_id=opened.id, instrument=instrument, credential=credential, by_buyer=True
+        checkout_id=opened.id,
+        instrument=agreed.instrument,
+        credential=agreed.credential,
+        by_buyer=True,
     )
     scope = Scope(merchant_id="shop", platform_id=opened.platform_id)
     await engine.run(call_of(scope), command)

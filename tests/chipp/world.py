@@ -40,7 +40,7 @@ from ucp_server.engine.setup import Setup, Timings
 from ucp_server.engine.tooling import ToolDeliverer
 from ucp_server.handlers.fetch_guarded import GuardedFetch
 from ucp_server.handlers.tools_http import HttpTools
-from ucp_server.ports import Credential
+from ucp_server.ports import Credential, OnPage
 from ucp_server.resources import folder
 from ucp_server.store.apps import WebhookSecrets
 from ucp_server.store.catalog import PostgresCatalog
@@ -106,11 +106,12 @@ class AccountPsp(FilePsp):
     token = "success_token"
     has_account = True
 
-    def on_page(self, merchant_id: str, total: Money) -> tuple[Instrument, Credential] | None:
+    async def on_page(self, merchant_id: str, total: Money, session: str) -> OnPage | None:
         if not self.has_account:
             return None
         instrument = Instrument(id="account", handler_id="psp", type="account")
-        return instrument, Credential(type="token", members={"token": self.token})
+        credential = Credential(type="token", members={"token": self.token})
+        return OnPage(instrument=instrument, credential=credential)
 
 
 @dataclass

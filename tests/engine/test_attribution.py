@@ -170,12 +170,12 @@ async def test_what_is_looked_at_first(front: Shopfront, pool: Pool):
 
 
 class NeedsFields(FilePsp):
-    def on_page(self, merchant_id: str, total: Money) -> None:
+    async def on_page(self, merchant_id: str, total: Money, session: str) -> None:
         return None
 
 
 class Broken(FilePsp):
-    def on_page(self, merchant_id: str, total: Money) -> None:
+    async def on_page(self, merchant_id: str, total: Money, session: str) -> None:
         raise ZeroDivisionError
 
 

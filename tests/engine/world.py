@@ -47,6 +47,7 @@ from ucp_server.ports import (
     HandlerListing,
     InstrumentOffer,
     NotSent,
+    OnPage,
     Outcome,
     Settlement,
     Unknown,
@@ -227,9 +228,10 @@ class FilePsp:
             case _:
                 return Unknown("pending")
 
-    def on_page(self, merchant_id: str, total: Money) -> tuple[Instrument, Credential] | None:
+    async def on_page(self, merchant_id: str, total: Money, session: str) -> OnPage | None:
         credential = Credential(type="token", members={"token": "success_token"})
-        return Instrument(id="account", handler_id="psp", type="account"), credential
+        instrument = Instrument(id="account", handler_id="psp", type="account")
+        return OnPage(instrument=instrument, credential=credential)
 
     async def look_up(self, attempt: Attempt) -> Outcome:
         if self.is_deaf:

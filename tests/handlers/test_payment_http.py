@@ -76,15 +76,17 @@ async def test_an_agreement_on_our_page_is_charged_to_the_account_that_was_arran
     provider: Psp, made: list[HttpPayment], events: Events
 ):
     made.append(HttpPayment(LISTING, provider.url, account_token="success_token"))
-    agreed = made[-1].on_page("shop", EUR_10)
+    agreed = await made[-1].on_page("shop", EUR_10, "session")
     assert agreed is not None
+    assert agreed.instrument is not None
+    assert agreed.credential is not None
     of = attempt()
-    assert isinstance(await made[-1].authorise(of, *agreed), Approved)
+    assert isinstance(await made[-1].authorise(of, agreed.instrument, agreed.credential), Approved)
     assert await events(of.psp_key) == ["authorised"]
 
 
 async def test_without_an_arrangement_nothing_is_paid_on_our_page(payment: HttpPayment):
-    assert payment.on_page("shop", EUR_10) is None
+    assert await payment.on_page("shop", EUR_10, "session") is None
 
 
 class TestHttpPayment(PaymentContract, VaultContract):

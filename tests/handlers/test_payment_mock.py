@@ -72,11 +72,13 @@ class TestMockPayment(PaymentContract, VaultContract):
         assert not isinstance(await authorise(demo, attempt(), "fail_token"), Approved)
 
     async def test_agreeing_on_our_page_pays(self, payment: MockPayment):
-        agreed = payment.on_page("shop", EUR_10)
+        agreed = await payment.on_page("shop", EUR_10, "session")
         assert agreed is not None
-        instrument, credential = agreed
-        assert instrument.handler_id == LISTING.id
-        assert isinstance(await payment.authorise(attempt(), instrument, credential), Approved)
+        assert agreed.instrument is not None
+        assert agreed.credential is not None
+        assert agreed.instrument.handler_id == LISTING.id
+        outcome = await payment.authorise(attempt(), agreed.instrument, agreed.credential)
+        assert isinstance(outcome, Approved)
 
     async def test_any_card_is_a_strangers_token(self, payment: MockPayment, tmp_path: Path):
         demo = MockPayment(LISTING, tmp_path / "demo", SystemClock(), stranger="approved")

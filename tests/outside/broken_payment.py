@@ -7,7 +7,7 @@ from typing import Any
 from tests.serving import REPOSITORY
 from ucp_server.domain.checkout import Instrument
 from ucp_server.domain.money import Money
-from ucp_server.ports import Attempt, Credential, HandlerListing, Outcome, Settlement
+from ucp_server.ports import Attempt, Credential, HandlerListing, OnPage, Outcome, Settlement
 
 NAME = "example.broken"
 
@@ -37,7 +37,7 @@ class BrokenPayment:
     async def settle(self, attempt: Attempt, action: Settlement, amount: Money, action_key: str) -> Outcome:
         raise ValueError(attempt, action)
 
-    def on_page(self, merchant_id: str, total: Money) -> tuple[Instrument, Credential] | None:
+    async def on_page(self, merchant_id: str, total: Money, session: str) -> OnPage | None:
         raise RuntimeError("no page")
 
 

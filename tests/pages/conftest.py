@@ -11,13 +11,14 @@ from tests.pages.chromium import chromium, served, visit
 from tests.ucp.conftest import SITE, Agent, Town, here, town
 from ucp_server import plugins
 from ucp_server.domain.checkout import Instrument
+from ucp_server.domain.errors import HandlerUnavailable
 from ucp_server.domain.money import Money
 from ucp_server.engine.quoting import Quoting
 from ucp_server.engine.runner import Engine
 from ucp_server.engine.setup import Setup
 from ucp_server.pages.contexts import Shop
 from ucp_server.pages.routes import BINDING, PageRenderer, Pages
-from ucp_server.ports import Credential
+from ucp_server.ports import Credential, OnPage
 from ucp_server.store.database import Pool, open_pool
 
 __all__ = ["chromium", "here", "served", "town", "visit"]
@@ -85,10 +86,12 @@ def _till(here: Town, pool: Pool, token: str | None) -> Buyer:
     )
     merchant_id = next(iter(here.settings.merchant))
 
-    def payment(_: str, __: Money) -> tuple[Instrument, Credential] | None:
+    async def payment(_: str, __: Money, ___: str) -> OnPage | None:
         if token == BROKEN:
-            raise RuntimeError("4242424242424242")
-        return None if token is None else (WALLET, Credential(type="token", members={"token": token}))
+            raise HandlerUnavailable("The payment handler")
+        if token is None:
+            return None
+        return OnPage(instrument=WALLET, credential=Credential(type="token", members={"token": token}))
 
     pages = Pages(
         engine=Engine(setup),

@@ -13,8 +13,10 @@ from ucp_server.languages import LANGUAGES
 from ucp_server.pages.checkout import checkout_page
 from ucp_server.pages.contexts import CheckoutPage, Link, Shop
 from ucp_server.pages.forms import ADDRESS_FIELDS
+from ucp_server.pages.payment import Paying
 from ucp_server.pages.rendering import ASSETS, show
 from ucp_server.pages.words import refusal_code
+from ucp_server.ports import OnPage
 
 SHOP = Shop(
     merchant_id="demo",
@@ -31,7 +33,8 @@ GROUPS = "methods[0].groups[0].selected_option_id"
 def page_of(
     checkout: Checkout, *, said: str | None = None, payment: Instrument | None = ACCOUNT
 ) -> CheckoutPage:
-    return checkout_page(checkout, SHOP, form_token="f", said=said, assets=ASSETS, payment=payment)
+    paying = Paying(payment=OnPage(instrument=payment) if payment else None)
+    return checkout_page(checkout, SHOP, form_token="f", said=said, assets=ASSETS, paying=paying)
 
 
 def told(page: CheckoutPage) -> list[str]:

@@ -21,8 +21,10 @@ from ucp_server.pages.cart import cart_page
 from ucp_server.pages.checkout import checkout_page
 from ucp_server.pages.contexts import Link, Shop
 from ucp_server.pages.order import order_page
+from ucp_server.pages.payment import Paying
 from ucp_server.pages.receipt import receipt_page
 from ucp_server.pages.rendering import ASSETS, SHOP_ASSETS, say, show
+from ucp_server.ports import OnPage
 
 Rendered = bytes
 replace = msgspec.structs.replace
@@ -79,7 +81,8 @@ def checkout_with(text: str) -> Rendered:
         payment_problems=(problems.payment_failed(text),),
     )
     payment = Instrument(id=text, handler_id=text, type=text, display={"description": text})
-    page = checkout_page(full, shop(text), form_token=text, said=text, assets=ASSETS, payment=payment)
+    paying = Paying(payment=OnPage(instrument=payment))
+    page = checkout_page(full, shop(text), form_token=text, said=text, assets=ASSETS, paying=paying)
     return show(page).body
 
 

@@ -377,7 +377,8 @@ def town(database: str, tmp_path: Path) -> Open:
                 **{other: msgspec.structs.replace(table, **more) for other, more in (others or {}).items()},
             },
             platform=platforms or everybody(tmp_path),
-            **(server or {}),
+            # Nobody serves the second port here: a buyer's agreement pays.
+            **{"hosted_port": 0, **(server or {})},
         )
         await prepare(settings)
         async with build_public(settings) as application:

@@ -78,7 +78,10 @@ def replies(**changes: Any) -> Replies:
         "payments": {"demo": {"mock": Listed(), "other_name": Listed(), "broken": Broken()}},
         "links": {},
         "paths": Paths(
-            checkout="/checkout/{}/{}".format, cart="/cart/{}/{}".format, order="/order/{}/{}".format
+            checkout="/checkout/{}/{}".format,
+            back="/checkout/{}/{}?back".format,
+            cart="/cart/{}/{}".format,
+            order="/order/{}/{}".format,
         ),
         "on_fault": lambda *fault: faults.append(fault),
     }

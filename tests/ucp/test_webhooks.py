@@ -78,7 +78,12 @@ REPLIES = Replies(
     schemas=SCHEMAS,
     payments={},
     links={},
-    paths=Paths(checkout="/checkout/{}/{}".format, cart="/cart/{}/{}".format, order="/order/{}/{}".format),
+    paths=Paths(
+        checkout="/checkout/{}/{}".format,
+        back="/checkout/{}/{}?back".format,
+        cart="/cart/{}/{}".format,
+        order="/order/{}/{}".format,
+    ),
     on_fault=refuse_faults,
 )
 

@@ -60,6 +60,7 @@ class Binding:
     site_of: SiteOf
     is_served: Callable[[Request], bool]
     page_path: PagePath
+    back_path: PagePath
     on_fault: OnFault
     version: str
     per_minute: int = PER_MINUTE
@@ -77,6 +78,7 @@ class Binding:
             purchases=Purchases(self.engine, self.methods),
             bodies=Bodies(self.schemas),
             page_path=self.page_path,
+            back_path=self.back_path,
             version=self.version,
         )
 

@@ -57,7 +57,10 @@ PROTOCOL: Final = "AAP/1.0.0"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Operations:
-    """The calls over one engine; ``version`` is the server's own, ``page_path`` where buyers pay."""
+    """The calls over one engine; ``version`` is the server's own, ``page_path`` where buyers pay.
+
+    ``back_path`` is the same for who comes from a payment provider.
+    """
 
     setup: Setup
     network: Network
@@ -67,6 +70,7 @@ class Operations:
     purchases: Purchases
     bodies: Bodies
     page_path: PagePath
+    back_path: PagePath
     version: str
 
     async def health(self, incoming: Incoming) -> Wire:
@@ -123,7 +127,13 @@ class Operations:
             return link
         # What other protocols put before the id of a method is no part of it.
         method_id = read_id(body["storedMethodId"].rpartition(".")[2])
-        return await self.purchases.pay(handed, method_id, link)
+        site = incoming.site_of(handed.checkout.merchant_id)
+        return await self.purchases.pay(
+            handed,
+            method_id,
+            link,
+            page_url=lambda checkout: site + self.back_path(checkout.id, checkout.link_token),
+        )
 
     def link(self, handed: HandOff, incoming: Incoming) -> Wire:
         """The hand-off, for the agent to pass on."""

@@ -4,6 +4,7 @@ A stored method is legitimate where the merchant itself has stored it under the 
 agent names it and never sees a card. Whatever needs a person leads back to the buyer's page.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -32,8 +33,12 @@ class Purchases:
     engine: Engine
     methods: StoredMethods
 
-    async def pay(self, handed: HandOff, method_id: str, link: Wire) -> Wire:
+    async def pay(
+        self, handed: HandOff, method_id: str, link: Wire, *, page_url: Callable[[Checkout], str]
+    ) -> Wire:
         """The purchase as it stands after the attempt; ``link`` is the reply without one.
+
+        ``page_url`` as in `Call`.
 
         Asked again, a payment that is done or under way is told and not begun a second time. Raises
         MethodNotFound, HandlerUnavailable, AttemptInFlight, StoreUnavailable.
@@ -54,7 +59,7 @@ class Purchases:
             expected_total_minor=checkout.quote.total_minor,
         )
         try:
-            await self.engine.run(_call(scope), command)
+            await self.engine.run(_call(scope, page_url), command)
         except NotReady:
             # Something is left for the buyer to fill in: the page asks for it.
             return link
@@ -72,13 +77,14 @@ def _standing(checkout: Checkout, link: Wire) -> Wire:
     return link | {"status": status or "failed", "mode": "autonomous"}
 
 
-def _call(scope: Scope) -> Call:
+def _call(scope: Scope, page_url: Callable[[Checkout], str]) -> Call:
     """Answers with nothing: what there is to tell is read afterwards."""
     return Call(
         scope=scope,
         render=lambda _: b"",
         render_refusal=lambda _: b"",
         rendering=Rendering(binding=BINDING, terms=b""),
+        page_url=page_url,
     )
 
 

@@ -28,6 +28,7 @@ from ucp_server.domain.errors import (
 )
 from ucp_server.domain.lifecycle import State
 from ucp_server.domain.money import Money
+from ucp_server.engine.asking import ask_for_page
 from ucp_server.engine.commands import (
     Answer,
     Call,
@@ -134,7 +135,7 @@ class Operations:
         checkout = await self._live(incoming, app, _target(incoming))
         if checkout.state is not State.OPEN:
             raise WrongState(checkout.state)
-        instrument, credential = self._payment(app, checkout)
+        instrument, credential = await self._payment(app, checkout)
         command = CompleteCheckout(checkout_id=checkout.id, instrument=instrument, credential=credential)
         reply = await self._run(incoming, app, command)
         checkout = await self.engine.read(_scope(app), checkout.id)
@@ -180,20 +181,16 @@ class Operations:
             raise BodyInvalid(violations)
         return document
 
-    def _payment(self, app: App, checkout: Checkout) -> tuple[Instrument, Credential]:
+    async def _payment(self, app: App, checkout: Checkout) -> tuple[Instrument, Credential]:
         """What the app's handler pays with by itself. Raises HandlerUnavailable where none does."""
         total = Money(checkout.quote.total_minor, checkout.currency)
         for handler_id, handler in self.engine.setup.payments.get(app.merchant_id, {}).items():
             if app.handler_id not in {"", handler_id}:
                 continue
-            try:
-                offered = handler.on_page(app.merchant_id, total)
-            except Exception as error:
-                # A plug-in may raise anything; its text may quote anything.
-                raise HandlerUnavailable(_OUR_ARRANGEMENT) from error
-            if offered is not None:
-                instrument, credential = offered
-                return replace(instrument, handler_id=handler_id), credential
+            within_s = self.engine.setup.timings.ask_within_s
+            offered = await ask_for_page(handler, app.merchant_id, total, "", within_s=within_s)
+            if offered and offered.instrument and offered.credential:
+                return replace(offered.instrument, handler_id=handler_id), offered.credential
         log.error("no payment handler of %s pays for app %s by itself", app.merchant_id, app.id)
         raise HandlerUnavailable(_OUR_ARRANGEMENT)
 

@@ -41,6 +41,7 @@ _LISTENING = (
     click.option("--host", help="The address that the TLS listener binds."),
     click.option("--port", type=int, help="The TLS listener's port; 0 leaves it off."),
     click.option("--http-port", type=int, help="The plain http listener's port; 0 leaves it off."),
+    click.option("--hosted-port", type=int, help="The port of plug-ins' own pages; 0 leaves it off."),
     *_OPERATIONS,
     click.option("--workers", type=int, help="HTTP processes; 0 for one per processor."),
     click.option("--import", "import_dir", type=_FOLDER, help="A shop in CSV files to load at start."),

@@ -15,6 +15,7 @@ from ucp_server.ports import (
     Attempt,
     Declined,
     NotSent,
+    OnPage,
     Outcome,
     Payment,
     Settlement,
@@ -94,6 +95,18 @@ async def look_up(setup: Setup, row: AttemptRow) -> Outcome:
         within_s=setup.timings.ask_within_s,
         who=f"look-up at {row.handler_id}",
     )
+
+
+async def ask_for_page(
+    handler: Payment, merchant_id: str, total: Money, session: str, *, within_s: float
+) -> OnPage | None:
+    """What a buyer can pay with on our page (`Payment.on_page`). Raises HandlerUnavailable."""
+    with Asking("The payment handler"):
+        async with asyncio.timeout(within_s):
+            answer: object = await handler.on_page(merchant_id, total, session)
+        if answer is None or isinstance(answer, OnPage):
+            return answer
+        raise TypeError(f"on_page answered {type(answer).__name__}")
 
 
 async def settle(

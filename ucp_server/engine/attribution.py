@@ -42,6 +42,7 @@ from ucp_server.domain.errors import (
 from ucp_server.domain.ledger import Conversion
 from ucp_server.domain.lifecycle import State
 from ucp_server.domain.lines import WantedLine
+from ucp_server.engine.asking import ask_for_page
 from ucp_server.engine.checkout import REVISIONS_TRIED_MAX
 from ucp_server.engine.codes import Code, Codes
 from ucp_server.engine.commands import Call, CancelCheckout, CreateCheckout, Key, Rendering, Scope, Wanted
@@ -183,7 +184,7 @@ class Network:
         session = await self._open_session(agent_id, session_id)
         recommendation = await self._recommendation_of(session, recommendation_id)
         offer = await self._offer_as_it_is(recommendation.offer.id)
-        self._check_merchant(offer)
+        await self._check_merchant(offer)
         _check_is_first(session, recommendation.id)
         checkout = await self._checkout_of(session, recommendation, buyer)
         session = await self._bind(session, recommendation, checkout)
@@ -271,14 +272,23 @@ class Network:
             raise OfferGone
         return offer
 
-    def _check_merchant(self, offer: Offer) -> None:
+    async def _check_merchant(self, offer: Offer) -> None:
         """The buyer must be able to pay: on our page, or with a card that is kept."""
         if offer.merchant_id not in self._setup.merchants:
             raise MerchantNotReady
         handlers = self._setup.payments.get(offer.merchant_id, {}).values()
-        pays_on_page = any(_pays_on_page(handler, offer) for handler in handlers)
-        if not pays_on_page and offer.merchant_id not in self._setup.vaults:
+        if offer.merchant_id in self._setup.vaults:
+            return
+        if not any([await self._pays_on_page(handler, offer) for handler in handlers]):
             raise MerchantNotReady
+
+    async def _pays_on_page(self, handler: Payment, offer: Offer) -> bool:
+        within_s = self._setup.timings.ask_within_s
+        try:
+            found = await ask_for_page(handler, offer.merchant_id, offer.price, "", within_s=within_s)
+        except HandlerUnavailable:
+            return False
+        return found is not None
 
     # --- the checkout ---
 
@@ -355,14 +365,6 @@ class Network:
 def _check_is_first(session: SearchSession, recommendation_id: str) -> None:
     if session.recommendation_id not in {None, recommendation_id}:
         raise HandOffRefused("Another recommendation of this search has become a checkout.")
-
-
-def _pays_on_page(handler: Payment, offer: Offer) -> bool:
-    try:
-        return handler.on_page(offer.merchant_id, offer.price) is not None
-    except Exception as error:  # noqa: BLE001  a plug-in may raise anything; its text may quote anything
-        log.warning("a payment handler of %s raised %s", offer.merchant_id, type(error).__name__)
-        return False
 
 
 def _call(scope: Scope, key: Key | None = None) -> Call:

@@ -75,7 +75,9 @@ class CompleteCheckout(msgspec.Struct, frozen=True, kw_only=True):
     no longer stands in the way. ``buyer`` is what is told of the buyer beside the payment: it is added
     to what is known. ``signals`` are what the platform observed of it, by name: for the payment handler,
     and kept nowhere. ``expected_total_minor`` is the total that the payer saw, where
-    the protocol carries it; another one is a problem, never a charge.
+    the protocol carries it; another one is a problem, never a charge. ``after_challenge`` goes on with the
+    payment whose buyer was asked by the provider, and begins no other: the instrument is that one's, and
+    the credential counts for nothing.
     """
 
     checkout_id: str
@@ -84,6 +86,7 @@ class CompleteCheckout(msgspec.Struct, frozen=True, kw_only=True):
     buyer: Buyer | None = None
     signals: dict[str, Any] = {}
     by_buyer: bool = False
+    after_challenge: bool = False
     expected_total_minor: int | None = None
 
 
@@ -156,7 +159,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     cart before. ``refusing_problems`` are the problem codes that this caller's release
     answers as a refusal; for a create ``render`` may raise one itself, then nothing is written.
     ``arrived_s`` is the event loop's time (``loop.time()``) at which the request came in: a caller's
-    patience counts from there. Without it, from the call of ``run``.
+    patience counts from there. Without it, from the call of ``run``. ``page_url`` gives the page on which
+    a buyer goes on who was sent to the payment provider.
     """
 
     scope: Scope
@@ -167,6 +171,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     render_known: Callable[[Checkout], bytes] | None = None
     refusing_problems: frozenset[str] = frozenset()
     arrived_s: float | None = None
+    page_url: Callable[[Checkout], str] | None = None
 
 
 class CartCall(msgspec.Struct, frozen=True, kw_only=True):

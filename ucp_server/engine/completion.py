@@ -30,7 +30,7 @@ from ucp_server.engine.opening import Held, Opener
 from ucp_server.engine.placing import pieces_of
 from ucp_server.engine.setup import Setup
 from ucp_server.engine.twins import Twins, claim_of
-from ucp_server.ports import Approved, NotSent, Outcome, Unknown
+from ucp_server.ports import Approved, Declined, NotSent, Outcome, Unknown
 from ucp_server.store.attempts import OPEN_STATES, AttemptRow, load_attempt, mark_sent, renew_lease
 from ucp_server.store.claims import keep_reply
 from ucp_server.store.database import Read, Tx, statement
@@ -78,6 +78,8 @@ class Completion:
 
     async def _pay(self, held: Held) -> Ending | Unknown:
         attempt = held.attempt
+        if isinstance(held.known, Declined):
+            return held.known
         # Under an attempt that was sent before, the pieces were held before.
         if attempt.state == "created" or held.known is not None:
             refused = await self._reserve(held)
@@ -91,16 +93,21 @@ class Completion:
         if not await self._mark_sent(attempt):
             raise AttemptInFlight
         await fault_point("complete.before_send")
-        outcome = await self._authorise(attempt)
+        outcome = await self._authorise(held)
         await fault_point("complete.sent")
         if isinstance(outcome, NotSent) and attempt.state != "created":
             # This time it was not sent; by the holder before us it may have been.
             return Unknown(outcome.text)
         return outcome
 
-    async def _authorise(self, attempt: AttemptRow) -> Outcome:
+    async def _authorise(self, held: Held) -> Outcome:
+        attempt, page_url = held.attempt, self._call.page_url
         handler = self._setup.payments[attempt.merchant_id][attempt.handler_id]
-        asked = replace(attempt_of(attempt), signals=self._command.signals)
+        asked = replace(
+            attempt_of(attempt),
+            signals=self._command.signals,
+            return_url=page_url(held.checkout) if page_url else "",
+        )
         return await ask(
             handler.authorise(asked, self._command.instrument, self._command.credential),
             within_s=self._setup.timings.authorise_within_s,

@@ -7,6 +7,7 @@ passed the challenge, and when what was told to be in progress turned out never 
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -61,11 +62,15 @@ _FORGET_PAUSE_S: Final = 30.0
 
 @dataclass(frozen=True, slots=True)
 class SubmissionDeliverer:
-    """Does submit jobs. Any number of workers may work on the same one."""
+    """Does submit jobs. Any number of workers may work on the same one.
+
+    ``page_url`` as in `Call`.
+    """
 
     setup: Setup
     engine: Engine
     secret: bytes = field(repr=False)
+    page_url: Callable[[Checkout], str] | None = None
     _paying: asyncio.Semaphore = field(
         default_factory=lambda: asyncio.Semaphore(PAYING_AT_ONCE_MAX), init=False, repr=False
     )
@@ -117,7 +122,8 @@ class SubmissionDeliverer:
         )
         is_answered = True
         try:
-            await self.engine.run(call_of(_scope_of(row.submission), key), self._complete(row, checkout_id))
+            call = call_of(_scope_of(row.submission), key, self.page_url)
+            await self.engine.run(call, self._complete(row, checkout_id))
         except Refusal as refusal:
             if refusal.retry_after_s is not None:
                 return

@@ -27,7 +27,7 @@ from ucp_server.engine.readiness import look_at, price_again, price_without
 from ucp_server.engine.reading import read_checkout
 from ucp_server.engine.setup import Setup
 from ucp_server.engine.twins import Twins, claim_of
-from ucp_server.ports import Approved, Unknown
+from ucp_server.ports import Approved, Declined, Unknown
 from ucp_server.store.attempts import (
     OPEN_STATES,
     AttemptRow,
@@ -50,7 +50,7 @@ class Held:
 
     attempt: AttemptRow
     checkout: Checkout
-    known: Approved | None = None
+    known: Approved | Declined | None = None
 
 
 class Opener:
@@ -123,7 +123,7 @@ class Opener:
             checkout,
             revision=checkout.revision + 1,
             state=advance(checkout.state, State.COMPLETING),
-            basket=replace(checkout.basket, instruments=self._instruments(checkout)),
+            basket=replace(checkout.basket, instruments=self._instruments(checkout, known)),
             quote=quote,
             payment_problems=(),
             challenge_url=None,
@@ -162,7 +162,9 @@ class Opener:
 
     # --- which attempt ---
 
-    async def _choose_attempt(self, checkout: Checkout, quote: Quote) -> tuple[AttemptRow, Approved | None]:
+    async def _choose_attempt(
+        self, checkout: Checkout, quote: Quote
+    ) -> tuple[AttemptRow, Approved | Declined | None]:
         """A new attempt, or one that goes on under its provider's key, with its outcome if known."""
         call, handler_id, fresh_id = self._call, self._command.instrument.handler_id, new_id()
         fresh = AttemptRow(
@@ -181,6 +183,8 @@ class Opener:
             terms=call.rendering.terms,
             refusing_problems=sorted(call.refusing_problems),
         )
+        if self._command.after_challenge:
+            return await self._answered_challenge(checkout, fresh)
         never_sent = await self._attempt_of_our_claim(checkout.id) if self._goes_on else None
         if never_sent and never_sent.state == "released" and _asks_the_same(never_sent, fresh):
             return _gone_on_with(never_sent, fresh, state="created"), None
@@ -191,10 +195,7 @@ class Opener:
         self, checkout: Checkout, fresh: AttemptRow
     ) -> tuple[AttemptRow, Approved] | None:
         """The attempt whose buyer came back from the challenge with the provider's consent."""
-        if not checkout.payment_problems:
-            return None
-        async with read(self._setup.pool) as db:
-            challenged = await load_challenged(db, checkout.merchant_id, checkout.id)
+        challenged = await self._challenged(checkout)
         if challenged is None:
             return None
         outcome = await look_up(self._setup, challenged)
@@ -204,6 +205,24 @@ class Opener:
         if isinstance(outcome, Approved) and _asks_the_same(challenged, fresh):
             return _gone_on_with(challenged, fresh, state="sent"), outcome
         return None
+
+    async def _answered_challenge(
+        self, checkout: Checkout, fresh: AttemptRow
+    ) -> tuple[AttemptRow, Approved | Declined]:
+        """The same, or with the provider's refusal; raises AttemptInFlight until the buyer answered."""
+        challenged = await self._challenged(checkout)
+        if challenged is None or not _asks_the_same(challenged, fresh):
+            raise WrongState(checkout.state)
+        outcome = await look_up(self._setup, challenged)
+        if not isinstance(outcome, Approved | Declined):
+            raise AttemptInFlight
+        return _gone_on_with(challenged, fresh, state="sent"), outcome
+
+    async def _challenged(self, checkout: Checkout) -> AttemptRow | None:
+        if not checkout.payment_problems:
+            return None
+        async with read(self._setup.pool) as db:
+            return await load_challenged(db, checkout.merchant_id, checkout.id)
 
     async def _attempt_of_our_claim(self, checkout_id: str) -> AttemptRow | None:
         if self._claim is None:
@@ -231,8 +250,11 @@ class Opener:
             text = f"The payment handler {instrument.handler_id} takes no {instrument.type} here."
             raise InvalidRequest(text, "instrument.type")
 
-    def _instruments(self, checkout: Checkout) -> tuple[Instrument, ...]:
+    def _instruments(self, checkout: Checkout, known: Approved | Declined | None) -> tuple[Instrument, ...]:
         """What the checkout shows: the one that pays is selected, and none else."""
+        if known is not None and any(i.selected for i in checkout.basket.instruments):
+            # The provider was asked with that one.
+            return checkout.basket.instruments
         ours = self._command.instrument
         others = (i for i in checkout.basket.instruments if i.id != ours.id)
         return (replace(ours, selected=True), *(replace(i, selected=False) for i in others))

@@ -6,6 +6,7 @@ it is its sealed reference, until the payment has ended.
 
 import hashlib
 import hmac
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -66,7 +67,9 @@ class SubmissionRenderer:
         return refusal.code.encode()
 
 
-def call_of(scope: Scope, key: Key | None = None) -> Call:
+def call_of(
+    scope: Scope, key: Key | None = None, page_url: Callable[[Checkout], str] | None = None
+) -> Call:
     """A call that is made for a submission."""
     renderer = SubmissionRenderer()
     return Call(
@@ -75,6 +78,7 @@ def call_of(scope: Scope, key: Key | None = None) -> Call:
         render_refusal=lambda refusal: renderer.render_refusal(b"", refusal),
         rendering=_RENDERING,
         key=key,
+        page_url=page_url,
     )
 
 

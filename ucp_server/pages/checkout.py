@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable
 from functools import lru_cache
 from urllib.parse import urlsplit
 
-from ucp_server.domain.checkout import Checkout, Instrument, Line
+from ucp_server.domain.checkout import Checkout, Line
 from ucp_server.domain.fulfillment import Address, Destination, Group, Method
 from ucp_server.domain.lifecycle import Standing
 from ucp_server.domain.methods import SHIPPING
@@ -24,7 +24,6 @@ from ucp_server.pages import forms, words
 from ucp_server.pages.bill import bill, picture_path
 from ucp_server.pages.contexts import (
     Assets,
-    Challenge,
     CheckoutPage,
     Choice,
     Field,
@@ -36,7 +35,8 @@ from ucp_server.pages.contexts import (
     Shop,
     Terms,
 )
-from ucp_server.pages.words import address_line, problem_text, web_url
+from ucp_server.pages.payment import Paying, card_fields, challenge, pays_with
+from ucp_server.pages.words import address_line, problem_text
 
 _OPTIONAL_ADDRESS = frozenset({"extended_address", "region"})
 # What posts of all countries want; the rest depends.
@@ -73,10 +73,10 @@ def checkout_page(
     form_token: str,
     said: str | None,
     assets: Assets,
-    payment: Instrument | None,
+    paying: Paying,
 ) -> CheckoutPage:
-    """``said`` is the code of what became of the last press, ``payment`` what this page can pay with."""
-    quote, language = checkout.quote, shop.language
+    """``said`` is the code of what became of the last press."""
+    quote, language, payment = checkout.quote, shop.language, paying.payment
     untold = _Untold(checkout.problems)
     buyer = _buyer(checkout, shop, untold)
     methods = tuple(_method(checkout, shop, index, untold) for index in range(len(quote.methods or ())))
@@ -106,8 +106,9 @@ def checkout_page(
         totals=bill(quote.totals, quote.currency, quote.included_tax_minor, language),
         glance=_glance(checkout, language),
         pay_text=language.amount(quote.total_minor, quote.currency) if is_payable and payment else "",
-        pays_with=_pays_with(payment, language) if payment else "",
-        challenge=_challenge(checkout),
+        pays_with=pays_with(payment, language),
+        card_fields=card_fields(payment, shop),
+        challenge=challenge(checkout, came_back=paying.came_back),
         terms=terms,
         open_until=language.moment(checkout.expires_at),
         form_token=form_token,
@@ -164,10 +165,6 @@ def _glance(checkout: Checkout, language: Language) -> str:
     return language.count("%(number)s item, %(total)s", "%(number)s items, %(total)s", pieces, total=total)
 
 
-def _pays_with(payment: Instrument, language: Language) -> str:
-    return language.text(str(payment.display.get("description", payment.type)))
-
-
 def _said(code: str | None, told: Iterable[Problem], language: Language) -> tuple[Notice, ...]:
     """What became of the last press, unless a problem of the checkout tells it better."""
     if code is None or any(problem.code == code for problem in told):
@@ -177,11 +174,6 @@ def _said(code: str | None, told: Iterable[Problem], language: Language) -> tupl
 
 def _notices(problems: Iterable[Problem], language: Language) -> Iterable[Notice]:
     return (Notice(kind=words.problem_kind(p), text=problem_text(p, language)) for p in problems)
-
-
-def _challenge(checkout: Checkout) -> Challenge | None:
-    url = web_url(checkout.challenge_url)
-    return Challenge(url=url, host=urlsplit(url).hostname or "") if url else None
 
 
 def _terms(shop: Shop, untold: _Untold) -> Terms:

@@ -149,10 +149,24 @@ class LineForm(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Challenge(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the buyer passes the provider's test; ``host`` says who asks."""
+    """Where the buyer passes the provider's test; ``host`` says who asks.
+
+    ``came_back`` from there is the buyer who only has to be asked what became of it.
+    """
 
     url: str
     host: str
+    came_back: bool
+
+
+class CardFields(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of the provider's that ours frames: a card is entered there, and never reaches us.
+
+    ``is_folded`` where one was entered already that may pay.
+    """
+
+    url: str
+    is_folded: bool
 
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True):
@@ -165,9 +179,9 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
 class CheckoutPage(msgspec.Struct, frozen=True, kw_only=True):
     """The hand-off page of an open checkout.
 
-    ``pay_text`` is empty while the order cannot be placed; ``pays_with`` is empty where this page
-    cannot pay at all. ``has_their_address`` and ``has_their_payment``: the platform that frames the page
-    lets the buyer choose these.
+    ``pay_text`` is empty while the order cannot be placed; ``pays_with`` is empty where nothing pays
+    yet, and without ``card_fields`` never will on this page. ``has_their_address`` and
+    ``has_their_payment``: the platform that frames the page lets the buyer choose these.
     """
 
     shop: Shop
@@ -185,6 +199,7 @@ class CheckoutPage(msgspec.Struct, frozen=True, kw_only=True):
     glance: str
     pay_text: str
     pays_with: str
+    card_fields: CardFields | None
     challenge: Challenge | None
     terms: Terms
     open_until: str

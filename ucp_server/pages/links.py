@@ -10,11 +10,18 @@ STATE_ROUTE: Final = CHECKOUT_ROUTE + "/state"
 CART_ROUTE: Final = "/cart/{page_id}/{token}"
 ORDER_ROUTE: Final = "/order/{page_id}/{token}"
 RECEIPT_ROUTE: Final = ORDER_ROUTE + "/receipt"
+# In the query of a checkout's page.
+CAME_BACK: Final = "back"
 
 
 def checkout_path(checkout_id: str, link_token: str) -> str:
     """Where the buyer takes over a checkout (``continue_url`` without the origin)."""
     return CHECKOUT_ROUTE.format(page_id=UUID(checkout_id).hex, token=link_token)
+
+
+def back_path(checkout_id: str, link_token: str) -> str:
+    """The checkout's page for a buyer who comes back to it from a payment provider's challenge."""
+    return f"{checkout_path(checkout_id, link_token)}?{CAME_BACK}=1"
 
 
 def cart_path(cart_id: str, link_token: str) -> str:

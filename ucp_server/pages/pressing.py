@@ -1,17 +1,17 @@
 """What a posted form does: make a checkout, change it, change it and pay, by the engine's own commands."""
 
-import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
 
 from ucp_server.asgi.reply import Reply
 from ucp_server.domain.cart import Cart
-from ucp_server.domain.checkout import Checkout, Instrument
+from ucp_server.domain.checkout import Checkout
 from ucp_server.domain.errors import (
     AttemptInFlight,
     CartNotFound,
+    HandlerUnavailable,
     KeyInFlight,
     NotReady,
     ProblemRefused,
@@ -35,29 +35,33 @@ from ucp_server.engine.commands import (
 from ucp_server.engine.runner import Engine
 from ucp_server.pages import embedding, forms, links, security, words
 from ucp_server.pages.contexts import Shop
-from ucp_server.ports import Credential
-
-_log = logging.getLogger(__name__)
+from ucp_server.ports import Credential, OnPage
 
 BINDING: Final = "pages"
 PAY: Final = "pay"
+# From a provider's challenge.
+BACK: Final = "back"
 
 # After these the checkout is being paid or settled, and its page says so by itself.
 _TOLD_BY_THE_PAGE: Final = (WrongState, AttemptInFlight, KeyInFlight, ReplyExpired)
 
-# The buyer's agreement to pay: the instrument and credential for one merchant and total, if any.
-PagePayments = Callable[[str, Money], tuple[Instrument, Credential] | None]
+# What pays on a page: of a merchant, for a total, in a session (`ports.Payment.on_page`). It raises
+# HandlerUnavailable where the handler that could does not answer.
+PagePayments = Callable[[str, Money, str], Awaitable[OnPage | None]]
+# What waits for its buyer needs no credential any more.
+_SPENT: Final = Credential(type="none", members={})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pressing:
     """Buttons of a shop's pages over one engine. Every answer is a redirect to a page of ours.
 
-    ``session`` is that of a framed page.
+    ``secret`` is the server's; ``session`` is that of a framed page.
     """
 
     engine: Engine
     payments: PagePayments
+    secret: bytes
     shop: Shop
     session: embedding.Session | None = None
 
@@ -66,21 +70,20 @@ class Pressing:
         """The code that the buyer's page was asked for in, "" where it was asked for in none."""
         return self.shop.chosen_language
 
-    def payment(self, checkout: Checkout) -> tuple[Instrument, Credential] | None:
+    async def payment(self, checkout: Checkout) -> OnPage | None:
         """None where this page cannot take the payment, also where the handler that could is broken."""
         total = Money(checkout.quote.total_minor, checkout.quote.currency)
+        session = security.payment_session(self.secret, checkout.id, checkout.link_token)
         try:
-            return self.payments(checkout.merchant_id, total)
-        except Exception as error:  # noqa: BLE001  a plug-in may raise anything; its text may quote anything
-            _log.error("the payment handler of %s raised %s", checkout.merchant_id, type(error).__name__)
+            return await self.payments(checkout.merchant_id, total, session)
+        except HandlerUnavailable:
             return None
 
-    def shown_payment(self, checkout: Checkout) -> Instrument | None:
+    async def shown_payment(self, checkout: Checkout) -> OnPage | None:
         """What the page says that will be paid with."""
         if self.session is not None and self.session.takes_payment:
-            return embedding.shown_payment(checkout)
-        payment = self.payment(checkout)
-        return payment[0] if payment else None
+            return OnPage(instrument=embedding.shown_payment(checkout))
+        return await self.payment(checkout)
 
     async def press(self, checkout: Checkout, fields: forms.Fields) -> Reply:
         """Raises `BadFormError` and, where the checkout is gone, `CheckoutNotFound`."""
@@ -90,6 +93,8 @@ class Pressing:
                 wanted = embedding.answered(self.session, checkout, fields, wanted)
             if fields.get("action") == PAY:
                 return await self._pay(checkout, fields, wanted)
+            if fields.get("action") == BACK:
+                return await self._go_on(checkout, fields)
             return await self._update(checkout, wanted)
         except Refusal as refusal:
             return Reply.unpack(refused(self._path(checkout), refusal))
@@ -139,28 +144,62 @@ class Pressing:
             return _saying(self._path(checkout), "changed")
         if fields.get("total") != str(checkout.quote.total_minor):
             return _saying(self._path(checkout), "new_total")
-        payment = self._payment(checkout, fields)
+        payment = await self._payment(checkout, fields)
         if payment is None:
             return security.see_other(self._path(checkout))
-        instrument, credential = payment
+        if payment.instrument is None or payment.credential is None:
+            if checkout.challenge_url:
+                return await self._go_on(checkout, fields)
+            return _saying(self._path(checkout), "card_missing")
         command = CompleteCheckout(
             checkout_id=checkout.id,
-            instrument=instrument,
-            credential=credential,
+            instrument=payment.instrument,
+            credential=payment.credential,
             by_buyer=True,
             expected_total_minor=checkout.quote.total_minor,
         )
         return await self._run(checkout, command, key)
 
-    def _payment(self, checkout: Checkout, fields: forms.Fields) -> tuple[Instrument, Credential] | None:
+    async def _payment(self, checkout: Checkout, fields: forms.Fields) -> OnPage | None:
         """Where the platform took over to pay, what it answered and nothing else."""
         if self.session is None or not self.session.takes_payment:
-            return self.payment(checkout)
+            return await self.payment(checkout)
         answer = fields.get(forms.ANSWER)
-        return self.session.payment(answer) if answer else None
+        if not answer:
+            return None
+        instrument, credential = self.session.payment(answer)
+        return OnPage(instrument=instrument, credential=credential)
+
+    async def _go_on(self, checkout: Checkout, fields: forms.Fields) -> Reply:
+        """With the payment that waits for the buyer's answer at the provider; no other begins.
+
+        As long as there is no answer the page shows where to give it.
+        """
+        key = _key(checkout, fields, press="back")
+        kept = await self.engine.replay(_scope(checkout), key)
+        if kept is not None:
+            return Reply.unpack(kept.reply)
+        asked = next((one for one in checkout.basket.instruments if one.selected), None)
+        if asked is None or checkout.challenge_url is None:
+            return security.see_other(self._path(checkout))
+        if fields.get("total") != str(checkout.quote.total_minor):
+            return _saying(self._path(checkout), "changed")
+        command = CompleteCheckout(
+            checkout_id=checkout.id,
+            instrument=asked,
+            credential=_SPENT,
+            by_buyer=True,
+            after_challenge=True,
+            expected_total_minor=checkout.quote.total_minor,
+        )
+        return await self._run(checkout, command, key)
 
     def _path(self, checkout: Checkout) -> str:
         return links.in_language(path_of(checkout), self.language)
+
+    def _page_url(self, checkout: Checkout) -> str:
+        path = links.back_path(checkout.id, checkout.link_token)
+        return self.shop.origin + links.in_language(path, self.language)
 
     async def _again(self, checkout: Checkout) -> Checkout:
         return await self.engine.read_by_link(checkout.merchant_id, checkout.id, checkout.link_token)
@@ -174,6 +213,7 @@ class Pressing:
             rendering=Rendering(binding=BINDING, terms=path.encode()),
             key=key,
             refusing_problems=frozenset({"payment_failed"}),
+            page_url=self._page_url,
         )
         return Reply.unpack((await self.engine.run(call, command)).reply)
 
@@ -229,7 +269,7 @@ def _scope(checkout: Checkout) -> Scope:
     return Scope(merchant_id=checkout.merchant_id, platform_id=checkout.platform_id)
 
 
-def _key(checkout: Checkout, fields: forms.Fields) -> Key:
+def _key(checkout: Checkout, fields: forms.Fields, press: str = "page") -> Key:
     """One press of one shown page: a page that is shown again has another revision."""
-    press = f"page-{checkout.id}-{fields.get('revision', '')[:20]}"
-    return Key(operation="pages.pay", key=press, fingerprint=sha256(press.encode()).digest())
+    name = f"{press}-{checkout.id}-{fields.get('revision', '')[:20]}"
+    return Key(operation="pages.pay", key=name, fingerprint=sha256(name.encode()).digest())

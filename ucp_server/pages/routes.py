@@ -23,6 +23,7 @@ from ucp_server.pages.cart import cart_page
 from ucp_server.pages.checkout import checkout_page
 from ucp_server.pages.contexts import Shop
 from ucp_server.pages.order import order_page
+from ucp_server.pages.payment import Paying, fields_origin
 from ucp_server.pages.pressing import BINDING, PAY, PagePayments, PageRenderer, Pressing, order_url_of
 from ucp_server.pages.receipt import receipt_page
 from ucp_server.pages.rendering import ASSET_REPLIES, ASSETS, NOBODY, SHOP_ASSETS, SPEECH_PATH, say, show
@@ -122,16 +123,17 @@ class Pages:
             refresh_s = _REFRESH_S if waits else 0
             order_url = order_url_of(checkout, shop.chosen_language)
             return say(shop, *settled, order_url=order_url, refresh_s=refresh_s)
-        payment = self._pressing(shop, session).shown_payment(checkout)
+        payment = await self._pressing(shop, session).shown_payment(checkout)
         page = checkout_page(
             checkout,
             shop,
             form_token=self._form_token(checkout),
             said=request.query_params.get("said"),
             assets=ASSETS,
-            payment=payment,
+            paying=Paying(payment=payment, came_back=links.CAME_BACK in request.query_params),
         )
-        return show(embedding.handed_over(page, session))
+        frames = (fields_origin(page.card_fields),) if page.card_fields else ()
+        return show(embedding.handed_over(page, session), framing=security.Framing(frames=frames))
 
     async def take_form(self, request: Request, shop: Shop) -> Reply:
         checkout = await self._load(request, shop)
@@ -243,7 +245,13 @@ class Pages:
         return security.form_token(self.secret, shown.id, shown.link_token)
 
     def _pressing(self, shop: Shop, session: embedding.Session | None = None) -> Pressing:
-        return Pressing(engine=self.engine, payments=self.payments, shop=shop, session=session)
+        return Pressing(
+            engine=self.engine,
+            payments=self.payments,
+            secret=self.secret,
+            shop=shop,
+            session=session,
+        )
 
 
 def _is_our_form(request: Request, shop: Shop, fields: forms.Fields, expected: str) -> bool:

@@ -130,6 +130,12 @@ def see_other(path: str) -> Reply:
     return Reply(status=303, headers=((b"location", path.encode("ascii")), *_PRIVATE))
 
 
+def payment_session(secret: bytes, checkout_id: str, link_token: str) -> str:
+    """The name of a checkout's page at a payment provider: nobody else can make it, or the link of it."""
+    note = f"page-payment\0{checkout_id}\0{link_token}".encode()
+    return hmac.new(secret, note, hashlib.sha256).hexdigest()[:40]
+
+
 def form_token(secret: bytes, page_id: str, link_token: str) -> str:
     """A token that only a page which we rendered for this link can carry."""
     note = f"page-form\0{page_id}\0{link_token}".encode()

@@ -130,6 +130,7 @@ _REFUSALS: Final[Mapping[str, str]] = MappingProxyType(
         "not_ready": message("Something is still missing; please look at the marked places."),
         "terms": message("Please agree to the terms; only then can this be ordered."),
         "payment_failed": message("The payment was declined. Nothing was charged; you can try again."),
+        "card_missing": message("Please enter the card that you want to pay with."),
         "changed": message(
             "This order changed while you were looking at it. Please check it again before you pay."
         ),
@@ -233,7 +234,8 @@ def refusal_code(code: str) -> str:
 
 def refusal_kind(code: str) -> str:
     """Only what failed is an error; to look once more is none."""
-    return "warning" if code in {"changed", "new_total", "conflict", "not_ready", "terms"} else "error"
+    is_to_look = {"changed", "new_total", "conflict", "not_ready", "terms", "card_missing"}
+    return "warning" if code in is_to_look else "error"
 
 
 def refusal_text(code: str, language: Language) -> str:

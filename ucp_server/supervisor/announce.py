@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
-from ucp_server import resources
+from ucp_server import hosting, resources
 from ucp_server.config import Settings
 from ucp_server.modes import Mode, sentences
 from ucp_server.supervisor.progress import Progress
@@ -44,6 +44,8 @@ def _addresses(settings: Settings) -> list[tuple[str, str]]:
         found.append(("plain http", _url("http", settings.http_host, settings.http_port)))
     if settings.http_socket:
         found.append(("plain http", f"unix:{settings.http_socket}"))
+    if settings.hosted_port:
+        found.append(("card fields", hosting.site_of(settings)))
     if settings.admin_port:
         found.append(("operations", _url("http", settings.admin_host, settings.admin_port) + "/metrics"))
     if settings.relaxed.makes_certificate and settings.port and settings.certificate:

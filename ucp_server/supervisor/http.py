@@ -166,6 +166,13 @@ def public_config(settings: Settings, shared: Iterable[int] = ()) -> Config13:
     return config
 
 
+def hosted_config(settings: Settings) -> Config13:
+    """The listener of the pages that plug-ins have of their own."""
+    config = _config(settings)
+    config.bind = [_bound(settings.http_host, settings.hosted_port)]
+    return config
+
+
 def admin_config(settings: Settings) -> Config13:
     """The listener of metrics and the merchant API."""
     config = _config(settings)

@@ -19,6 +19,7 @@ from collections.abc import Sequence
 import uvloop
 
 from ucp_server import app
+from ucp_server.asgi.metrics import Metrics
 from ucp_server.config import ConfigError, Settings, from_json
 from ucp_server.store.importing import BadShop
 from ucp_server.supervisor import http
@@ -77,10 +78,37 @@ async def _run(role: Role, settings: Settings, channel: socket.socket, shared: S
         await stop.wait()
 
     if role is Role.PUBLIC:
-        async with app.build_public(settings) as application:
-            await http.serve(application, http.public_config(settings, shared), until_stopped)
+        await _serve_public(settings, shared, until_stopped, stop)
     else:
         await _serve_jobs(settings, until_stopped)
+
+
+async def _serve_public(
+    settings: Settings, shared: Sequence[int], until_stopped: http.Until, stop: asyncio.Event
+) -> None:
+    """Ready once every listener is open; all drain at the same time."""
+    metrics = Metrics()
+    hosted_opened = asyncio.Event()
+
+    async def until_hosted_stops() -> None:
+        hosted_opened.set()
+        await stop.wait()
+
+    async def until_all_stop() -> None:
+        await hosted_opened.wait()
+        await until_stopped()
+
+    async with (
+        app.build_public(settings, metrics) as application,
+        app.build_hosted(settings, metrics) as hosted,
+        asyncio.TaskGroup() as listeners,
+    ):
+        if settings.hosted_port:
+            opening = http.serve(hosted, http.hosted_config(settings), until_hosted_stops)
+            listeners.create_task(opening)
+        else:
+            hosted_opened.set()
+        await http.serve(application, http.public_config(settings, shared), until_all_stop)
 
 
 async def _serve_jobs(settings: Settings, until_stopped: http.Until) -> None:

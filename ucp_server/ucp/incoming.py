@@ -50,9 +50,13 @@ class Shop(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Paths(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the pages for people are: path of (id, token) without the site."""
+    """Where the pages for people are: path of (id, token) without the site.
+
+    ``back`` is a checkout's, for the buyer who comes from a payment provider.
+    """
 
     checkout: Callable[[str, str], str]
+    back: Callable[[str, str], str]
     cart: Callable[[str, str], str]
     order: Callable[[str, str], str]
 

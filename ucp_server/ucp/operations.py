@@ -189,6 +189,9 @@ class Operations:
             key=key,
             refusing_problems=asked.negotiated.refusing_problems(asked.operation.name),
             arrived_s=asked.incoming.arrived_s,
+            page_url=lambda checkout: (
+                terms.site + self.replies.paths.back(checkout.id, checkout.link_token)
+            ),
         )
 
 

@@ -28,6 +28,7 @@ from ucp_server.ports import (
     Declined,
     HandlerListing,
     NotSent,
+    OnPage,
     Outcome,
     Settlement,
     Unknown,
@@ -179,9 +180,9 @@ class HttpPayment:
         if _read(status, content, _Forgotten) is None:
             raise ConnectionError(f"the payment provider answered {status}, and does not confirm")
 
-    def on_page(self, merchant_id: str, total: Money) -> tuple[Instrument, Credential] | None:
+    async def on_page(self, merchant_id: str, total: Money, session: str) -> OnPage | None:
         """On account, where the merchant has arranged that; else the provider needs its own fields."""
-        del merchant_id, total
+        del merchant_id, total, session
         if not self._account_token:
             return None
         instrument = Instrument(
@@ -191,7 +192,8 @@ class HttpPayment:
             selected=True,
             display={"description": "On account"},
         )
-        return instrument, Credential(type="token", members={"token": self._account_token})
+        credential = Credential(type="token", members={"token": self._account_token})
+        return OnPage(instrument=instrument, credential=credential)
 
     async def close(self) -> None:
         if self._session is not None:

@@ -8,13 +8,13 @@ would double the price of a payment in a demo.)
 """
 
 import hashlib
-import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
 import msgspec
+
+from ucp_server.handlers.payment_mock.files import write_new
 
 Status = Literal["none", "approved", "declined", "action_needed", "pending", "voided"]
 Action = Literal["capture", "void", "refund"]
@@ -64,7 +64,7 @@ class Books:
         for _ in range(TRIES_MAX):
             number, before = self._latest(key)
             after = decide(before)
-            if after == before or self._link(key, number + 1, after):
+            if after == before or self._add(key, number + 1, after):
                 return after
         raise OSError(f"{TRIES_MAX} others were quicker at the same key")
 
@@ -74,21 +74,8 @@ class Books:
             found += 1
         return found, _read(self._path(key, found)) if found else None
 
-    def _link(self, key: str, number: int, record: Record) -> bool:
-        path = self._path(key, number)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(msgspec.json.encode(record))
-                file.flush()
-                os.fsync(file.fileno())
-            path.hardlink_to(name)
-        except FileExistsError:
-            return False
-        finally:
-            Path(name).unlink()
-        return True
+    def _add(self, key: str, number: int, record: Record) -> bool:
+        return write_new(self._path(key, number), msgspec.json.encode(record))
 
     def _path(self, key: str, number: int) -> Path:
         digest = hashlib.sha256(key.encode()).hexdigest()[:40]

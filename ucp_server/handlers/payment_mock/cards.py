@@ -4,10 +4,9 @@ A file for each reference, linked into place like the books' own; no number is e
 """
 
 import hashlib
-import os
-import tempfile
 from pathlib import Path
 
+from ucp_server.handlers.payment_mock.files import place_of, read_if_there, write_whole
 from ucp_server.handlers.payment_mock.tokens import REFUSED_BY_VAULT, TEST_CARDS
 from ucp_server.ports import Credential, Declined, Vaulted
 
@@ -31,31 +30,19 @@ class Cards:
         if number in REFUSED_BY_VAULT:
             return Declined("This card is not taken.", code="card_declined")
         reference = f"mock_card_{hashlib.sha256(key.encode()).hexdigest()[:24]}"
-        self._write(self._path(reference), TEST_CARDS.get(number, self._stranger))
-        return Vaulted(reference, _display(card, number))
+        write_whole(place_of(self._folder, reference), self.meaning_of(number).encode())
+        return Vaulted(reference, display_of(card, number))
+
+    def meaning_of(self, number: str) -> str:
+        """The token that a card stands for."""
+        return TEST_CARDS.get(number, self._stranger)
 
     def token_of(self, reference: str) -> str:
         """The token that the card stands for; "" when it is not kept."""
-        try:
-            return self._path(reference).read_text()
-        except FileNotFoundError:
-            return ""
+        return (read_if_there(place_of(self._folder, reference)) or b"").decode()
 
     def forget(self, reference: str) -> None:
-        self._path(reference).unlink(missing_ok=True)
-
-    def _write(self, path: Path, token: str) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
-        with os.fdopen(descriptor, "w") as file:
-            file.write(token)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-
-    def _path(self, reference: str) -> Path:
-        digest = hashlib.sha256(reference.encode()).hexdigest()[:40]
-        return self._folder / digest[:2] / digest
+        place_of(self._folder, reference).unlink(missing_ok=True)
 
 
 def is_card_number(text: str) -> bool:
@@ -72,7 +59,8 @@ def is_card_number(text: str) -> bool:
     return (sum(digits[::2]) + sum(doubled)) % 10 == 0
 
 
-def _display(card: Credential, number: str) -> dict[str, str | int]:
+def display_of(card: Credential, number: str) -> dict[str, str | int]:
+    """What may be shown of a card."""
     dates = {name: card.members.get(name) for name in ("expiry_month", "expiry_year")}
     return {
         "brand": _BRANDS.get(number[0], "card"),

@@ -71,6 +71,13 @@ def settled(record: Record, action: Settlement, amount_minor: int, action_key: s
     )
 
 
+def answered(record: Record, *, is_confirmed: bool) -> Record:
+    """The buyer's answer to the bank's question: the first one counts, and only while it is asked."""
+    if record.status != "action_needed":
+        return record
+    return msgspec.structs.replace(record, status="approved" if is_confirmed else "declined")
+
+
 def outcome_of(record: Record, now_s: float) -> Outcome:
     """The record as the engine is told of it."""
     match record.status:

@@ -1,4 +1,4 @@
-"""`ports.Payment` and `ports.Vault` that decide by the token or card they are given.
+"""`ports.Payment`, `ports.Vault` and `hosted.Hosted` that decide by the token or card they are given.
 
 There are books, and no provider behind them.
 """
@@ -7,10 +7,13 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
+
 from ucp_server.domain.checkout import Instrument
 from ucp_server.domain.money import Money
 from ucp_server.handlers.payment_mock.books import Books, Record
 from ucp_server.handlers.payment_mock.cards import Cards
+from ucp_server.handlers.payment_mock.challenges import Challenges, challenge_id
 from ucp_server.handlers.payment_mock.decisions import (
     Refused,
     opened,
@@ -18,8 +21,12 @@ from ucp_server.handlers.payment_mock.decisions import (
     reference_of,
     settled,
 )
+from ucp_server.handlers.payment_mock.hosted import Bank, application
+from ucp_server.handlers.payment_mock.sessions import Sessions
 from ucp_server.handlers.payment_mock.tokens import Verdict, behaviour_of, token_of
+from ucp_server.hosted import HostedApp, Site
 from ucp_server.ports import (
+    ActionNeeded,
     Approved,
     Attempt,
     Clock,
@@ -27,6 +34,7 @@ from ucp_server.ports import (
     Declined,
     HandlerListing,
     NotSent,
+    OnPage,
     Outcome,
     Settlement,
     Unknown,
@@ -45,7 +53,8 @@ _TOKENS: dict[Verdict, str] = {
 class MockPayment:
     """folder: where its books are. stranger: what a token that it does not know gets.
 
-    Demo and suite shops approve strangers, since real wallets bring tokens of their own.
+    Demo and suite shops approve strangers, since real wallets bring tokens of their own. Until it is
+    ``hosted`` it has no pages: then a buyer's agreement pays, and a challenge has no address.
     """
 
     def __init__(
@@ -56,6 +65,23 @@ class MockPayment:
         self._cards = Cards(folder / "cards", stranger=_TOKENS[stranger])
         self._clock = clock
         self._stranger = stranger
+        self._sessions = Sessions(folder / "sessions")
+        self._challenges = Challenges(folder / "challenges")
+        self._site: Site | None = None
+
+    def hosted(self, site: Site) -> HostedApp:
+        """The fields of a card, and its bank's question."""
+        self._site = site
+        return application(
+            site,
+            Bank(
+                books=self._books,
+                cards=self._cards,
+                sessions=self._sessions,
+                challenges=self._challenges,
+                clock=self._clock,
+            ),
+        )
 
     def describe(self, merchant_id: str, total: Money, item_ids: Sequence[str]) -> HandlerListing | None:
         """Listed for every cart."""
@@ -69,6 +95,8 @@ class MockPayment:
         behaviour = behaviour_of(token, stranger=stranger)
         if behaviour.delay_s and behaviour.verdict != "pending":
             await self._be_slow(attempt, behaviour.delay_s)
+        if behaviour.verdict == "action_needed":
+            await asyncio.to_thread(self._challenges.ask, attempt)
         now_s = self._now_s()
         first_time = False
 
@@ -85,13 +113,13 @@ class MockPayment:
             return Unknown("The line to the provider was lost.")
         if record.status != "voided" and record.asked_minor != attempt.amount.minor:
             return Unknown("The provider knows this key with another amount.")
-        return outcome_of(record, now_s)
+        return self._told(attempt, outcome_of(record, now_s))
 
     async def look_up(self, attempt: Attempt) -> Outcome:
         record = await asyncio.to_thread(self._books.find, attempt.psp_key)
         if record is None:
             return NotSent("The provider does not know this payment.")
-        return outcome_of(record, self._now_s())
+        return self._told(attempt, outcome_of(record, self._now_s()))
 
     async def settle(self, attempt: Attempt, action: Settlement, amount: Money, action_key: str) -> Outcome:
         """Voiding a key that never came bars it, so that a late authorisation is declined."""
@@ -120,9 +148,26 @@ class MockPayment:
         del merchant_id
         await asyncio.to_thread(self._cards.forget, reference)
 
-    def on_page(self, merchant_id: str, total: Money) -> tuple[Instrument, Credential] | None:
-        """The buyer's agreement pays, as with an account on file."""
+    async def on_page(self, merchant_id: str, total: Money, session: str) -> OnPage | None:
+        """A card in fields of its own; without them the agreement pays, as with an account on file."""
         del merchant_id, total
+        if self._site is None or not session:
+            return self._on_file()
+        card = await asyncio.to_thread(self._sessions.open, session, self._now_s())
+        fields_url = f"{self._site.url}/fields/{session}"
+        if card is None:
+            return OnPage(fields_url=fields_url)
+        instrument = Instrument(
+            id="entered-card",
+            handler_id=self._listing.id,
+            type="card",
+            selected=True,
+            display=card.display,
+        )
+        credential = Credential(type="token", members={"token": card.token})
+        return OnPage(instrument=instrument, credential=credential, fields_url=fields_url)
+
+    def _on_file(self) -> OnPage:
         instrument = Instrument(
             id="account-on-file",
             handler_id=self._listing.id,
@@ -130,7 +175,17 @@ class MockPayment:
             selected=True,
             display={"description": "Demo account"},
         )
-        return instrument, Credential(type="token", members={"token": "success_token"})
+        return OnPage(
+            instrument=instrument, credential=Credential(type="token", members={"token": "success_token"})
+        )
+
+    def _told(self, attempt: Attempt, outcome: Outcome) -> Outcome:
+        """With the address where the buyer answers the bank's question."""
+        if self._site is None or not isinstance(outcome, ActionNeeded):
+            return outcome
+        return msgspec.structs.replace(
+            outcome, url=f"{self._site.url}/challenge/{challenge_id(attempt.psp_key)}"
+        )
 
     async def _token_of(self, credential: Credential) -> tuple[str, Verdict]:
         """The token, and what becomes of one that is not known: a card that is not kept pays nothing."""

@@ -226,6 +226,7 @@ addEventListener("submit", (event) => {
   const { target: form, submitter } = event;
   if (isPlain || event.defaultPrevented || !form.matches("[data-live]")) return;
   if (submitter?.value === "pay") return pay(event, form);
+  if (submitter?.value === "back") return;
   event.preventDefault();
   press(form, submitter);
 });
@@ -246,7 +247,7 @@ async function press(form, button) {
 async function pay(event, form) {
   if (form.ariaBusy) return event.preventDefault();
   form.ariaBusy = "true";
-  const frame = form.querySelector("iframe[data-card]");
+  const frame = form.querySelector("details[open] iframe[data-card], :not(details) > iframe[data-card]");
   if (!flight && !frame) return;
   event.preventDefault();
   const seen = form.elements.total.value;
@@ -264,8 +265,8 @@ async function pay(event, form) {
 }
 
 /**
- * Asks the provider's frame to take the card that was typed there: `{card: "submit"}` to it,
- * `{card: "entered"}` or `{card: "refused"}` back. The card itself never comes here.
+ * Asks the provider's frame to take the card that was typed there: `{type: "submit"}` to it,
+ * `{type: "entered"}` or `{type: "failed"}` back. The card itself never comes here.
  */
 function cardOf(frame) {
   const { origin } = new URL(frame.src);
@@ -279,17 +280,19 @@ function cardOf(frame) {
     limit.addEventListener("abort", () => end(true), { signal: over.signal });
     const hear = (message) => {
       if (message.source !== frame.contentWindow || message.origin !== origin) return;
-      if (message.data?.card === "entered" || message.data?.card === "refused") end(message.data.card === "entered");
+      if (message.data?.type === "entered" || message.data?.type === "failed") end(message.data.type === "entered");
     };
     addEventListener("message", hear, { signal: over.signal });
-    frame.contentWindow.postMessage({ card: "submit" }, origin);
+    frame.contentWindow.postMessage({ type: "submit" }, origin);
   });
 }
 
-// The frame says how high its fields are: `{height: 212}`, in CSS pixels.
+// The frame says how high its fields are: `{height: 212}`, in CSS pixels. Told that we attend to it, it
+// leaves out the button of its own.
 addEventListener("message", ({ source, origin, data }) => {
   const frame = main.querySelector("iframe[data-card]");
   if (!frame || source !== frame.contentWindow || origin !== new URL(frame.src).origin) return;
+  if (data?.type === "ready") source.postMessage({ type: "attend" }, origin);
   if (Number.isFinite(data?.height)) frame.style.blockSize = `${Math.min(Math.max(data.height, 40), 900)}px`;
 });
 
