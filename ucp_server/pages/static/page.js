@@ -25,7 +25,7 @@ voice.ariaLive = "polite";
 export function swap(html, url = location.href, sent = new Map()) {
   const answer = new DOMParser().parseFromString(html, "text/html");
   const fresh = answer.querySelector("main");
-  if (!fresh || answer.querySelector('meta[http-equiv="refresh"]') || isOfAnotherBuild(answer)) return false;
+  if (!fresh || answer.querySelector("[data-refresh-s]") || isOfAnotherBuild(answer)) return false;
   const told = new Set(sentences());
   const focused = document.activeElement;
   morph(main, fresh, sent);
