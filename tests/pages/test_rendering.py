@@ -148,8 +148,8 @@ def test_assets_are_small_and_named_by_their_content():
     style, shop_style, script, icon, speech = ASSET_REPLIES.values()
     assert len(style.body) < 20_000
     assert len(shop_style.body) < 15_000
-    assert len(script.body) < 15_000
-    assert len(speech.body) < 15_000
+    assert len(script.body) < 10_000
+    assert len(speech.body) < 12_000
     assert len(icon.body) < 1_000
     for sheet in (style.body, shop_style.body):
         assert b"url(" not in sheet
@@ -158,3 +158,15 @@ def test_assets_are_small_and_named_by_their_content():
         assert sha256(reply.body).hexdigest()[:12] in path
         assert reply.header(b"cache-control") == b"public, max-age=31536000, immutable"
         assert reply.header(b"x-content-type-options") == b"nosniff"
+
+
+def test_assets_leave_out_what_is_for_readers_and_nothing_else():
+    style, shop_style, script, icon, speech = (reply.body.decode() for reply in ASSET_REPLIES.values())
+    for sheet in (style, shop_style):
+        assert sheet.startswith((":root {", "."))
+        assert "/*" not in sheet
+    for code in (script, speech):
+        lines = code.splitlines()
+        assert not [line for line in lines if line.startswith(("//", "/*", "*", " ")) or not line]
+    assert "export function swap" in script
+    assert icon.startswith("<svg")
