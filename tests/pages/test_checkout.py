@@ -1,5 +1,6 @@
 """The context of the hand-off page: each problem once and at its place, and when it can be paid."""
 
+import re
 from typing import Any
 
 import msgspec
@@ -31,10 +32,15 @@ GROUPS = "methods[0].groups[0].selected_option_id"
 
 
 def page_of(
-    checkout: Checkout, *, said: str | None = None, payment: Instrument | None = ACCOUNT
+    checkout: Checkout,
+    *,
+    said: str | None = None,
+    payment: Instrument | None = ACCOUNT,
+    code: str = "en",
 ) -> CheckoutPage:
+    shop = msgspec.structs.replace(SHOP, language=LANGUAGES[code])
     paying = Paying(payment=OnPage(instrument=payment) if payment else None)
-    return checkout_page(checkout, SHOP, form_token="f", said=said, assets=ASSETS, paying=paying)
+    return checkout_page(checkout, shop, form_token="f", said=said, assets=ASSETS, paying=paying)
 
 
 def told(page: CheckoutPage) -> list[str]:
@@ -72,7 +78,10 @@ PROBLEMS = [
         "one of the places that are offered here",
     ),
     (problems.method_unavailable("drone", "methods[3].type"), "This way of delivery is not offered"),
-    (problems.discount_rejected("NOPE", "invalid", "Not known.", 1), "NOPE: Not known."),
+    (
+        problems.discount_rejected("NOPE", "invalid", "This code is not known here.", 1),
+        "NOPE: This code is not known here.",
+    ),
     (problems.free_shipping_granted("FREE", 0), "FREE: standard delivery is free."),
     (problems.payment_failed("No money."), "No money."),
     (problems.payment_needs_buyer("Ask the bank."), "one more confirmation by you"),
@@ -90,6 +99,14 @@ def test_a_problem_is_told_once(problem: Problem, text: str):
     (found,) = told(page)
     assert text in found
     assert text.partition(":")[0].encode() in show(page).body
+
+
+@pytest.mark.parametrize("problem", [found for found, _ in PROBLEMS if found.text != "No money."], ids=ids)
+def test_a_problem_is_told_in_the_buyers_language(problem: Problem):
+    for code, letters in {"de": "[a-z]", "ar": "[\u0600-\u06ff]", "ja": "[\u3040-\u30ff]"}.items():
+        (found,) = told(page_of(samples.with_problems(problem), code=code))
+        assert re.search(letters, found), found
+        assert found not in told(page_of(samples.with_problems(problem)))
 
 
 def test_problems_together_are_all_told():
@@ -216,10 +233,7 @@ def test_an_address_that_does_not_do_is_offered_for_writing():
 
 
 def test_names_and_addresses_are_asked_for_in_the_order_in_which_people_write_them():
-    shop = msgspec.structs.replace(SHOP, language=LANGUAGES["ja"])
-    page = checkout_page(
-        samples.checkout(), shop, form_token="f", said=None, assets=ASSETS, payment=ACCOUNT
-    )
+    page = page_of(samples.checkout(), code="ja")
     assert [field.name for field in page.buyer][:2] == ["last_name", "first_name"]
     address = [field.name.partition(".")[2] for field in page.methods[0].address]
     assert address[0] == "country"

@@ -2,9 +2,12 @@
 
 import pytest
 
+from ucp_server.domain import discounts, problems
 from ucp_server.domain.fulfillment import Address
+from ucp_server.domain.problems import Problem
+from ucp_server.engine import closing
 from ucp_server.languages import ENGLISH, LANGUAGES
-from ucp_server.pages.words import address_line, link_title, web_url
+from ucp_server.pages.words import address_line, link_title, problem_text, web_url
 
 
 @pytest.mark.parametrize(
@@ -34,6 +37,37 @@ def test_an_address_is_one_line():
     assert address_line(Address(country="DE"), ENGLISH) == "Germany"
     assert address_line(Address(country="DE"), LANGUAGES["de"]) == "Deutschland"
     assert address_line(None, ENGLISH) == ""
+
+
+REASONS = [
+    value
+    for value in vars(discounts).values()
+    if isinstance(value, tuple) and len(value) == 2 and all(isinstance(part, str) for part in value)
+]
+
+
+@pytest.mark.parametrize("reason", REASONS, ids=lambda reason: reason[1])
+def test_why_a_code_is_not_taken_is_told_in_the_buyers_language(reason: tuple[str, str]):
+    told = problem_text(problems.discount_rejected("NOPE", *reason, 0), LANGUAGES["de"])
+    assert told.startswith("NOPE: ")
+    assert reason[1] not in told
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [
+        problems.payment_not_collected(),
+        problems.refund_failed("31.50 USD", "adjustments[0]"),
+        problems.fulfillment_delayed("Roses", "lines[0]"),
+        problems.payment_failed(closing._FAILED_TEXT),
+        problems.declined_too_often(),
+        problems.eligibility_invalid("club.example", "claims[0]"),
+    ],
+    ids=lambda problem: problem.code,
+)
+def test_what_is_told_of_payments_and_orders_is_told_in_the_buyers_language(problem: Problem):
+    said = {problem_text(problem, language) for language in LANGUAGES.values()}
+    assert len(said) == len(LANGUAGES)
 
 
 @pytest.mark.parametrize(
