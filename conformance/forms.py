@@ -104,16 +104,19 @@ def rest_endpoint(profile: Wire) -> str | None:
     return endpoint(profile, "rest")
 
 
-def endpoint(profile: Wire, transport: str) -> str | None:
-    """Where a shop's profile of any release says that it is spoken to by ``transport``."""
-    services = _object(profile.get("ucp")).get("services")
+def endpoint(profile: Wire, transport_name: str) -> str | None:
+    """Where a shop's profile of any release says that it is spoken to by the transport."""
+    address = transport(profile, transport_name).get("endpoint")
+    return address if isinstance(address, str) else None
+
+
+def transport(document: Wire, name: str) -> Wire:
+    """What a profile or a checkout of any release says of a transport; empty where it does not."""
+    services = _object(document.get("ucp")).get("services")
     service = _object(services).get(SERVICE)
     if isinstance(service, list):
-        offered = next((each for each in service if _object(each).get("transport") == transport), None)
-    else:
-        offered = _object(service).get(transport)
-    address = _object(offered).get("endpoint")
-    return address if isinstance(address, str) else None
+        return _object(next((each for each in service if _object(each).get("transport") == name), None))
+    return _object(_object(service).get(name))
 
 
 def capability_names(ucp: Wire) -> list[str]:

@@ -11,8 +11,8 @@ from tests.conformance.planting import checked
 from tests.conformance.shopping_faults import SHOPPING_FAULTS
 
 NEWEST = RELEASES[-1]
-# These two need a shop in production and one on TLS; test_transport.py shows them theirs. Tools are a
-# transport that the tiny shop has not; test_tools.py has one with faults.
+# These two need a shop in production and one on TLS; test_transport.py shows them theirs. Tools and frames
+# are transports that the tiny shop has not; test_tools.py and test_embedded.py have faults of theirs.
 ELSEWHERE = {"negotiation.plain_http_profile_is_refused", "always.old_tls_is_refused"}
 
 
@@ -21,7 +21,7 @@ PLANTED = [(fault, names) for table in (LATER_FAULTS, SHOPPING_FAULTS) for fault
 
 
 def elsewhere(release: str) -> set[str]:
-    return ELSEWHERE | {each.id for each in checks_for(release, frozenset({"tools"}))}
+    return ELSEWHERE | {each.id for each in checks_for(release, frozenset({"tools", "embedded"}))}
 
 
 @pytest.mark.parametrize(("fault", "names"), PLANTED)

@@ -9,10 +9,10 @@ from tests.conformance.faults import FAULTS
 from tests.conformance.planting import checked
 
 RELEASE = "2026-01-11"
-# These two need a shop in production and one on TLS; test_transport.py shows them theirs. Tools are a
-# transport that the tiny shop has not; test_tools.py has one with faults.
+# These two need a shop in production and one on TLS; test_transport.py shows them theirs. Tools and frames
+# are transports that the tiny shop has not; test_tools.py and test_embedded.py have faults of theirs.
 ELSEWHERE = {"negotiation.plain_http_profile_is_refused", "always.old_tls_is_refused"} | {
-    each.id for each in checks_for(RELEASE, frozenset({"tools"}))
+    each.id for each in checks_for(RELEASE, frozenset({"tools", "embedded"}))
 }
 
 

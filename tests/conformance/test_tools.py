@@ -1,17 +1,16 @@
 """The checks of tools are shown a shop that breaks what they stand for: ours, behind a liar."""
 
-import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import msgspec
 from aiohttp import web
 
 from conformance.inputs import Inputs
 from conformance.registry import checks_for
 from conformance.run import run
+from tests.conformance.lying import Answer, Change, liar
 from tests.serving import REPOSITORY, server
 
 Wire = dict[str, Any]
@@ -84,30 +83,16 @@ def shown(said: Wire) -> Wire:
     return said["result"].get("structuredContent", said["result"])
 
 
-class Liar:
-    """Passes everything on to a shop, and changes what its tools say."""
+def telling(lie: Lie) -> Change:
+    """The lie, wherever a tool answers."""
 
-    def __init__(self, target: str) -> None:
-        self.target = target
-        self.lie: Lie | None = None
-        self.url = ""
+    def change(request: web.Request, raw: bytes, answer: Answer) -> None:
+        if request.path.endswith("/mcp"):
+            said = msgspec.json.decode(answer.body)
+            answer.status = lie(named(raw), said) or answer.status
+            answer.body = msgspec.json.encode(said)
 
-    async def answer(self, request: web.Request) -> web.Response:
-        kept = {name: text for name, text in request.headers.items() if name.lower() != "content-length"}
-        raw = await request.read()
-        async with (
-            aiohttp.ClientSession(auto_decompress=False) as session,
-            session.request(
-                request.method, self.target + request.path_qs, headers=kept, data=raw or None
-            ) as reply,
-        ):
-            body, status = await reply.read(), reply.status
-            headers = {"content-type": reply.headers.get("content-type", "text/plain")}
-        if self.lie is not None and request.path.endswith("/mcp"):
-            said = msgspec.json.decode(body)
-            status = self.lie(named(raw), said) or status
-            body = msgspec.json.encode(said)
-        return web.Response(status=status, body=body, headers=headers)
+    return change
 
 
 def named(raw: bytes) -> str:
@@ -121,23 +106,6 @@ def named(raw: bytes) -> str:
     return str(name or call.get("method", ""))
 
 
-@contextlib.asynccontextmanager
-async def liar(target: str) -> AsyncIterator[Liar]:
-    between = Liar(target)
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", between.answer)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    host, port = runner.addresses[0][:2]
-    between.url = f"http://{host}:{port}"
-    try:
-        yield between
-    finally:
-        await runner.cleanup()
-
-
 async def test_every_check_reports_the_lie_that_it_is_there_for(database: str, tmp_path: Path) -> None:
     shop = REPOSITORY / "examples" / "demo_shop"
     async with (
@@ -147,7 +115,7 @@ async def test_every_check_reports_the_lie_that_it_is_there_for(database: str, t
         for release, lies in LIES.items():
             for lie, check in lies.items():
                 for told, verdict in ((None, "pass"), (lie, "fail")):
-                    it.lie = told
+                    it.change = telling(told) if told else None
                     results = await run(inputs(it.url, release, f"tools.{check}"))
                     got = [(each.verdict, each.reason) for each in results]
                     assert [each[0] for each in got] == [verdict], (release, check, got)
