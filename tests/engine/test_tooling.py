@@ -4,6 +4,7 @@ import asyncio
 import dataclasses
 from collections.abc import Sequence
 
+import msgspec
 import pytest
 
 from tests.engine.rows import one, rows
@@ -17,7 +18,7 @@ from tests.engine.world import (
 )
 from tests.worker.world import Receiver, ToolShed, make_delivery, make_due
 from ucp_server.domain.errors import OrderNotFound
-from ucp_server.domain.events import JobKind, Retry
+from ucp_server.domain.events import JobKind, Notice, Retry
 from ucp_server.domain.order import Order
 from ucp_server.engine.orders import Orders
 from ucp_server.engine.runner import Engine
@@ -47,6 +48,12 @@ async def work_off(pool: Pool, delivery: Delivery, rounds: int = 4) -> None:
 async def states(engine: Engine, order_id: str) -> list[tuple[str, str, str]]:
     order = await engine.read_order(SCOPE, order_id)
     return [(run.tool_id, run.state, run.output) for run in order.runs]
+
+
+async def mails(pool: Pool) -> list[str]:
+    """What the buyer was written to about."""
+    written = await rows(pool, "select payload from outbox where kind = 'mail' order by id")
+    return [msgspec.json.decode(row["payload"], type=Notice).what for row in written]
 
 
 def answering(**answers: ToolAnswer | Sequence[ToolAnswer]) -> ToolShed:
@@ -91,6 +98,7 @@ async def test_a_tool_is_told_what_was_sold_and_its_word_stands_in_the_order(
         buyer_email="buyer@example.com",
     )
     assert [text.split()[0] for _, text in platform.got] == [b"placed", b"served"]
+    assert await mails(pool) == ["placed"]
 
 
 async def test_all_tools_of_an_order_end_at_once_and_each_is_written(
@@ -118,6 +126,7 @@ async def test_a_no_is_final_and_the_order_is_told_as_it_is(
         ("wrap", "done", "wrapped"),
     ]
     assert [asked.tool_id for asked in shed.calls].count("polish") == 1
+    assert await mails(pool) == ["placed"], "another tool has supplied it"
     assert await one(pool, "select count(*) from outbox where state <> 'done'") == 0
 
 
@@ -154,11 +163,13 @@ async def test_what_never_answers_is_given_to_a_person_and_may_be_sent_again(
     assert parked["kind"] == "tool"
     async with statement(pool) as tx:
         assert await send_again(tx, "shop") == 1
+    assert await mails(pool) == ["placed", "served"]
     await work_off(pool, given_up, 1)
     async with statement(pool) as tx:
         await send_again(tx, "shop")
     await work_off(pool, delivery)
     assert await states(engine, order_id) == [("polish", "done", "shiny")]
+    assert await mails(pool) == ["placed", "served"], "once is enough"
 
 
 @pytest.mark.parametrize("tries", [0, 1])
@@ -174,6 +185,7 @@ async def test_nothing_is_made_for_a_line_that_was_canceled_meanwhile(
     assert await states(engine, order_id) == [
         ("polish", "failed", "Nothing of this line is left in the order.")
     ]
+    assert "served" not in await mails(pool)
     assert len(shed.calls) == tries
 
 

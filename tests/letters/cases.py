@@ -10,6 +10,7 @@ from ucp_server.domain.events import Job, JobKind, Notice
 from ucp_server.domain.fulfillment import Address
 from ucp_server.domain.order import Adjustment, Expectation, FulfillmentEvent, Order, Quantity
 from ucp_server.domain.quote import QuotedLine, Total
+from ucp_server.domain.tools import ToolRun
 from ucp_server.letters.writing import Sender, ShopLink, Writing
 from ucp_server.ports import MailMessage
 
@@ -98,6 +99,7 @@ CANCELLATION: Final = Adjustment(
     amount_minor=4900,
     description="The pen did not pass our last look at it.",
 )
+GIVEN_UP: Final = ToolRun(id="run_1", line_id="line_3", tool_id="print", state="failed")
 REFUND: Final = msgspec.structs.replace(CANCELLATION, status="completed")
 
 
@@ -166,6 +168,7 @@ def notices(language: str) -> dict[str, Notice]:
     """What each kind of letter is about, by its name."""
     return {
         "placed": Notice(what="placed", order=order(language)),
+        "served": Notice(what="served", order=order(language, runs=(GIVEN_UP,))),
         "shipped": Notice(what="shipped", order=order(language, events=(PARCEL,)), about="evt_1"),
         "canceled": Notice(
             what="canceled", order=order(language, adjustments=(CANCELLATION,)), about="adj_1"

@@ -166,6 +166,13 @@ def test_what_costs_nothing_is_canceled_without_a_word_of_money() -> None:
     assert "charged" not in text
 
 
+def test_what_no_tool_could_supply_is_told_with_its_pieces() -> None:
+    message = of("served")
+    assert message.subject == "A part of your order at Kiosk & Kettle takes longer"
+    assert "1\N{NO-BREAK SPACE}× Tea for long letters" in message.text
+    assert "Notebook" not in message.text
+
+
 def test_an_order_that_is_canceled_whole_says_so() -> None:
     everything = tuple(Quantity(line_id=line.line_id, quantity=line.quantity) for line in order().lines)
     message = of("canceled", order(adjustments=(replace(CANCELLATION, lines=everything),)))
@@ -203,7 +210,7 @@ def test_what_it_was_paid_with_is_told_as_far_as_it_is_known() -> None:
 
 
 def test_nobody_is_written_to_about_what_has_no_letter() -> None:
-    for what in ("delivered", "returned", "changed", "served"):
+    for what in ("delivered", "returned", "changed"):
         with pytest.raises(KeyError):
             written(Notice(what=what, order=order()))
 

@@ -51,7 +51,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Notice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The order as it was after ``what`` happened; ``about`` names its event, adjustment or tool run.
 
-    ``served`` is told once: when every tool of the order has done its work, or was given up.
+    ``served`` is told once: when every tool of the order has done its work, or was given up. The buyer
+    hears of it where something was given up.
     """
 
     what: Literal["placed", "served", "shipped", "delivered", "canceled", "returned", "refunded", "changed"]

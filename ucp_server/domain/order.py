@@ -253,10 +253,15 @@ def _owed(order: Order) -> Iterator[tuple[str, str]]:
 
 
 def _delays(order: Order, counts: Mapping[str, LineCount]) -> Iterator[Problem]:
-    """Lines that no tool could fulfil and no person has fulfilled yet."""
+    late = delayed(order, counts)
+    for place, line in enumerate(order.lines):
+        if line.line_id in late:
+            yield problems.fulfillment_delayed(line.title, f"lines[{place}]")
+
+
+def delayed(order: Order, counts: Mapping[str, LineCount]) -> dict[str, int]:
+    """Pieces, by line, that no tool could supply and no person has sent yet."""
     done = {run.line_id for run in order.runs if run.state == "done"}
     given_up = {run.line_id for run in order.runs if run.state == "failed"} - done
-    for place, line in enumerate(order.lines):
-        count = counts[line.line_id]
-        if line.line_id in given_up and count.fulfilled < count.total:
-            yield problems.fulfillment_delayed(line.title, f"lines[{place}]")
+    left = {line_id: counts[line_id].total - counts[line_id].fulfilled for line_id in given_up}
+    return {line_id: pieces for line_id, pieces in left.items() if pieces > 0}

@@ -18,7 +18,9 @@ from ucp_server.domain.order import (
     Order,
     PaymentState,
     Quantity,
+    delayed,
     handed_over,
+    line_counts,
     problems_of,
     removed,
     returned,
@@ -197,7 +199,10 @@ class Orders:
     async def record_run(
         self, merchant_id: str, order_id: str, run_id: str, state: RunState, output: str
     ) -> Order:
-        """Note what a tool made of its line; whoever listens hears of the last one. Safe to repeat."""
+        """Note what a tool made of its line; whoever listens hears of the last one. Safe to repeat.
+
+        The buyer hears of what was given up, once, when the last tool of the order has ended.
+        """
 
         def change(order: Order, _at: datetime) -> _Change | None:
             runs = tuple(
@@ -207,10 +212,12 @@ class Orders:
             if is_done or runs == order.runs:
                 return None
             new = replace(order, version=order.version + 1, runs=runs)
-            is_served = all(run.is_over for run in runs)
-            return _Change(
-                order=new, notice=Notice(what="served", order=new, about=run_id) if is_served else None
-            )
+            if not all(run.is_over for run in runs):
+                return _Change(order=new)
+            is_news = not all(run.is_over for run in order.runs)
+            is_late = bool(delayed(new, line_counts(new)))
+            notice = Notice(what="served", order=new, about=run_id)
+            return _Change(order=new, notice=notice, by_mail=is_news and is_late)
 
         return await self._change(merchant_id, order_id, change)
 

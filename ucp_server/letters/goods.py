@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from ucp_server.domain.catalog import picture_url
 from ucp_server.domain.methods import SHIPPING
-from ucp_server.domain.order import Order, Quantity, line_counts, promises
+from ucp_server.domain.order import Order, Quantity, delayed, line_counts, promises
 from ucp_server.domain.quote import QuotedLine
 from ucp_server.domain.refunds import count
 from ucp_server.languages import Language
@@ -42,6 +42,11 @@ def still_to_come(order: Order) -> tuple[Item, ...]:
     """What neither left nor was canceled."""
     counts = line_counts(order)
     return _counted(order, {id_: left.total - left.fulfilled for id_, left in counts.items()}, "")
+
+
+def late(order: Order, site: str) -> tuple[Item, ...]:
+    """What a tool was to supply at once, and a person has to."""
+    return _counted(order, delayed(order, line_counts(order)), site)
 
 
 def in_words(items: tuple[Item, ...]) -> tuple[str, ...]:

@@ -172,6 +172,24 @@ def _refunded(news: News) -> Saying:
     )
 
 
+def _late(news: News) -> Saying:
+    language = news.language
+    items = goods.late(news.order, news.picture_site)
+    return Saying(
+        subject=language.text("A part of your order at %(shop)s takes longer", shop=news.shop),
+        preview=language.joined(goods.in_words(items)),
+        heading=language.text("A part of your order takes longer"),
+        paragraphs=(
+            language.text(
+                "We could not supply it at once. We are sorry about that, and see to it in person."
+            ),
+        ),
+        goods=language.text("This takes longer"),
+        items=items,
+        button=_to_order(news),
+    )
+
+
 def _repayments(news: News) -> tuple[Row, ...]:
     """The refund beside the order's total, and what was paid back in all where that is more."""
     language, order = news.language, news.order
@@ -251,5 +269,11 @@ def _reason(adjustment: Adjustment | None, language: Language) -> tuple[Part, ..
 
 
 SAYINGS: Final[Mapping[str, Callable[[News], Saying]]] = MappingProxyType(
-    {"placed": _placed, "shipped": _shipped, "canceled": _canceled, "refunded": _refunded}
+    {
+        "placed": _placed,
+        "served": _late,
+        "shipped": _shipped,
+        "canceled": _canceled,
+        "refunded": _refunded,
+    }
 )
