@@ -65,6 +65,15 @@ async def test_a_platform_frames_its_own_checkouts_and_nobody_else_does(here: To
             assert (ancestors(page), "data-speech" in page.reply.text) == ("'none'", False)
 
 
+async def test_what_goes_wrong_is_told_within_the_frame(here: Town, buyer: Buyer):
+    checkout = await here.agent_of(USUAL).create(create_body("vase", release=USUAL))
+    page = await buyer.open(framed(checkout, USUAL))
+    told = Page(await buyer.send(page.url, page.fields() | {"action": "update", "form_token": ""}))
+    assert (told.reply.status_code, ancestors(told)) == (403, f"https://{USUAL}.example")
+    back = next(given["href"] for tag, given in told.tags if tag == "a")
+    assert ancestors(await buyer.open(back)) == ancestors(page)
+
+
 async def test_who_may_frame_can_be_configured(town: Open, tmp_path: Path):
     origins = ("https://app.example", "http://127.0.0.1:9000")
     platforms = {"one": pinned(tmp_path, "one", embed_origins=origins)}

@@ -138,6 +138,8 @@ class Pages:
     async def take_form(self, request: Request, shop: Shop) -> Reply:
         checkout = await self._load(request, shop)
         session = self.sessions(checkout, request.query_params)
+        # What goes wrong is told within the frame, too.
+        shop = embedding.within(shop, checkout, session, SPEECH_PATH)
         try:
             fields = forms.read_form(await request.body())
             if not _is_our_form(request, shop, fields, self._form_token(checkout)):
