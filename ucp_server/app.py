@@ -38,6 +38,7 @@ from ucp_server.hosts import Hosts
 from ucp_server.house import House, open_house, secret_of
 from ucp_server.oauth import binding as oauth
 from ucp_server.pages import routes as pages
+from ucp_server.pages.window import ROUTE as WINDOW
 from ucp_server.store.database import open_pool
 from ucp_server.store.handles import take_tenants
 from ucp_server.store.importing import import_shop
@@ -115,7 +116,7 @@ async def build_public(settings: Settings, metrics: Metrics | None = None) -> As
             *(route for _, other in others for route in other.routes()),
             *bindings.pictures(house, hosts).routes(),
         ]
-        refuse = _refusing(ucp, others)
+        refuse = _refusing(ucp, others, people)
         lines = Lines(_STDERR)
         try:
             yield wrap(
@@ -219,11 +220,16 @@ def _response(reply: Reply) -> Response:
     return response
 
 
-def _refusing(ucp: Refusing, others: Sequence[tuple[tuple[str, ...], Refusing]]) -> Refuse:
-    """Errors of the layers, in the form of whoever answers at that path: ``others``, by its beginning."""
+def _refusing(ucp: Refusing, others: Sequence[tuple[tuple[str, ...], Refusing]], home: Refusing) -> Refuse:
+    """Errors of the layers, in the form of whoever answers at that path: ``others``, by its beginning.
+
+    ``home`` answers at the shop window alone, whose path is the beginning of all.
+    """
 
     def refuse(status: int, code: str, text: str, scope: Scope) -> Reply:
         path = scope["path"]
+        if path == WINDOW:
+            return home.refuse(status, code, text, scope)
         binding = next((other for prefixes, other in others if path.startswith(prefixes)), ucp)
         return binding.refuse(status, code, text, scope)
 

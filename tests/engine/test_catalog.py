@@ -46,7 +46,7 @@ from ucp_server.engine.catalog import (
     Wish,
 )
 from ucp_server.engine.commands import Scope
-from ucp_server.store.database import Pool
+from ucp_server.store.database import Pool, read
 
 MERCHANT = Merchant(
     id="shop", title="Shop", currency="EUR", home_country="DE", mail_sender="shop@example.com"
@@ -167,6 +167,31 @@ def browsing(pool: Pool, *products: Product) -> tuple[Browsing, Shelf]:
 
 def shown(page: Page) -> list[str]:
     return [listed.product.id for listed in page.products]
+
+
+# --- a shelf ---
+
+
+async def test_a_shelf_shows_all_there_is_and_keeps_no_list(pool: Pool):
+    shop, shelf = browsing(pool, *(product(f"p{n:02}") for n in range(25)))
+    del shelf.known["p03"]
+    first = await shop.shelf(MERCHANT.id, Search(), skip=0, limit=20)
+    assert ([one.product.id for one in first.products][3], first.next_skip) == ("p04", 20)
+    rest = await shop.shelf(MERCHANT.id, Search(), skip=20, limit=20)
+    assert ([one.product.id for one in rest.products], rest.next_skip) == (
+        ["p21", "p22", "p23", "p24"],
+        None,
+    )
+    beyond = await shop.shelf(MERCHANT.id, Search(query="cup"), skip=900, limit=20)
+    assert (beyond.products, beyond.next_skip) == ((), None)
+    async with read(pool) as db:
+        assert await db.fetchval("select count(*) from search_lists") == 0
+
+
+async def test_a_shelf_is_not_looked_through_for_a_novel(pool: Pool):
+    shop, _ = browsing(pool)
+    with pytest.raises(InvalidRequest):
+        await shop.shelf(MERCHANT.id, Search(query="a" * 501), skip=0, limit=20)
 
 
 # --- lists ---
