@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from tests.letters import cases
 from tests.letters.cases import CANCELLATION, ID, JOB_ID, PARCEL, REFUND, SENDER, notices, order, written
-from ucp_server.domain.checkout import Basket, Buyer, Instrument
+from ucp_server.domain.checkout import Buyer, Instrument
 from ucp_server.domain.events import Notice
 from ucp_server.domain.fulfillment import Address
 from ucp_server.domain.order import Adjustment, Expectation, Order, Quantity
@@ -236,24 +236,6 @@ def test_a_letter_speaks_the_language_of_its_order_else_of_the_shop(
     assert delivered(message)["content-language"] == spoken
     # The page of who asked for nothing that we speak goes by the browser of whoever opens it.
     assert (f"?lang={spoken}" in message.text) is buyers.startswith(spoken)
-
-
-@pytest.mark.parametrize(
-    ("told", "language"),
-    [
-        ("pt-BR", "pt-BR"),
-        ("de", "de"),
-        ("", ""),
-        (7, ""),
-        (None, ""),
-        ("de\n", ""),
-        ("x" * 9, ""),
-        (["de"], ""),
-    ],
-)
-def test_a_basket_tells_a_language_only_if_it_is_a_tag(told: object, language: str) -> None:
-    assert Basket(lines=(), context={"language": told}).language == language
-    assert Basket(lines=()).language == ""
 
 
 # --- pictures and links ---
