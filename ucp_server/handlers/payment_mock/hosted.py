@@ -114,7 +114,7 @@ class _Pages:
             "expiry": given.get("expiry", ""),
             "action": f"{request.path_params['session']}{_query(request.query_params)}",
         }
-        return self._show(request, "fields.html", facts, status=422 if wrong else 200)
+        return self._show(request, "fields.html", facts)
 
     # --- the bank's question ---
 

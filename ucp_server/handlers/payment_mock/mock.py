@@ -113,7 +113,10 @@ class MockPayment:
             return Unknown("The line to the provider was lost.")
         if record.status != "voided" and record.asked_minor != attempt.amount.minor:
             return Unknown("The provider knows this key with another amount.")
-        return self._told(attempt, outcome_of(record, now_s))
+        outcome = outcome_of(record, now_s)
+        if isinstance(outcome, Declined):
+            await self._forget_entered(credential)
+        return self._told(attempt, outcome)
 
     async def look_up(self, attempt: Attempt) -> Outcome:
         record = await asyncio.to_thread(self._books.find, attempt.psp_key)
@@ -164,8 +167,14 @@ class MockPayment:
             selected=True,
             display=card.display,
         )
-        credential = Credential(type="token", members={"token": card.token})
+        credential = Credential(type="token", members={"token": card.token, "session": session})
         return OnPage(instrument=instrument, credential=credential, fields_url=fields_url)
+
+    async def _forget_entered(self, credential: Credential) -> None:
+        """Whoever was declined sees empty fields again."""
+        session = credential.members.get("session")
+        if isinstance(session, str):
+            await asyncio.to_thread(self._sessions.forget, session)
 
     def _on_file(self) -> OnPage:
         instrument = Instrument(

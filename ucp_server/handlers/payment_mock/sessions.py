@@ -44,6 +44,11 @@ class Sessions:
         """In the place of the card that was entered before."""
         write_whole(place_of(self._folder, session), msgspec.json.encode(card))
 
+    def forget(self, session: str) -> None:
+        """Another card may be entered; what nobody opened stays unknown."""
+        if self.is_open(session):
+            write_whole(place_of(self._folder, session), msgspec.json.encode(Entered()))
+
     def card(self, session: str, now_s: float) -> Entered | None:
         """The card that was entered, unless that is too long ago."""
         content = read_if_there(place_of(self._folder, session))
