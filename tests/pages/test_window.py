@@ -1,5 +1,6 @@
 """What is sold here, and what is spoken here."""
 
+import asyncio
 import html
 import json
 import re
@@ -9,17 +10,19 @@ from typing import Any
 import httpx2
 import msgspec
 import pytest
+from starlette.requests import Request
 
 from tests.pages.browser import Buyer
 from tests.pages.conftest import Counted, Sql
 from tests.ucp.conftest import Open, Town
 from ucp_server.domain.catalog import Availability, Item, Media, Product, Variant
+from ucp_server.domain.errors import HandlerUnavailable
 from ucp_server.domain.money import Money
 from ucp_server.engine.catalog import Listed, Shelf
 from ucp_server.languages import LANGUAGES
 from ucp_server.pages.contexts import Dialect, Endpoint, Shop, Speaks, Tile, Trial, WindowPage
 from ucp_server.pages.rendering import SHOP_ASSETS, show
-from ucp_server.pages.window import window_page
+from ucp_server.pages.window import Window, window_page
 from ucp_server.ucp.releases import SERVED
 
 SHOP = Shop(merchant_id="demo", title="Kiosk", origin="https://shop.example")
@@ -170,6 +173,37 @@ async def test_many_who_look_cost_one_look(buyer: Buyer, sql: Sql):
     first = (await buyer.open("/")).reply.content
     await sql("update items set title = 'Changed' where id = 'roses'")
     assert (await buyer.open("/")).reply.content == first
+
+
+class Counting:
+    """A shop that takes a while, and fails the first time it is looked at."""
+
+    def __init__(self) -> None:
+        self.looks = 0
+
+    async def shelf(self, *_: object, **__: object) -> Shelf:
+        self.looks += 1
+        await asyncio.sleep(0)
+        if self.looks == 1:
+            raise HandlerUnavailable("The catalog")
+        return Shelf(products=(), next_skip=None)
+
+
+async def test_all_who_come_at_once_wait_for_one_look():
+    async def speaking(*_: str) -> Speaks:
+        return SPEAKS
+
+    shop = Counting()
+    window = Window(browsing=shop, speaking=speaking)  # type: ignore[arg-type]  # all that is asked of it
+    request = Request({"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": []})
+
+    async def crowd() -> set[str]:
+        looks = (window.show_window(request, SHOP) for _ in range(5))
+        return {type(told).__name__ for told in await asyncio.gather(*looks, return_exceptions=True)}
+
+    assert (await crowd(), shop.looks) == ({"HandlerUnavailable"}, 1)
+    assert (await crowd(), shop.looks) == ({"Reply"}, 2)
+    assert (await crowd(), shop.looks) == ({"Reply"}, 2)
 
 
 async def test_an_unknown_host_has_no_window(town: Open):

@@ -1,10 +1,11 @@
 """The shop window at ``/``: what is sold here, and what an assistant can do with it."""
 
+import asyncio
 import hashlib
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlencode
 
 from msgspec.structs import replace
@@ -47,17 +48,14 @@ _STATUSES: Final = {
 class Window:
     browsing: Browsing
     speaking: Speaking
-    _shared: dict[_Seen, tuple[float, Reply]] = field(default_factory=dict)
+    _shared: dict[_Seen, tuple[float, asyncio.Task[Reply]]] = field(default_factory=dict)
 
     async def show_window(self, request: Request, shop: Shop) -> Reply:
         """Raises HandlerUnavailable and StoreUnavailable."""
         query = _query_of(request)
         skip = _skip_of(request)
         seen = (shop.merchant_id, shop.origin, shop.language.code, shop.chosen_language, query, skip)
-        reply = self._still_shared(seen)
-        if reply is None:
-            reply = await self._make(shop, query, skip)
-            self._share(seen, reply)
+        reply = await self._once_for_all(seen, lambda: self._make(shop, query, skip))
         etag = reply.header(b"etag")
         if etag is not None and etag in request.headers.get("if-none-match", "").encode():
             return Reply(status=304, headers=reply.headers)
@@ -73,15 +71,28 @@ class Window:
         reply = show(page, shared_s=KEPT_S)
         return reply.adding((b"etag", f'"{hashlib.sha256(reply.body).hexdigest()[:32]}"'.encode()))
 
-    def _still_shared(self, seen: _Seen) -> Reply | None:
-        until, reply = self._shared.get(seen, (0.0, None))
-        return reply if time.monotonic() < until else None
+    async def _once_for_all(self, seen: _Seen, make: Callable[[], Coroutine[Any, Any, Reply]]) -> Reply:
+        """What was made a moment ago, or is being made for somebody else, or is made now."""
+        until, made = self._shared.get(seen, (0.0, None))
+        if made is None or time.monotonic() >= until:
+            made = asyncio.create_task(make())
+            self._share(seen, made)
+        try:
+            # Whoever goes away does not take it from the others.
+            return await asyncio.shield(made)
+        finally:
+            if made.done() and (made.cancelled() or made.exception() is not None):
+                self._forget(seen, made)
 
-    def _share(self, seen: _Seen, reply: Reply) -> None:
+    def _share(self, seen: _Seen, made: asyncio.Task[Reply]) -> None:
         self._shared.pop(seen, None)
         while len(self._shared) >= _SHARED_MAX:
             self._shared.pop(next(iter(self._shared)))
-        self._shared[seen] = (time.monotonic() + _SHARED_S, reply)
+        self._shared[seen] = (time.monotonic() + _SHARED_S, made)
+
+    def _forget(self, seen: _Seen, made: asyncio.Task[Reply]) -> None:
+        if self._shared.get(seen, (0.0, None))[1] is made:
+            del self._shared[seen]
 
 
 def _query_of(request: Request) -> str:
