@@ -244,7 +244,7 @@ def refusal_text(code: str, language: Language) -> str:
 
 def address_line(address: Address | None, language: Language) -> str:
     """An address on one line, in the order in which it is written."""
-    return language.joined(address_lines(address, language))
+    return ", ".join(address_lines(address, language))
 
 
 def link_title(type_: str, title: str, language: Language) -> str:
