@@ -177,6 +177,7 @@ async def visits_of(agent: Agent, client: httpx2.AsyncClient, site: str, number:
         "checkout, update": Visit(_updates(page), status=303),
         "cart": Visit([_get(urljoin(site, urlsplit((await agent.cart(number))["continue_url"]).path))]),
         "order": Visit([_get(urljoin(site, order_path))]),
+        "window": Visit([_get(urljoin(site, "/"))]),
         "receipt": Visit([_get(urljoin(site, f"{order_path}/receipt"))]),
     }
 

@@ -120,6 +120,14 @@ async def moved_order(here: Town) -> str:
     return str(done["permalink_url"])
 
 
+async def receipt(here: Town) -> str:
+    return f"{await moved_order(here)}/receipt"
+
+
+async def window(here: Town) -> str:
+    return f"{here.client.base_url}/"
+
+
 async def cart(here: Town) -> str:
     lines = (("ink", 2), ("vase", 501), ("notebook-a6-lined", 1), ("gardenias", 1))
     found = await filled(here.agent_of("2026-08-25"), *lines, discounts={"codes": ["10OFF", "NOPE"]})
@@ -144,6 +152,8 @@ SIGHTS: dict[str, Callable[[Town], Awaitable[str]]] = {
     "stolen": stolen,
     "order": order,
     "moved-order": moved_order,
+    "receipt": receipt,
+    "window": window,
     "cart": cart,
     # Last: it leaves the shop short of vases.
     "wrong": wrong,
