@@ -234,19 +234,19 @@ async def test_what_the_script_does_by_itself_has_a_button_without_it(served: Se
     assert await total(page) != before
 
 
-async def test_the_order_unfolds_where_it_is_narrow_and_stands_open_where_it_is_not(
+async def test_a_long_order_is_folded_where_it_is_narrow_and_stands_open_where_it_is_not(
     served: Serve, visit: Visits
 ):
     agent = (await served()).agent()
     body = of("vase", "ink", "shears", "notebook-a6-lined", "roses")
     checkout = await agent.create(body, buyer=BUYER, fulfillment=shipping())
-    page, _ = await opened(visit, checkout["continue_url"])
-    lines = page.locator(".lines")
-    await expect(lines).to_be_visible()
-    await page.set_viewport_size({"width": 360, "height": 800})
-    await expect(lines).not_to_be_visible()
-    await page.click("summary")
-    await expect(lines).to_be_visible()
+    for scripts in (True, False):
+        page = await visit(checkout["continue_url"], scripts=scripts)
+        await expect(page.locator(".lines")).to_be_visible()
+        page = await visit(checkout["continue_url"], scripts=scripts, width=360)
+        await expect(page.locator(".lines")).not_to_be_visible()
+        await page.click("summary")
+        await expect(page.locator(".lines")).to_be_visible()
 
 
 async def test_the_receipt_is_printed_by_a_button(served: Serve, visit: Visits):

@@ -292,7 +292,7 @@ function cardOf(frame) {
 addEventListener("message", ({ source, origin, data }) => {
   const frame = main.querySelector("iframe[data-card]");
   if (!frame || source !== frame.contentWindow || origin !== new URL(frame.src).origin) return;
-  if (data?.type === "ready") source.postMessage({ type: "attend" }, origin);
+  if (data?.type === "ready") source.postMessage({ type: "attend", scheme: document.documentElement.dataset.scheme }, origin);
   if (Number.isFinite(data?.height)) frame.style.blockSize = `${Math.min(Math.max(data.height, 40), 900)}px`;
 });
 
@@ -312,10 +312,8 @@ addEventListener("click", async ({ target }) => {
   }
 });
 
-// Where a closed part cannot be shown by style alone it is opened beside the form.
-if (!CSS.supports("selector(::details-content)") && matchMedia("(min-width: 60rem)").matches) {
-  for (const part of main.querySelectorAll(".bill details")) part.open = true;
-}
+// Where there is room for it the order stands open, whatever was folded when it was sent.
+if (matchMedia("(min-width: 60rem)").matches) main.querySelector(".bill details")?.setAttribute("open", "");
 
 // A payment that only waited for the buyer to come back goes on by itself, once: a reload shows the page.
 const due = main.querySelector("button[data-press]");

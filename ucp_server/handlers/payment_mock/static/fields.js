@@ -1,7 +1,8 @@
 // The card fields talk with the shop's page around them. Each side names the other's origin in what it
 // sends, and hears nothing from anybody else.
 //
-// From the page:  {"type": "attend"}   its own button takes the card: ours is not needed
+// From the page:  {"type": "attend"}   its own button takes the card: ours is not needed; `scheme` is light
+//                                      or dark where it is shown so whatever the system says
 //                 {"type": "submit"}   take what was entered now
 // To the page:    {"type": "ready"}    the fields are shown, and nothing is taken yet
 //                 {"type": "entered"}  a card was taken
@@ -48,6 +49,7 @@ window.addEventListener("message", (event) => {
   if (!parent || event.origin !== parent || event.source !== window.parent) return;
   if (event.data?.type === "attend") {
     document.body.classList.add("attended");
+    if (event.data.scheme) document.documentElement.dataset.scheme = event.data.scheme;
   } else if (event.data?.type === "submit") {
     const form = main().querySelector("form");
     if (form) take(form);
