@@ -48,10 +48,13 @@ function isOfAnotherBuild(answer) {
   return script(answer) !== script(document);
 }
 
+// What only the buyer or this script sets.
+const OURS = ["open", "aria-busy", "style"];
+
 /** Makes `old` what `fresh` is, by as few changes as possible: what stays keeps its state. */
 function morph(old, fresh, sent) {
   for (const { name } of [...old.attributes]) {
-    if (!fresh.hasAttribute(name) && name !== "open" && name !== "aria-busy") old.removeAttribute(name);
+    if (!fresh.hasAttribute(name) && !OURS.includes(name)) old.removeAttribute(name);
   }
   for (const { name, value } of fresh.attributes) {
     if (old.getAttribute(name) !== value && name !== "open") old.setAttribute(name, value);
