@@ -272,31 +272,36 @@ async function pay(event, form) {
  * `{type: "entered"}` or `{type: "failed"}` back. The card itself never comes here.
  */
 function cardOf(frame) {
-  const { origin } = new URL(frame.src);
+  const over = AbortSignal.timeout(CARD_MS);
   return new Promise((resolve) => {
-    const over = new AbortController();
-    const end = (hasCard) => {
-      over.abort();
-      resolve(hasCard);
-    };
-    const limit = AbortSignal.timeout(CARD_MS);
-    limit.addEventListener("abort", () => end(true), { signal: over.signal });
+    over.onabort = () => resolve(true);
     const hear = (message) => {
-      if (message.source !== frame.contentWindow || message.origin !== origin) return;
-      if (message.data?.type === "entered" || message.data?.type === "failed") end(message.data.type === "entered");
+      const type = isFrom(message, frame) && message.data?.type;
+      if (type === "entered" || type === "failed") resolve(type === "entered");
     };
-    addEventListener("message", hear, { signal: over.signal });
-    frame.contentWindow.postMessage({ type: "submit" }, origin);
+    addEventListener("message", hear, { signal: over });
+    tell(frame, { type: "submit" });
   });
 }
 
-// The frame says how high its fields are: `{height: 212}`, in CSS pixels. Told that we attend to it, it
-// leaves out the button of its own.
-addEventListener("message", ({ source, origin, data }) => {
+const originOf = (frame) => new URL(frame.src).origin;
+const isFrom = ({ source, origin }, frame) => source === frame.contentWindow && origin === originOf(frame);
+const tell = (frame, message) => frame.contentWindow.postMessage(message, originOf(frame));
+// Told that we attend to it, the frame leaves out the button of its own.
+const attend = (frame) => tell(frame, { type: "attend", scheme: document.documentElement.dataset.scheme });
+
+// The frame says when it is there and how high its fields are: `{height: 212}`, in CSS pixels.
+addEventListener("message", (message) => {
   const frame = main.querySelector("iframe[data-card]");
-  if (!frame || source !== frame.contentWindow || origin !== new URL(frame.src).origin) return;
-  if (data?.type === "ready") source.postMessage({ type: "attend", scheme: document.documentElement.dataset.scheme }, origin);
-  if (Number.isFinite(data?.height)) frame.style.blockSize = `${Math.min(Math.max(data.height, 40), 900)}px`;
+  if (!frame || !isFrom(message, frame)) return;
+  const { type, height } = message.data ?? {};
+  if (type === "ready") attend(frame);
+  if (Number.isFinite(height)) frame.style.blockSize = `${Math.min(Math.max(height, 40), 900)}px`;
+});
+// One that was there before us has said so to nobody.
+addEventListener("load", () => {
+  const frame = main.querySelector('iframe[data-card]:not([loading="lazy"])');
+  if (frame) attend(frame);
 });
 
 // Back from the history the press is over.
