@@ -143,7 +143,10 @@ async def build_hosted(settings: Settings, metrics: Metrics) -> AsyncIterator[AS
     lines = Lines(_STDERR)
     try:
         yield wrap(
-            hosting.application(hosting.site_of(settings), plugins.hosted(settings, payments)),
+            hosting.application(
+                hosting.site_of(settings),
+                {**plugins.hosted(settings, payments), **plugins.hosted_mail(settings)},
+            ),
             lines=lines,
             metrics=metrics,
             accepts=forms_under("/"),

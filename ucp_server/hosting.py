@@ -44,6 +44,17 @@ def site_of(settings: Settings) -> str:
     return settings.hosted_url.rstrip("/") or f"http://localhost:{settings.hosted_port}"
 
 
+def mail_paths(settings: Settings) -> Mapping[str, str]:
+    """Where the mail of merchants can be read that are tried out and send none."""
+    if not site_of(settings) or not settings.relaxed.mail_to_folder:
+        return {}
+    return {
+        name: f"/{name}/mail"
+        for name, table in settings.merchant.items()
+        if table.mail is None or table.mail.transport != "smtp"
+    }
+
+
 def application(site: str, apps: Mapping[str, HostedApp]) -> ASGIApp:
     """``apps`` by the paths under which they are at ``site``."""
     starlette = Starlette(routes=[Mount(path, app) for path, app in apps.items()])

@@ -113,17 +113,28 @@ def hosted(settings: Settings, handlers: Payments) -> Mapping[str, HostedApp]:
     return {path: app for path, app in made.items() if app is not None}
 
 
+def hosted_mail(settings: Settings) -> Mapping[str, HostedApp]:
+    """The mail of a shop that is tried out and sends none, by the path where it can be read."""
+    kept = mails(settings)
+    made = {
+        path: _hosted(settings, merchant, kept[merchant], path)
+        for merchant, path in hosting.mail_paths(settings).items()
+    }
+    return {path: app for path, app in made.items() if app is not None}
+
+
 def _hosted(settings: Settings, merchant: str, plugin: object, path: str) -> HostedApp | None:
-    host = cast("Hosted", plugin)
     if not callable(getattr(plugin, "hosted", None)):
         return None
+    return cast("Hosted", plugin).hosted(_site(settings, merchant, path))
+
+
+def _site(settings: Settings, merchant: str, path: str) -> Site:
     table = settings.merchant[merchant]
-    return host.hosted(
-        Site(
-            url=hosting.site_of(settings) + path,
-            shop=table.title or merchant,
-            shop_origins=_origins(settings, table.public_url.rstrip("/")),
-        )
+    return Site(
+        url=hosting.site_of(settings) + path,
+        shop=table.title or merchant,
+        shop_origins=_origins(settings, table.public_url.rstrip("/")),
     )
 
 

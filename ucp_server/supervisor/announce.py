@@ -46,6 +46,8 @@ def _addresses(settings: Settings) -> list[tuple[str, str]]:
         found.append(("plain http", f"unix:{settings.http_socket}"))
     if settings.hosted_port:
         found.append(("card fields", hosting.site_of(settings)))
+        mail = hosting.mail_paths(settings).values()
+        found += [("mail", f"{hosting.site_of(settings)}{path}/") for path in mail]
     if settings.admin_port:
         found.append(("operations", _url("http", settings.admin_host, settings.admin_port) + "/metrics"))
     if settings.relaxed.makes_certificate and settings.port and settings.certificate:

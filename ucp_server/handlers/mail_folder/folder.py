@@ -1,4 +1,4 @@
-"""`ports.Mail` as .eml files that any mail program opens."""
+"""`ports.Mail` as .eml files that any mail program opens, and `hosted.Hosted` to read them."""
 
 import asyncio
 import hashlib
@@ -7,7 +7,9 @@ import re
 import tempfile
 from pathlib import Path
 
+from ucp_server.handlers.mail_folder.viewer import application
 from ucp_server.handlers.mail_smtp.envelope import sealed
+from ucp_server.hosted import HostedApp, Site
 from ucp_server.ports import MailMessage, MailUndelivered
 
 # Of the message id, so that a person finds the mail to an order; the digest keeps it apart.
@@ -20,6 +22,10 @@ class FolderMail:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+
+    def hosted(self, site: Site) -> HostedApp:
+        """What lies in the folder, to be read."""
+        return application(site, self._folder)
 
     async def send(self, message: MailMessage) -> None:
         """Write it whole or not at all; raises `MailUndelivered`."""
