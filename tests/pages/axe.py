@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import Page
+from playwright.async_api import Frame, Page
 
 PROGRAM = Path(__file__).parents[2] / ".axe/node_modules/axe-core/axe.min.js"
 AXE = pytest.mark.skipif(
@@ -20,7 +20,7 @@ def program() -> str:
     return PROGRAM.read_text()
 
 
-async def findings(page: Page, *rules: str) -> list[str]:
+async def findings(page: Page | Frame, *rules: str) -> list[str]:
     """What is wrong, by rule and place; all that ``TAGS`` have, or only ``rules``."""
     asked = {"type": "rule", "values": rules} if rules else {"type": "tag", "values": TAGS}
     options: dict[str, Any] = {"runOnly": asked, "resultTypes": ["violations"], "iframes": False}

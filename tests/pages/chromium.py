@@ -38,6 +38,8 @@ from playwright.async_api import (
 from starlette.types import ASGIApp
 
 from tests.ucp.conftest import Open, Town
+from ucp_server.app import build_hosted
+from ucp_server.asgi.metrics import Metrics
 
 PROGRAM = Path("/usr/bin/chromium")
 BROWSER = [
@@ -52,20 +54,24 @@ START_MS = 60_000
 STEP_MS = 20_000
 WIDTHS = (320, 768, 1440)
 HEIGHT = 900
+LOOPBACK = ("127.0.0.1", 0)
 FOLDER = Path(os.environ.get("SCREENSHOTS") or Path(__file__).parents[2] / ".screenshots")
 # Where the shop of the tests keeps some of its pictures: answered here, since no such host exists.
 PICTURES = "https://shop.example"
 PICTURE = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 8 8"><circle cx="4" cy="4" r="4"/></svg>'
 # Chromium's words for an answer that is an error. Such answers are noted by themselves, and a document
-# may be one: the page of a stolen link is.
+# may be one: the page of a stolen link is, and a form that says what is wrong in it.
+FORM_REFUSED = 422
 REFUSED = "Failed to load resource: the server responded"
 
-# What sticks out at the sides, by what it is and where it ends.
+# What sticks out at the sides, by what it is and where it ends. What scrolls by itself may hold more.
 OVERHANG = """() => {
+  const scrolls = (element) => element && (/auto|scroll/.test(getComputedStyle(element).overflowX)
+    || scrolls(element.parentElement));
   const width = document.documentElement.clientWidth, found = [];
   for (const element of document.querySelectorAll("body *")) {
     if (!element.checkVisibility({ visibilityProperty: true })) continue;
-    if (element.closest(".unseen, .enter")) continue;
+    if (element.closest(".unseen, .enter") || scrolls(element.parentElement)) continue;
     const { left, right } = element.getBoundingClientRect();
     if (left < right && (left < -1 || right > width + 1))
       found.push(`${element.tagName}.${element.className} ${left} to ${right}`);
@@ -136,7 +142,8 @@ class Visits:
             self.complaints.append(f"foreign: {request.url}")
 
     def _note_response(self, response: Response) -> None:
-        if response.status >= 400 and not response.request.is_navigation_request():
+        is_told = response.request.is_navigation_request() or response.status == FORM_REFUSED
+        if response.status >= 400 and not is_told:
             self.complaints.append(f"{response.status}: {response.url}")
 
     def _note_failure(self, request: Request) -> None:
@@ -177,7 +184,8 @@ async def looks_right(page: Page, name: str, pictured: Sequence[int] = WIDTHS) -
     for width in WIDTHS:
         await page.set_viewport_size({"width": width, "height": HEIGHT})
         assert await page.evaluate("document.documentElement.scrollWidth") <= width, (name, width)
-        assert await page.evaluate(OVERHANG) == [], (name, width)
+        overhang = await page.evaluate(OVERHANG)
+        assert overhang == [], (name, width, overhang)
         if width in pictured:
             await keep(page, f"{name}-{width}")
     if pictured == WIDTHS:
@@ -194,20 +202,24 @@ async def keep(page: Page, name: str) -> None:
 
 
 @contextlib.asynccontextmanager
-async def listening(application: ASGIApp) -> AsyncIterator[str]:
-    """An application on a port of loopback; the address of its site."""
+async def listening(application: ASGIApp, at: socket.socket | None = None) -> AsyncIterator[str]:
+    """An application on a port of loopback, or where somebody listens already; the address of its site."""
     config, stop = Config(), asyncio.Event()
     config.errorlog = config.accesslog = None
-    with socket.create_server(("127.0.0.1", 0)) as opened:
+    with at or socket.create_server(LOOPBACK) as opened:
         config.bind = [f"fd://{os.dup(opened.fileno())}"]
         serving = asyncio.create_task(
             hypercorn.asyncio.serve(application, config, shutdown_trigger=stop.wait)
         )
         try:
-            yield f"http://127.0.0.1:{opened.getsockname()[1]}"
+            yield address_of(opened)
         finally:
             stop.set()
             await serving
+
+
+def address_of(opened: socket.socket) -> str:
+    return f"http://127.0.0.1:{opened.getsockname()[1]}"
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -222,13 +234,23 @@ async def chromium() -> AsyncIterator[Browser]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def served(town: Open) -> AsyncIterator[Serve]:
-    """``here = await served(**town's options)``: the application with the test shop, on a port."""
+    """``here = await served(**town's options)``: the application with the test shop, on a port.
+
+    With ``hosted`` the pages of its plug-ins are at ``here.settings.hosted_url``, a port of their own.
+    """
     async with contextlib.AsyncExitStack() as stack:
 
-        async def serve(**options: Any) -> Town:
+        async def serve(*, hosted: bool = False, **options: Any) -> Town:
+            if not hosted:
+                local = await stack.enter_async_context(town(**options))
+                return local.at(await stack.enter_async_context(listening(local.application)))
+            port = socket.create_server(LOOPBACK)
+            url = address_of(port)
+            options["server"] = {"hosted_port": port.getsockname()[1], "hosted_url": url}
             local = await stack.enter_async_context(town(**options))
-            site = await stack.enter_async_context(listening(local.application))
-            return local.at(site)
+            pages = await stack.enter_async_context(build_hosted(local.settings, Metrics()))
+            await stack.enter_async_context(listening(pages, port))
+            return local.at(await stack.enter_async_context(listening(local.application)))
 
         yield serve
 

@@ -128,6 +128,14 @@ async def window(here: Town) -> str:
     return f"{here.client.base_url}/"
 
 
+async def found(here: Town) -> str:
+    return f"{here.client.base_url}/?q=vase"
+
+
+async def nothing_found(here: Town) -> str:
+    return f"{here.client.base_url}/?q=zeppelin"
+
+
 async def cart(here: Town) -> str:
     lines = (("ink", 2), ("vase", 501), ("notebook-a6-lined", 1), ("gardenias", 1))
     found = await filled(here.agent_of("2026-08-25"), *lines, discounts={"codes": ["10OFF", "NOPE"]})
@@ -139,22 +147,30 @@ def row_id(document: Wire) -> str:
     return str(UUID(document["id"].rpartition("_")[2]))
 
 
-SIGHTS: dict[str, Callable[[Town], Awaitable[str]]] = {
-    "bare": bare,
-    "ready": ready,
-    "collected": collected,
-    "high": high,
-    "challenged": challenged,
-    "waiting": waiting,
-    "completed": completed,
-    "canceled": canceled,
-    "expired": expired,
-    "stolen": stolen,
-    "order": order,
-    "moved-order": moved_order,
-    "receipt": receipt,
-    "window": window,
-    "cart": cart,
-    # Last: it leaves the shop short of vases.
-    "wrong": wrong,
+SIGHTS: dict[str, dict[str, Callable[[Town], Awaitable[str]]]] = {
+    "checkouts": {
+        "bare": bare,
+        "ready": ready,
+        "collected": collected,
+        "high": high,
+        "challenged": challenged,
+        # Last: it leaves the shop short of vases.
+        "wrong": wrong,
+    },
+    "settled": {
+        "waiting": waiting,
+        "completed": completed,
+        "canceled": canceled,
+        "expired": expired,
+        "stolen": stolen,
+        "order": order,
+        "moved-order": moved_order,
+        "receipt": receipt,
+    },
+    "shop": {
+        "cart": cart,
+        "window": window,
+        "window-found": found,
+        "window-nothing": nothing_found,
+    },
 }
