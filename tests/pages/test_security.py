@@ -195,6 +195,30 @@ def test_what_a_device_offers_is_left_to_the_providers_fields_alone():
 
 
 @pytest.mark.parametrize(
+    "told",
+    [
+        "https://pay.example; script-src *",
+        "https://pay.example, default-src *",
+        "https://pay.example *",
+        "https://*.example",
+        "https://pay.example/path",
+        "https://somebody@pay.example",
+        "https://päy.example",
+        'https://pay.example") camera=(*',
+        "https:",
+        "*",
+        "'unsafe-inline'",
+        "data:",
+        "",
+    ],
+)
+def test_what_is_no_origin_is_not_named_in_a_policy(told: str):
+    framing = headers_of(framing=Framing(frames=(told,), ancestors=(told,)))
+    assert policy_of(framing) == POLICY
+    assert framing["permissions-policy"] == headers_of()["permissions-policy"]
+
+
+@pytest.mark.parametrize(
     ("origin", "bound"),
     [
         ("https://shop.example", True),

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import re
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -21,6 +22,10 @@ _UNUSED_FEATURES: Final = (
 )
 # What a provider's own fields may need within our page: wallets, and a bank that asks for a passkey.
 _PAYING_FEATURES: Final = ("payment", "publickey-credentials-get")
+
+_ORIGIN: Final = re.compile(
+    r"https?://(?:\[[0-9a-f:.]+\]|[a-z0-9.-]+)(?::[0-9]{1,5})?", re.ASCII | re.IGNORECASE
+)
 
 _ALWAYS: Final[tuple[Header, ...]] = ((b"x-content-type-options", b"nosniff"),)
 # The link in the address bar is a key: nobody keeps it, nobody is told of it, nobody indexes it.
@@ -91,7 +96,7 @@ def _shared(seconds: int) -> tuple[Header, ...]:
 
 def _policies(framing: Framing) -> tuple[Header, ...]:
     policy = _POLICY.format(frames=_sources(framing.frames), ancestors=_sources(framing.ancestors))
-    paying = " ".join(("self", *(f'"{origin}"' for origin in framing.frames)))
+    paying = " ".join(("self", *(f'"{origin}"' for origin in _origins(framing.frames))))
     features = (
         *(f"{feature}=()" for feature in _UNUSED_FEATURES),
         *(f"{feature}=({paying})" for feature in _PAYING_FEATURES),
@@ -122,7 +127,12 @@ def _transport(origin: str) -> tuple[Header, ...]:
 
 
 def _sources(origins: tuple[str, ...]) -> str:
-    return " ".join(origins) or "'none'"
+    return " ".join(_origins(origins)) or "'none'"
+
+
+def _origins(told: tuple[str, ...]) -> list[str]:
+    """Those that are origins: plug-ins and platforms name them, and none may write another directive."""
+    return [origin for origin in told if _ORIGIN.fullmatch(origin)]
 
 
 def see_other(path: str) -> Reply:
