@@ -17,6 +17,7 @@ MERCHANT = Merchant(
     certificate=CERTIFICATE,
     certificate_key=CERTIFICATE,
 )
+PAY = "https://pay.shop.example"
 PLATFORM = Platform(profile="https://agent.example/profile")
 SOUND = Settings(
     database_url=Secret("postgresql://db/shop"),
@@ -60,6 +61,16 @@ def test_behind_a_proxy_a_unix_socket_is_enough() -> None:
         (_with(simulation_secret=Secret("x")), "simulation_secret"),
         (_with(http_port=8080), "set trusted_proxies"),
         (_with(http_socket=Path("/run/shop.sock")), "set trusted_proxies"),
+        (_with(hosted_port=1, hosted_url=PAY), "set trusted_proxies"),
+        (_with(hosted_port=1, trusted_proxies=("127.0.0.1/32",)), "a host of its own"),
+        (
+            _with(hosted_port=1, hosted_url=f"{PAY}/x", trusted_proxies=("127.0.0.1/32",)),
+            "set it to https://",
+        ),
+        (
+            _with(hosted_port=1, hosted_url="https://SHOP.example", trusted_proxies=("127.0.0.1/32",)),
+            "give it a host of its own",
+        ),
         (_with(merchant={}), "add a [merchant.<name>] table"),
         (_merchant(hosts=()), "set hosts"),
         (_merchant(public_url=""), "set it to https://"),

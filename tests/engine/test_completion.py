@@ -350,6 +350,46 @@ async def test_a_challenge_that_was_not_passed_gives_way_to_another_payment(
     assert found[0] == {"state": "action_needed", "is_due": True}
 
 
+async def test_who_only_goes_on_after_a_challenge_begins_nothing(engine: Engine, setup: Setup) -> None:
+    await put_stock(setup.pool, rose=1)
+    checkout_id = await new_checkout(engine)
+    going_on = complete(checkout_id, "fail_token", by_buyer=True, after_challenge=True)
+    with pytest.raises(WrongState):
+        await engine.run(call("k0"), going_on)
+    await engine.run(call("k1"), complete(checkout_id, "challenge_token"))
+    with pytest.raises(AttemptInFlight):
+        await engine.run(call("k2"), going_on)
+    assert await stock(setup.pool, "rose") == (1, 0, 0)
+    psp_of(setup).pass_challenge(await one(setup.pool, "select psp_key from attempts"))
+    paid = await engine.run(call("k2"), going_on)
+    assert seen(paid.reply)["standing"] == "completed"
+    assert (await engine.run(call("k2"), going_on)).replayed
+    assert await attempts(setup.pool) == ["authorised"]
+    assert ledger(setup) == [("challenged", 1200), ("authorised", 1200)]
+
+
+async def test_a_refusal_at_the_challenge_ends_the_attempt(engine: Engine, setup: Setup) -> None:
+    await put_stock(setup.pool, rose=1)
+    checkout_id = await new_checkout(engine)
+    await engine.run(call("k1"), complete(checkout_id, "challenge_token"))
+    psp_of(setup).pass_challenge(await one(setup.pool, "select psp_key from attempts"), passed=False)
+    going_on = complete(checkout_id, by_buyer=True, after_challenge=True)
+    refused = await engine.run(call("k2"), going_on)
+    assert seen(refused.reply)["problems"] == ["payment_failed"]
+    assert await attempts(setup.pool) == ["declined"]
+    assert await stock(setup.pool, "rose") == (1, 0, 0)
+    assert (await engine.read(SCOPE, checkout_id)).declines == 1
+    with pytest.raises(WrongState):
+        await engine.run(call("k3"), going_on)
+
+
+async def test_the_provider_is_told_where_the_buyer_comes_back(engine: Engine, setup: Setup) -> None:
+    checkout_id = await new_checkout(engine)
+    there = msgspec.structs.replace(call("k1"), page_url=lambda checkout: f"https://shop/{checkout.id}")
+    await engine.run(there, complete(checkout_id, "challenge_token"))
+    assert psp_of(setup).return_urls == [f"https://shop/{checkout_id}"]
+
+
 async def test_while_a_challenge_cannot_be_looked_up_nobody_pays_twice(
     engine: Engine, setup: Setup
 ) -> None:

@@ -173,6 +173,7 @@ class FilePsp:
         self.is_settling = False
         self.instruments: tuple[InstrumentOffer, ...] = ()
         self.declines_settlements = False
+        self.return_urls: list[str] = []
 
     @contextmanager
     def books(self) -> Iterator[Ledger]:
@@ -192,6 +193,7 @@ class FilePsp:
 
     async def authorise(self, attempt: Attempt, instrument: Instrument, credential: Credential) -> Outcome:
         token = self._token_of(credential)
+        self.return_urls.append(attempt.return_url)
         if token == "not_sent_token":
             return NotSent("connection refused")
         if token == "lost_before_token":

@@ -25,6 +25,8 @@ __all__ = ["chromium", "here", "served", "town", "visit"]
 
 SECRET = b"s" * 32
 BROKEN = "a handler that raises"
+FIELDS = "a handler with fields, in which nothing was entered"
+FIELDS_URL = "https://pay.example/fields/1"
 Sql = Callable[..., Awaitable[None]]
 Counted = Callable[[str], Awaitable[int]]
 WALLET = Instrument(id="wallet", handler_id="mock_payment_handler", type="account")
@@ -91,6 +93,8 @@ def _till(here: Town, pool: Pool, token: str | None) -> Buyer:
             raise HandlerUnavailable("The payment handler")
         if token is None:
             return None
+        if token == FIELDS:
+            return OnPage(fields_url=FIELDS_URL)
         return OnPage(instrument=WALLET, credential=Credential(type="token", members={"token": token}))
 
     pages = Pages(

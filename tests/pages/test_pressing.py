@@ -1,13 +1,22 @@
 """What a press of a button does when others press too, prices move, or the payment is refused."""
 
 import asyncio
+from collections.abc import Awaitable
+from typing import Any, Protocol
 
+import asyncpg
 import httpx2
 import pytest
 
 from tests.pages.browser import Buyer
-from tests.pages.conftest import BROKEN, Counted, Sql, Till
+from tests.pages.conftest import BROKEN, FIELDS, FIELDS_URL, Counted, Sql, Till
 from tests.ucp.conftest import BUYER, Agent, Town, shipping
+from ucp_server.handlers.payment_mock.books import Books
+from ucp_server.handlers.payment_mock.decisions import answered
+
+
+class Answer(Protocol):
+    def __call__(self, *, is_confirmed: bool) -> Awaitable[None]: ...
 
 
 def where(reply: httpx2.Response) -> str:
@@ -204,6 +213,108 @@ async def test_a_challenge_is_passed_elsewhere_and_finished_here(agent: Agent, t
     assert "https://bank.example/challenge?id=1&x=%3C" in page.links()
     assert "bank.example asks you to confirm the payment." in page.text
     assert (await till.press(page, "pay")).title == "Thank you for your order"
+
+
+# --- fields of the provider's ---
+
+
+async def test_the_page_frames_the_providers_fields_and_names_itself(agent: Agent, tills: Till):
+    checkout = await agent.ready()
+    page = await tills(FIELDS).open(checkout["continue_url"])
+    assert f'src="{FIELDS_URL}?lang=en&amp;origin=http%3A%2F%2Fshop.test"' in page.reply.text
+    assert "frame-src https://pay.example;" in page.reply.headers["content-security-policy"]
+
+
+async def test_without_a_card_nothing_is_tried(agent: Agent, tills: Till, counted: Counted):
+    checkout = await agent.ready()
+    till = tills(FIELDS)
+    page = await till.press(await till.open(checkout["continue_url"]), "pay", first_name="Grace")
+    assert page.texts("notice") == ["Please enter the card that you want to pay with."]
+    assert page.fields()["first_name"] == "Grace"
+    assert await counted("attempts") == 0
+    assert (await agent.get(checkout))["status"] == "ready_for_complete"
+
+
+# --- back from the provider ---
+
+
+@pytest.fixture
+def answer(here: Town, database: str) -> Answer:
+    """The buyer's answer to the only question of the bank."""
+    assert here.settings.data_dir is not None
+    books = Books(here.settings.data_dir / "mock-payments")
+
+    async def say(*, is_confirmed: bool) -> None:
+        connection = await asyncpg.connect(database)
+        key = await connection.fetchval("select psp_key from attempts")
+        await connection.close()
+        books.change(key, lambda record: answered(record, is_confirmed=is_confirmed))
+
+    return say
+
+
+async def waiting(agent: Agent, sql: Sql) -> dict[str, Any]:
+    """A checkout whose buyer is asked by the bank."""
+    checkout = await agent.ready()
+    await agent.complete(checkout, credential={"type": "token", "token": "step_up_token"})
+    url = '"https://bank.example/challenge"'
+    await sql("update checkouts set document = jsonb_set(document, '{challenge_url}', $1::jsonb)", url)
+    return checkout
+
+
+@pytest.mark.parametrize("token", ["success_token", FIELDS, None])
+async def test_the_payment_that_was_confirmed_goes_on(
+    agent: Agent, tills: Till, sql: Sql, counted: Counted, answer: Answer, token: str | None
+):
+    """With whatever the page itself could pay."""
+    checkout = await waiting(agent, sql)
+    await answer(is_confirmed=True)
+    till = tills(token)
+    page = await till.open(checkout["continue_url"] + "?back=1")
+    assert "data-press" in page.reply.text
+    for _ in range(2):
+        assert (await till.press(page, "back")).title == "Thank you for your order"
+    assert await counted("attempts") == await counted("orders") == 1
+    assert (await agent.get(checkout))["status"] == "completed"
+
+
+async def test_the_payment_that_was_refused_is_over(
+    agent: Agent, tills: Till, sql: Sql, counted: Counted, answer: Answer
+):
+    checkout = await waiting(agent, sql)
+    await answer(is_confirmed=False)
+    till = tills("success_token")
+    page = await till.open(checkout["continue_url"] + "?back=1")
+    page = await till.press(page, "back")
+    assert page.texts("notice") == ["The payment was declined."]
+    assert "back" not in page.buttons()
+    assert await counted("attempts") == 1
+    assert (await till.press(page, "pay")).title == "Thank you for your order"
+
+
+async def test_before_the_buyer_answered_nothing_begins(
+    agent: Agent, tills: Till, sql: Sql, counted: Counted, answer: Answer
+):
+    checkout = await waiting(agent, sql)
+    till = tills(FIELDS)
+    for action in ("back", "pay"):
+        page = await till.press(await till.open(checkout["continue_url"] + "?back=1"), action)
+        assert "https://bank.example/challenge" in page.links()
+        assert "data-press" not in page.reply.text
+    assert await counted("attempts") == 1
+    await answer(is_confirmed=True)
+    assert (await till.press(page, "pay")).title == "Thank you for your order"
+    assert await counted("attempts") == 1
+
+
+async def test_who_comes_back_to_nothing_sees_the_page(agent: Agent, tills: Till, counted: Counted):
+    checkout = await agent.ready()
+    till = tills("success_token")
+    page = await till.open(checkout["continue_url"] + "?back=1")
+    assert "data-press" not in page.reply.text
+    page = await till.send(page.url, page.fields() | {"action": "back"})
+    assert where(page).startswith("/checkout/")
+    assert await counted("attempts") == 0
 
 
 # --- smaller things ---
