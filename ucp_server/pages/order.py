@@ -171,27 +171,24 @@ def _status(standing: _Standing) -> tuple[str, str]:
 def _steps(
     order: Order, standing: _Standing, moved: tuple[Parcel, ...], language: Language
 ) -> tuple[Step, ...]:
-    """The way of this order. Goods that nobody sends are collected, or come without a parcel."""
+    """Behind the buyer, now, and ahead. What nobody sends is collected, or comes without a parcel."""
     ordered = _step(language, message("Ordered"), language.date(order.placed_at), "done")
     arrived = message("Collected") if standing.is_collected else message("Delivered")
-    last = language.date(max(parcel.latest.occurred_at for parcel in moved)) if moved else ""
-    is_sent = any(parcel.sent for parcel in moved) or any(
-        entry.method_type != PICKUP for entry in order.expectations
-    )
-    if standing.has_arrived:
-        middle = (_step(language, message("Sent"), "", "done"),) if is_sent else ()
-        return (ordered, *middle, _step(language, arrived, last, "done"))
-    if not is_sent:
-        return ordered, _step(language, arrived, language.text("in preparation"), "now")
-    if standing.sent == standing.wanted:
-        left = max(parcel.sent.occurred_at for parcel in moved if parcel.sent)
-        sent = _step(language, message("Sent"), language.date(left), "done")
-        return ordered, sent, _step(language, arrived, language.text("on its way"), "now")
-    detail = language.text("in preparation")
-    if standing.sent:
-        facts = {"sent": standing.sent, "wanted": standing.wanted}
-        detail = language.text("%(sent)s of %(wanted)s pieces", **facts)
-    return ordered, _step(language, message("Sent"), detail, "now"), _step(language, arrived, "", "ahead")
+    if not standing.has_arrived:
+        now = _step(language, _status(standing)[0], _how_far(standing, moved, language), "now")
+        return ordered, now, _step(language, arrived, "", "ahead")
+    at = max(parcel.latest.occurred_at for parcel in moved)
+    left = [parcel.sent.occurred_at for parcel in moved if parcel.sent]
+    sent = (_step(language, message("Sent"), language.date(max(left)), "done"),) if left else ()
+    return ordered, *sent, _step(language, arrived, language.date(at), "done")
+
+
+def _how_far(standing: _Standing, moved: tuple[Parcel, ...], language: Language) -> str:
+    if not standing.sent:
+        return ""
+    if standing.sent < standing.wanted:
+        return language.text("%(sent)s of %(wanted)s pieces", sent=standing.sent, wanted=standing.wanted)
+    return language.date(max(parcel.latest.occurred_at for parcel in moved)) if moved else ""
 
 
 def _step(language: Language, title: str, detail: str, state: str) -> Step:
