@@ -111,6 +111,8 @@ class Visits:
             viewport={"width": width, "height": HEIGHT},
             color_scheme="dark" if dark else "light",
             locale=language,
+            # A server on this machine has made its certificate by itself.
+            ignore_https_errors=True,
             # Colours that are on their way from one to the other are read as neither.
             reduced_motion="reduce",
         )
