@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from tests.pages.chromium import BROWSER, Serve, Visits, listening, site_of
 from tests.ucp.conftest import Agent, Town, create_body, pinned, shipping
+from ucp_server.pages.budgets import PRESSES_PER_CHECKOUT
 
 Wire = dict[str, Any]
 pytestmark = BROWSER
@@ -33,6 +34,15 @@ addEventListener("message", ({ source, origin, data }) => {
 });
 </script>"""
 
+
+# Presses of a page that is not the newest, which charge nothing.
+PRESS_OFTEN = """async (form, times) => {
+  const body = new URLSearchParams(new FormData(form));
+  body.set("action", "pay");
+  body.set("revision", "0");
+  const press = { method: "POST", body, redirect: "manual" };
+  for (let n = 0; n < times; n += 1) await fetch(location.href, press);
+}"""
 
 Framing = Callable[..., Awaitable["Framed"]]
 
@@ -81,7 +91,10 @@ def framed(tmp_path: Path, host: str, served: Serve, visit: Visits) -> Framing:
     """``await framed(release, {method: answer}, delegate="payment.credential")``."""
 
     async def opened(
-        release: str, answers: Wire, delegate: str = "", prepare: Callable[[Page], Any] | None = None
+        release: str,
+        answers: Wire,
+        delegate: str = "",
+        prepare: Callable[[Page], Any] | None = None,
     ) -> Framed:
         platforms = {release: pinned(tmp_path, release, release=release, embed_origins=(host,))}
         here: Town = await served(platforms=platforms)
@@ -271,3 +284,18 @@ async def test_what_nobody_takes_over_the_page_does_itself(framed: Framing):
         await here.page.clock.run_for(16_000)
     await expect(here.shop.locator("button[value=instruments]")).to_have_count(0)
     assert (await here.heard())[-1]["params"] == {"delegate": []}
+
+
+async def test_a_press_too_many_is_told_within_the_frame(framed: Framing, visit: Visits):
+    here = await framed(NEWEST, ready(NEWEST))
+    await here.until("ec.start")
+    form = here.shop.locator("form[data-live]")
+    await form.evaluate(PRESS_OFTEN, PRESSES_PER_CHECKOUT)
+    pay = here.shop.locator("button[value=pay]")
+    await pay.click()
+    await expect(here.shop.locator(".plain h1")).to_have_text("Please wait a moment before you try again")
+    assert here.page.frames[1].url.startswith(here.checkout["continue_url"])
+    await here.shop.locator(".plain a").click()
+    await expect(pay).to_be_visible()
+    assert "429" in "".join(visit.complaints)
+    visit.complaints = [each for each in visit.complaints if not each.startswith("429")]

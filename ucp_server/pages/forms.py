@@ -26,9 +26,10 @@ _FIELDS_MAX: Final = 700
 _TEXT_MAX: Final = 500
 # A thousand and more of one thing are not ordered on this page.
 _QUANTITY_DIGITS: Final = 4
-# What a platform answered that frames the page, as JSON: an encrypted wallet token has about 4 kB.
+# What a platform answered that frames the page, as JSON: a wallet's encrypted token has about 4 kB, twenty
+# ways to the buyer with all their options about 40 kB.
 ANSWER: Final = "answer"
-_ANSWER_MAX: Final = 16_384
+_ANSWER_MAX: Final = 65_536
 
 ADDRESS_FIELDS: Final = (
     "street_address",

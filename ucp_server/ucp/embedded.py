@@ -138,8 +138,10 @@ class EmbeddedCheckouts:
         Nobody but the checkout's own platform may frame it.
         """
         release = served(query.get("ec_version", ""))
+        if release is None or checkout.merchant_id not in self.replies.embeddable:
+            return None
         ancestors = self.origins.get(checkout.platform_id) or origins_of(checkout.platform_id)
-        if release is None or not ancestors or checkout.merchant_id not in self.replies.embeddable:
+        if not ancestors:
             return None
         scheme = query.get("ec_color_scheme", "")
         return Session(

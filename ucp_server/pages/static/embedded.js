@@ -220,8 +220,8 @@ async function look() {
 const isWaiting = () => told?.status === "complete_in_progress" || (!isComplete && main.querySelector("[data-waits]") !== null);
 
 async function reload() {
-  const reply = await fetch(location.href);
-  page.swap(await reply.text(), location.href);
+  const reply = await fetch(location.href).catch(() => null);
+  if (reply) page.swap(await reply.text(), location.href);
   await telling;
 }
 
@@ -297,12 +297,14 @@ addEventListener("submit", (event) => {
   else delegate(event.target, action);
 });
 
-// Links lead out of the frame: to where the other page shows them, or to a window of their own.
+// Links lead out of the frame, but for those back to this page: to where the other page shows them, or to
+// a window of their own.
 addEventListener("click", (event) => {
   const link = event.target.closest?.("a[href]");
   if (!link || event.defaultPrevented || link.getAttribute("href").startsWith("#")) return;
   event.preventDefault();
-  if (accepts("window.open") && told) request("ec.window.open_request", { url: link.href });
+  if (link.origin === location.origin && link.pathname === location.pathname) reload();
+  else if (accepts("window.open") && told) request("ec.window.open_request", { url: link.href });
   else window.open(link.href, "_blank", "noopener");
 });
 

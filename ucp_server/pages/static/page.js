@@ -125,10 +125,11 @@ addEventListener("change", ({ target }) => {
   if (target === typing) typing = null;
 });
 
-/** Sends what `form` says, as its button of that `action` would, and shows the answer: whether that worked. */
+/** Sends what `form` says, as its button of that `action` would, and shows the answer, also one that says no. */
 export async function send(form, action) {
   typing = null;
-  return show(await ask(form, action));
+  const answer = await ask(form, action);
+  return show(answer) || swap(answer.html, location.href, answer.sent);
 }
 
 async function ask(form, action) {
