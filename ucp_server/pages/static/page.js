@@ -129,7 +129,7 @@ addEventListener("change", ({ target }) => {
 export async function send(form, action) {
   typing = null;
   const answer = await ask(form, action);
-  return show(answer) || swap(answer.html, location.href, answer.sent);
+  return show(answer) || swap(answer.html);
 }
 
 async function ask(form, action) {
