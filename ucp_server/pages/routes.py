@@ -24,7 +24,7 @@ from ucp_server.pages.checkout import checkout_page
 from ucp_server.pages.contexts import Shop
 from ucp_server.pages.order import order_page
 from ucp_server.pages.payment import Paying, fields_origin
-from ucp_server.pages.pressing import BINDING, PAY, PagePayments, PageRenderer, Pressing, order_url_of
+from ucp_server.pages.pressing import BACK, BINDING, PAY, PagePayments, PageRenderer, Pressing, order_url_of
 from ucp_server.pages.receipt import receipt_page
 from ucp_server.pages.rendering import ASSET_REPLIES, ASSETS, NOBODY, SHOP_ASSETS, SPEECH_PATH, say, show
 from ucp_server.pages.window import Window
@@ -144,7 +144,7 @@ class Pages:
             fields = forms.read_form(await request.body())
             if not _is_our_form(request, shop, fields, self._form_token(checkout)):
                 return _foreign_form(request, shop)
-            if fields.get("action") == PAY:
+            if fields.get("action") in {PAY, BACK}:
                 self.budgets.press(checkout.merchant_id, checkout.id, self.address_of(request))
             reply = await self._pressing(shop, session).press(checkout, fields)
             return embedding.staying(reply, checkout, session)
