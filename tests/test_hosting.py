@@ -1,19 +1,26 @@
 """The second port: whose pages are where, and under which names they are asked for."""
 
+import socket
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
+from msgspec.structs import replace
 
 from ucp_server import app, hosting, plugins
 from ucp_server.asgi.metrics import Metrics
 from ucp_server.config import Mail, Settings
 from ucp_server.config_sources import read
+from ucp_server.modes import Mode
+from ucp_server.supervisor.foundation import furnished
+from ucp_server.supervisor.sockets import free_port
 
 
 def settings(tmp_path: Path, **more: Any) -> Settings:
-    return read(environment={}, options={"mode": "demo", "data_dir": tmp_path, **more})
+    """Those of a demo that found the port free."""
+    options = {"mode": "demo", "data_dir": tmp_path, "hosted_port": 8444, **more}
+    return read(environment={}, options=options)
 
 
 async def asked(here: Settings, path: str, host: str = "localhost:8444") -> httpx2.Response:
@@ -23,9 +30,24 @@ async def asked(here: Settings, path: str, host: str = "localhost:8444") -> http
             return await client.get(path, headers={"Host": host})
 
 
-def test_demo_has_the_port_and_the_other_modes_have_not(tmp_path: Path) -> None:
+@pytest.mark.parametrize("mode", ["suite", "production"])
+def test_only_a_demo_has_the_port_unasked(tmp_path: Path, mode: str) -> None:
+    unasked = settings(tmp_path, hosted_port=None)
+    assert furnished(unasked, tmp_path).hosted_port
+    made = furnished(replace(unasked, mode=Mode(mode), port=0), tmp_path)
+    assert (made.hosted_port, hosting.site_of(made)) == (None, "")
+
+
+def test_a_second_demo_on_one_machine_has_another_port(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = other.getsockname()[1]
+        found = free_port("127.0.0.1", taken)
+    assert found not in (0, taken)
+    assert free_port("127.0.0.1", found) == found
+
+
+def test_buyers_reach_the_port_on_this_machine_unless_told_otherwise(tmp_path: Path) -> None:
     assert hosting.site_of(settings(tmp_path)) == "http://localhost:8444"
-    assert hosting.site_of(settings(tmp_path, mode="suite")) == ""
     assert (
         hosting.site_of(Settings(hosted_port=1, hosted_url="https://pay.example/")) == "https://pay.example"
     )

@@ -323,12 +323,12 @@ class Settings(Table, frozen=True):
         Port, Meta(description="The port of metrics and merchant API; 0 leaves it off.")
     ] = 9080
     hosted_port: Annotated[
-        Port,
+        Port | None,
         Meta(
             description="The port of pages that plug-ins have of their own, such as card fields: plain "
-            "http at http_host; 0 leaves it off.",
+            "http at http_host; 0 leaves it off. Unset: none, but in demo 8444 or one that is free.",
         ),
-    ] = 0
+    ] = None
     hosted_url: Annotated[
         str,
         Meta(description="Scheme and authority under which buyers reach hosted_port; empty for localhost."),

@@ -23,7 +23,7 @@ _TABLES: dict[str, type[Table]] = {"merchant": Merchant, "platform": Platform}
 _FOR_LOCAL_USE: dict[str, object] = {"http_port": 8080, "unlisted_platforms": "open"}
 _MODE_DEFAULTS: dict[Mode, dict[str, object]] = {
     Mode.PRODUCTION: {},
-    Mode.DEMO: {**_FOR_LOCAL_USE, "hosted_port": 8444},
+    Mode.DEMO: _FOR_LOCAL_USE,
     Mode.SUITE: _FOR_LOCAL_USE,
 }
 # Without a merchant table the modes for local use serve one shop under every host. Neither asks who

@@ -41,7 +41,7 @@ def _doors(settings: Settings, roles: Sequence[Role]) -> Iterator[Door]:
     if Role.PUBLIC in roles:
         ports.append(("--port", settings.host, settings.port))
         ports.append(("--http-port", settings.http_host, settings.http_port))
-        ports.append(("--hosted-port", settings.http_host, settings.hosted_port))
+        ports.append(("--hosted-port", settings.http_host, settings.hosted_port or 0))
         if settings.http_socket is not None:
             path = settings.http_socket
             yield Door(str(path), "http_socket", partial(is_answered, path))

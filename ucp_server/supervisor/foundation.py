@@ -17,8 +17,11 @@ from ucp_server.postgres import Cluster, PostgresError, binaries, open_cluster
 from ucp_server.store.migrate import migrate
 from ucp_server.supervisor import data_folder, tls
 from ucp_server.supervisor.progress import Progress
+from ucp_server.supervisor.sockets import free_port
 
 CONNECT_TIMEOUT_S = 5.0
+# Beside the shop's own 8443, where nobody says otherwise.
+DEMO_HOSTED_PORT = 8444
 # How soon a dead server is noticed; its callers meanwhile hear 503.
 POSTGRES_POLL_S = 0.2
 POSTGRES_RETRY_S = 5.0
@@ -86,6 +89,9 @@ def furnished(settings: Settings, folder: Path) -> Settings:
     if settings.port and tls.default(settings) is None and settings.relaxed.makes_certificate:
         files = tls.self_signed(folder, datetime.datetime.now(datetime.UTC))
         made |= {"certificate": files.chain, "certificate_key": files.key}
+    if settings.hosted_port is None and settings.mode is Mode.DEMO:
+        # A second demo on one machine has named its own ports; this one it need not know of.
+        made["hosted_port"] = free_port(settings.http_host, DEMO_HOSTED_PORT)
     return msgspec.structs.replace(settings, **made)
 
 

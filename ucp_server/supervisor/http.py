@@ -169,7 +169,7 @@ def public_config(settings: Settings, shared: Iterable[int] = ()) -> Config13:
 def hosted_config(settings: Settings) -> Config13:
     """The listener of the pages that plug-ins have of their own."""
     config = _config(settings)
-    config.bind = [_bound(settings.http_host, settings.hosted_port)]
+    config.bind = [_bound(settings.http_host, settings.hosted_port or 0)]
     return config
 
 

@@ -50,6 +50,17 @@ def is_taken(host: str, port: int) -> bool:
     return False
 
 
+def free_port(host: str, wanted: int) -> int:
+    """``wanted``, or a port that is free where somebody listens there. Raises OSError as `is_taken`."""
+    if not is_taken(host, wanted):
+        return wanted
+    family, kind, protocol, _, _ = _resolved(host, wanted)
+    with socket.socket(family, kind, protocol) as probe:
+        probe.bind(_resolved(host, 0)[-1])
+        port: int = probe.getsockname()[1]
+    return port
+
+
 def _resolved(
     host: str, port: int
 ) -> tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[object, ...]]:
