@@ -2,6 +2,7 @@ import socket
 from collections.abc import Callable
 
 import aiohttp
+import msgspec
 import pytest
 import pytest_asyncio
 from aiohttp import web
@@ -91,8 +92,9 @@ async def test_without_an_arrangement_nothing_is_paid_on_our_page(payment: HttpP
 
 class TestHttpPayment(PaymentContract, VaultContract):
     async def test_a_step_up_leads_to_the_provider(self, payment: HttpPayment, provider: Psp):
-        of = attempt()
+        of = msgspec.structs.replace(attempt(), return_url="https://shop.example/back")
         outcome = await authorise(payment, of, "step_up_token")
+        assert provider.return_urls == ["https://shop.example/back"]
         assert isinstance(outcome, ActionNeeded)
         assert outcome.url is not None
         await provider.pass_challenge(outcome.url.rpartition("/")[2])

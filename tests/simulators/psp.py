@@ -50,6 +50,7 @@ class Psp:
         self.cards = cards
         self.calls: list[dict[str, Any]] = []
         self.struck: set[str] = set()
+        self.return_urls: list[str] = []
         self.settles_at: dict[str, float] = {}
         self.running_max = 0
         self._running = 0
@@ -65,6 +66,7 @@ class Psp:
         key, amount_minor = asked["key"], asked["amount_minor"]
         reference = asked.pop("vault_reference", None)
         token = asked.pop("token", "") if reference is None else self._token_of(reference)
+        self.return_urls.append(asked.get("return_url", ""))
         behaviour = behaviour_of(token)
         trouble = await self._arrive("authorise", key)
         if trouble == "none" and key not in self.struck:

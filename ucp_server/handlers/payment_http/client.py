@@ -1,6 +1,6 @@
 """`ports.Payment` and `ports.Vault` over a small JSON API; the template for a real provider's.
 
-    POST /authorizations {key, amount_minor, currency, token | vault_reference, merchant}
+    POST /authorizations {key, amount_minor, currency, token | vault_reference, merchant, return_url}
     GET  /authorizations/{key}
     POST /authorizations/{key}/capture | void | refund {amount_minor, action_key, ...}
     POST /vault {key, card: {number, expiry_month, expiry_year, cvc, name}, merchant}
@@ -111,6 +111,8 @@ class HttpPayment:
         }
         if attempt.signals:
             body["signals"] = attempt.signals
+        if attempt.return_url:
+            body["return_url"] = attempt.return_url
         try:
             status, content = await self._call("POST", "authorizations", body)
         except _NEVER_CONNECTED:
