@@ -7,7 +7,8 @@ from typing import Any
 
 from playwright.async_api import FrameLocator, Page, expect
 
-from tests.pages.chromium import BROWSER, Serve, Visits, keep, site_of
+from tests.pages.axe import AXE, findings
+from tests.pages.chromium import BROWSER, Serve, Visits, keep, looks_right, site_of
 from ucp_server.agent.hosting import Hosting
 from ucp_server.agent.listening import Listening
 from ucp_server.agent.purchase import Plan, purchase
@@ -68,6 +69,23 @@ async def opened(assistant: Assistant, buying: asyncio.Task[Wire], visit: Visits
     return page
 
 
+@AXE
+async def test_both_pages_keep_nobody_out(served: Serve, visit: Visits):
+    here = await served()
+    site = site_of(str(here.client.base_url))
+    assistant = Assistant(SERVED[-1])
+    async with assistant.buying(site) as buying:
+        page = await opened(assistant, buying, visit, site)
+        await expect(within(page).locator(".means")).to_contain_text("•••• 4242")
+        for document in page.frames:
+            assert await findings(document) == [], document.url
+        await looks_right(page, "embedded")
+        await within(page).locator("button[value=address]").click()
+        await expect(page.locator("dialog[open]")).to_be_visible()
+        assert await findings(page) == []
+        await keep(page, "embedded-asking")
+
+
 def within(page: Page) -> FrameLocator:
     return page.frame_locator("iframe")
 
@@ -97,7 +115,6 @@ async def finishes(visit: Visits, site: str, release: str) -> None:
         await page.locator("dialog label").nth(1).click()
         await agree(page)
         await expect(shop.locator("main")).to_contain_text("Neuer Wall 10")
-        await keep(page, f"embedded-{release}")
         await shop.locator("button[value=pay]").click()
         await expect(page.locator("dialog[open] #sheet-text")).to_contain_text("4444")
         await agree(page)
