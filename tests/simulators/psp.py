@@ -50,7 +50,6 @@ class Psp:
         self.cards = cards
         self.calls: list[dict[str, Any]] = []
         self.struck: set[str] = set()
-        self.return_urls: list[str] = []
         self.settles_at: dict[str, float] = {}
         self.running_max = 0
         self._running = 0
@@ -66,9 +65,9 @@ class Psp:
         key, amount_minor = asked["key"], asked["amount_minor"]
         reference = asked.pop("vault_reference", None)
         token = asked.pop("token", "") if reference is None else self._token_of(reference)
-        self.return_urls.append(asked.get("return_url", ""))
         behaviour = behaviour_of(token)
-        trouble = await self._arrive("authorise", key)
+        told = {"return_url": asked["return_url"]} if "return_url" in asked else {}
+        trouble = await self._arrive("authorise", key, **told)
         if trouble == "none" and key not in self.struck:
             trouble = behaviour.trouble
             if trouble != "none":
@@ -197,10 +196,10 @@ class Psp:
         card = self.cards / Path(reference).name
         return card.read_text() if card.is_file() else ""
 
-    async def _arrive(self, call: str, key: str) -> str:
+    async def _arrive(self, call: str, key: str, **told: str) -> str:
         """Record the call, wait as ordered, and say what trouble the control asks for."""
         if len(self.calls) < CALLS_KEPT:
-            self.calls.append({"call": call, "key": key})
+            self.calls.append({"call": call, "key": key, **told})
         trouble = self._ordered_trouble(call)
         self._running += 1
         self.running_max = max(self.running_max, self._running)
