@@ -54,6 +54,8 @@ START_MS = 60_000
 STEP_MS = 20_000
 WIDTHS = (320, 768, 1440)
 HEIGHT = 900
+# A picture of more is looked at by nobody.
+HEIGHT_MAX = 8000
 LOOPBACK = ("127.0.0.1", 0)
 FOLDER = Path(os.environ.get("SCREENSHOTS") or Path(__file__).parents[2] / ".screenshots")
 # Where the shop of the tests keeps some of its pictures: answered here, since no such host exists.
@@ -199,8 +201,17 @@ async def looks_right(page: Page, name: str, pictured: Sequence[int] = WIDTHS) -
 
 
 async def keep(page: Page, name: str) -> None:
-    """A picture of the whole page, for people to look at."""
-    await page.screenshot(path=FOLDER / f"{name}.png", full_page=True, animations="disabled")
+    """A picture of the whole page, for people to look at.
+
+    On a screen of its height: what is out of sight is not painted in frames, and what sticks to the
+    lower edge would hide what is below it.
+    """
+    before = page.viewport_size
+    assert before is not None
+    height = await page.evaluate("document.documentElement.scrollHeight")
+    await page.set_viewport_size({"width": before["width"], "height": min(height, HEIGHT_MAX)})
+    await page.screenshot(path=FOLDER / f"{name}.png", animations="disabled")
+    await page.set_viewport_size(before)
 
 
 @contextlib.asynccontextmanager
