@@ -46,6 +46,21 @@ def test_a_number_leads_to_its_parcel():
     assert fates(found) == ["delivered", "in_transit"]
 
 
+def test_what_arrived_beyond_the_named_parcel_arrived_of_the_others():
+    found = happened(
+        ("shipped", {"a": 1}, "N1"), ("shipped", {"a": 1}, "N2"), ("delivered", {"a": 2}, "N1")
+    )
+    assert [(parcel.latest.type, parcel.sent is None) for parcel in found] == [("delivered", False)] * 2
+
+
+def test_a_number_that_no_parcel_has_says_less_than_the_pieces():
+    assert fates(happened(("shipped", {"a": 1}, "N1"), ("delivered", {"a": 1}, "N9"))) == ["delivered"]
+
+
+def test_the_rest_that_is_prepared_keeps_no_parcel_from_its_way():
+    assert fates(happened(("shipped", {"a": 1}, None), ("processing", {"a": 1}, None))) == ["shipped"]
+
+
 def test_without_numbers_the_first_parcel_arrives_first():
     found = happened(
         ("shipped", {"a": 2}, None), ("shipped", {"a": 1, "b": 1}, None), ("delivered", {"a": 2}, None)

@@ -57,6 +57,8 @@ def parcels(order: Order) -> tuple[Parcel, ...]:
                 moving.append(_Moving(sent=event, latest=event, away=_pieces(event)))
             case "delivered":
                 handed += _delivered(event, moving)
+            case "processing":
+                pass  # about goods that are still with the shop, though pieces of their line may be away
             case _:
                 for parcel in moving:
                     if parcel.holds(event):
@@ -68,13 +70,19 @@ def parcels(order: Order) -> tuple[Parcel, ...]:
 
 
 def _delivered(event: FulfillmentEvent, moving: list[_Moving]) -> Iterator[Parcel]:
-    """Note what arrived of each parcel; what was in none of them was handed over."""
+    """Note what arrived of each parcel; what was in none of them was handed over.
+
+    More may have arrived than the parcel held whose number is told: the pieces count, since the order
+    counts them too, and nobody could tell of them a second time.
+    """
     arrived = _pieces(event)
-    for parcel in moving:
-        if parcel.holds(event):
-            parcel.take(arrived if event.lines else Counter(parcel.away))
-            if not parcel.away.total():
-                parcel.latest = event
+    for parcel in sorted(moving, key=lambda one: not one.holds(event)):
+        is_meant = parcel.holds(event)
+        if not is_meant and not parcel.away & arrived:
+            continue
+        parcel.take(arrived if event.lines else Counter(parcel.away))
+        if not parcel.away.total():
+            parcel.latest = event
     rest = tuple(
         Quantity(line_id=line_id, quantity=number) for line_id, number in arrived.items() if number
     )
