@@ -181,7 +181,7 @@ def people(house: House, engine: Engine, hosts: Hosts) -> pages.Pages:
             required=host.merchant.required_buyer_fields,
             country=host.merchant.home_country,
             language=language,
-            chosen_language=asked if asked in languages.LANGUAGES else "",
+            chosen_language=language.code if languages.named(asked) else "",
             own_language=host.merchant.language,
         )
 

@@ -125,6 +125,14 @@ async def test_the_language_that_is_asked_for_is_kept_to_the_end(agent: Agent, b
     assert page.url.endswith("?lang=de")
 
 
+async def test_a_language_is_asked_for_with_its_region(agent: Agent, buyer: Buyer):
+    page = await buyer.open(f"{(await agent.ready())['continue_url']}?lang=de-AT")
+    assert page.reply.headers["content-language"] == "de"
+    page = await buyer.press(page, "pay")
+    assert "/order/" in page.url
+    assert page.url.endswith("?lang=de")
+
+
 async def test_the_browser_names_the_language_where_nobody_asks(agent: Agent, buyer: Buyer):
     checkout = await agent.ready()
     wish = {"Accept-Language": "fr;q=0.9, ar-EG;q=0.8, en;q=0.1"}

@@ -14,8 +14,12 @@ def choose(asked: str | None, accept_language: str, fallback: str) -> Language:
     ``fallback`` is the code of the merchant's own, and counts where neither names one of ours.
     """
     wanted = (asked or "", *_by_weight(accept_language), fallback)
-    found = (LANGUAGES.get(tag.partition("-")[0].lower()) for tag in wanted)
-    return next((language for language in found if language is not None), ENGLISH)
+    return next((language for language in map(named, wanted) if language is not None), ENGLISH)
+
+
+def named(tag: str) -> Language | None:
+    """The language of ours that a tag (BCP 47) names, whatever its region; None for one we do not speak."""
+    return LANGUAGES.get(tag.partition("-")[0].lower())
 
 
 def _by_weight(accept_language: str) -> list[str]:

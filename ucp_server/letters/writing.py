@@ -109,7 +109,7 @@ class Writing:
         """The page speaks the language that the order was placed in; else that of whoever opens it."""
         order = notice.order
         url = sender.site + self.order_path(order.id, order.permalink_token)
-        is_the_buyer_s = order.language.partition("-")[0].lower() == language.code
+        is_the_buyer_s = languages.named(order.language) is language
         return f"{url}?lang={language.code}" if is_the_buyer_s else url
 
 
