@@ -4,8 +4,9 @@ from urllib.parse import urlencode, urlsplit
 
 import msgspec
 
-from ucp_server.domain.checkout import Checkout, Instrument
+from ucp_server.domain.checkout import Checkout
 from ucp_server.languages import Language
+from ucp_server.languages.bills import paid_with
 from ucp_server.pages.contexts import CardFields, Challenge, Shop
 from ucp_server.pages.words import web_url
 from ucp_server.ports import OnPage
@@ -20,14 +21,9 @@ class Paying(msgspec.Struct, frozen=True, kw_only=True):
 
 def pays_with(payment: OnPage | None, language: Language) -> str:
     """``Visa •••• 4242``, or what the provider calls it; "" while nothing pays yet."""
-    return instrument_text(payment.instrument, language) if payment and payment.instrument else ""
-
-
-def instrument_text(instrument: Instrument, language: Language) -> str:
-    digits = instrument.display.get("last_digits")
-    if digits is None:
-        return language.text(str(instrument.display.get("description", instrument.type)))
-    return f"{str(instrument.display.get('brand', instrument.type)).title()} •••• {digits}"
+    instrument = payment.instrument if payment else None
+    description = instrument.display.get("description") if instrument else None
+    return language.text(str(description)) if description else paid_with(instrument, language)
 
 
 def card_fields(payment: OnPage | None, shop: Shop) -> CardFields | None:
