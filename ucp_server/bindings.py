@@ -30,9 +30,10 @@ from ucp_server.engine.stored_methods import StoredMethods
 from ucp_server.engine.submissions import Submissions
 from ucp_server.hosts import Hosts, root_release
 from ucp_server.house import House, tell_fault
+from ucp_server.languages.links import link_title
 from ucp_server.oauth import binding as oauth_binding
 from ucp_server.oauth.incoming import Shop as Issuer
-from ucp_server.pages import contexts, links, words
+from ucp_server.pages import contexts, links
 from ucp_server.pages import routes as pages
 from ucp_server.pages.budgets import Budgets as PageBudgets
 from ucp_server.pages.budgets import Rates as PageRates
@@ -173,7 +174,7 @@ def people(house: House, engine: Engine, hosts: Hosts) -> pages.Pages:
             origin=host.site,
             links=tuple(
                 contexts.Link(
-                    type=link.type, title=words.link_title(link.type, link.title, language), url=link.url
+                    type=link.type, title=link_title(link.type, link.title, language), url=link.url
                 )
                 for link in host.merchant.links
             ),

@@ -1,4 +1,4 @@
-"""Addresses and links in words."""
+"""Addresses, problems and links in words."""
 
 import pytest
 
@@ -7,20 +7,7 @@ from ucp_server.domain.fulfillment import Address
 from ucp_server.domain.problems import Problem
 from ucp_server.engine import closing
 from ucp_server.languages import ENGLISH, LANGUAGES
-from ucp_server.pages.words import address_line, link_title, problem_text, web_url
-
-
-@pytest.mark.parametrize(
-    ("type_", "title", "code", "shown"),
-    [
-        ("terms_of_service", "", "de", "Geschäftsbedingungen"),
-        ("terms_of_service", "Unsere AGB", "de", "Unsere AGB"),
-        ("terms_of_service", "", "en", "Terms"),
-        ("gift_policy", "", "de", "Gift policy"),
-    ],
-)
-def test_a_page_of_the_merchants_has_a_title(type_: str, title: str, code: str, shown: str):
-    assert link_title(type_, title, LANGUAGES[code]) == shown
+from ucp_server.pages.words import address_line, problem_text, web_url
 
 
 def test_an_address_is_one_line():

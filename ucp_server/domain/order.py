@@ -117,6 +117,11 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     language: str = ""
 
     @property
+    def number(self) -> str:
+        """What people call it: the end of its id, short enough to be read out on the phone."""
+        return self.id[-12:]
+
+    @property
     def total_minor(self) -> int:
         return next(row.amount_minor for row in self.totals if row.type == "total")
 

@@ -38,11 +38,6 @@ class News:
     order_url: str
     picture_site: str
 
-    @property
-    def number(self) -> str:
-        """The order's number as its page has it."""
-        return self.order.id[-12:]
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Saying:
@@ -68,7 +63,7 @@ def _placed(news: News) -> Saying:
     total = language.amount(order.total_minor, order.currency)
     return Saying(
         subject=language.text("Your order at %(shop)s", shop=news.shop),
-        preview=language.text("Order %(number)s, %(total)s in all", number=news.number, total=total),
+        preview=language.text("Order %(number)s, %(total)s in all", number=order.number, total=total),
         heading=language.text("Thank you for your order"),
         paragraphs=tuple(paragraphs),
         goods=language.text("What you ordered"),

@@ -1,32 +1,19 @@
 """What letters call things, and what strangers gave in a form that can stand in a letter."""
 
 import unicodedata
-from collections.abc import Iterable, Mapping
-from types import MappingProxyType
+from collections.abc import Iterable
 from typing import Final
 
 from ucp_server.domain.checkout import Buyer
 from ucp_server.domain.fulfillment import Address
 from ucp_server.domain.order import Expectation
-from ucp_server.languages import Language, message
+from ucp_server.languages import Language
 from ucp_server.languages.addresses import address_lines
 
 # Longer names than these are texts.
 NAME_CHARACTERS_MAX: Final = 60
 # A title, a line of an address, what a shop says of a way to deliver or of a refund.
 LINE_CHARACTERS_MAX: Final = 200
-
-# The well-known types of a merchant's links (UCP checkout, "Link").
-_LINKS: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "terms_of_service": message("Terms"),
-        "privacy_policy": message("Privacy"),
-        "refund_policy": message("Returns and refunds"),
-        "shipping_policy": message("Shipping"),
-        "faq": message("Questions and answers"),
-        "contact": message("Contact"),
-    }
-)
 
 
 def window(promise: Expectation, language: Language) -> str:
@@ -38,14 +25,6 @@ def window(promise: Expectation, language: Language) -> str:
     if last:
         return last if first else language.text("By %(last)s", last=last)
     return language.text("From %(first)s", first=first) if first else ""
-
-
-def link_title(type_: str, title: str, language: Language) -> str:
-    """The merchant's own ``title``; without one, what pages of that type are called."""
-    if title:
-        return language.text(title)
-    known = _LINKS.get(type_)
-    return language.text(known) if known else type_.replace("_", " ").capitalize()
 
 
 def greeting(buyer: Buyer | None, language: Language) -> str:

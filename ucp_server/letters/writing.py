@@ -10,9 +10,10 @@ import msgspec
 from ucp_server import languages
 from ucp_server.domain.events import Job, Notice
 from ucp_server.languages import Language
+from ucp_server.languages.links import link_title
 from ucp_server.letters.contexts import Letter, Link
 from ucp_server.letters.saying import SAYINGS, News
-from ucp_server.letters.words import greeting, link_title
+from ucp_server.letters.words import greeting
 from ucp_server.ports import MailMessage
 
 
@@ -89,7 +90,7 @@ class Writing:
             subject=said.subject,
             preview=said.preview,
             heading=said.heading,
-            facts=(language.text("Order %(number)s", number=news.number), language.date(order.placed_at)),
+            facts=(language.text("Order %(number)s", number=order.number), language.date(order.placed_at)),
             greeting=greeting(order.buyer, language),
             paragraphs=said.paragraphs,
             goods=said.goods,

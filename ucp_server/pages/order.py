@@ -84,7 +84,7 @@ def order_page(order: Order, shop: Shop, *, assets: ShopAssets) -> OrderPage:
         title=language.text(title),
         lead=language.text(lead),
         assets=assets,
-        number=number_of(order),
+        number=order.number,
         placed=language.moment(order.placed_at),
         placed_at=rfc3339(order.placed_at),
         status=language.text(status),
@@ -104,11 +104,6 @@ def order_page(order: Order, shop: Shop, *, assets: ShopAssets) -> OrderPage:
             links.receipt_path(order.id, order.permalink_token), shop.chosen_language
         ),
     )
-
-
-def number_of(order: Order) -> str:
-    """Short enough to be read out on the phone; the shop finds the order by it."""
-    return order.id[-12:]
 
 
 def _contact(shop: Shop) -> str:

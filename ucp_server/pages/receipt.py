@@ -12,7 +12,7 @@ from ucp_server.languages.bills import paid_with
 from ucp_server.pages import links
 from ucp_server.pages.bill import bill
 from ucp_server.pages.contexts import ReceiptLine, ReceiptPage, Shop, ShopAssets
-from ucp_server.pages.order import changes_of, number_of, settlement_of
+from ucp_server.pages.order import changes_of, settlement_of
 
 
 def receipt_page(order: Order, shop: Shop, *, assets: ShopAssets) -> ReceiptPage:
@@ -21,9 +21,9 @@ def receipt_page(order: Order, shop: Shop, *, assets: ShopAssets) -> ReceiptPage
     return ReceiptPage(
         shop=shop,
         # What a browser proposes as the name of the file.
-        title=language.text("Receipt %(number)s", number=number_of(order)),
+        title=language.text("Receipt %(number)s", number=order.number),
         assets=assets,
-        number=number_of(order),
+        number=order.number,
         placed=language.moment(order.placed_at),
         placed_at=rfc3339(order.placed_at),
         paid=_paid(order, language),

@@ -47,18 +47,6 @@ ADDRESS_FROM_ABOVE: Final = (
     "street_address",
     "extended_address",
 )
-# What a merchant's pages are called, by the well-known types of their links (UCP checkout, "Link").
-_LINKS: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "terms_of_service": message("Terms"),
-        "privacy_policy": message("Privacy"),
-        "refund_policy": message("Returns and refunds"),
-        "shipping_policy": message("Shipping"),
-        "faq": message("Questions and answers"),
-        "contact": message("Contact"),
-    }
-)
-
 # What is still needed of the buyer, by field.
 BUYER_NEEDS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -245,12 +233,6 @@ def refusal_text(code: str, language: Language) -> str:
 def address_line(address: Address | None, language: Language) -> str:
     """An address on one line, in the order in which it is written."""
     return ", ".join(address_lines(address, language))
-
-
-def link_title(type_: str, title: str, language: Language) -> str:
-    """The merchant's own ``title``; without one, what pages of that type are called."""
-    known = title or _LINKS.get(type_)
-    return language.text(known) if known else type_.replace("_", " ").capitalize()
 
 
 def web_url(url: str | None) -> str | None:
