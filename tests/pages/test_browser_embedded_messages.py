@@ -208,6 +208,32 @@ async def test_a_buyer_may_turn_back_and_pay_later(framed: Framing):
     assert (await here.now())["status"] == "completed"
 
 
+async def test_what_the_host_agreed_to_pay_pays_for_nothing_else(framed: Framing):
+    """The buyer may go on changing the order while the host's wallet is open."""
+    here = await framed(NEWEST, ready(NEWEST), DELEGATED)
+    await here.until("ec.start")
+    await here.shop.locator("button[value=pay]").click()
+    asked = (await here.until("ec.payment.credential_request"))[-1]
+    quantity = here.shop.locator("input[name^='quantity.']")
+    await quantity.fill("2")
+    await quantity.blur()
+    await here.until("ec.line_items.change")
+    card = {
+        "id": "c",
+        "handler_id": "mock_payment_handler",
+        "type": "card",
+        "selected": True,
+        "credential": {"type": "token", "token": "success_token"},
+    }
+    answer = {"result": {"ucp": {"status": "success"}, "checkout": {"payment": {"instruments": [card]}}}}
+    await here.page.evaluate(
+        "answer => frame.contentWindow.postMessage({ jsonrpc: '2.0', ...answer }, '*')",
+        answer | {"id": asked["id"]},
+    )
+    await expect(here.shop.locator(".notice").first).to_contain_text("This order changed")
+    assert (await here.now())["status"] == "ready_for_complete"
+
+
 async def pays_with(here: Framed, card: Wire) -> None:
     answer = {"result": {"ucp": {"status": "success"}, "checkout": {"payment": {"instruments": [card]}}}}
     await here.page.evaluate("given => { answers['ec.payment.credential_request'] = given; }", answer)

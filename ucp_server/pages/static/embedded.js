@@ -269,8 +269,14 @@ async function delegate(form, action) {
     form.elements.total.value = seen;
     await send(form, action);
   } else if (form.isConnected) {
+    const { revision, total } = form.elements;
+    const asked = [revision.value, total.value];
     const { result } = await request(ASKED[action], { checkout: told });
-    if (result?.checkout) await send(form, action, result.checkout);
+    if (result?.checkout) {
+      // What was agreed to there is the order as it was then: of another one the server says that it changed.
+      if (action === "pay") [revision.value, total.value] = asked;
+      await send(form, action, result.checkout);
+    }
   }
   main.ariaBusy = null;
   form.ariaBusy = null;
