@@ -33,6 +33,7 @@ from ucp_server.domain.errors import (
     KeyReused,
     NotReady,
     ProblemRefused,
+    RevisionConflict,
     WrongState,
 )
 from ucp_server.domain.lifecycle import State
@@ -381,6 +382,35 @@ async def test_a_refusal_at_the_challenge_ends_the_attempt(engine: Engine, setup
     assert (await engine.read(SCOPE, checkout_id)).declines == 1
     with pytest.raises(WrongState):
         await engine.run(call("k3"), going_on)
+
+
+async def test_what_the_buyer_confirmed_pays_for_no_other_basket(engine: Engine, setup: Setup) -> None:
+    """Also of the same total, and also while its money is not given back yet."""
+    checkout_id = await new_checkout(engine)
+    await engine.run(call("k1"), complete(checkout_id, "challenge_token"))
+    psp_of(setup).pass_challenge(await one(setup.pool, "select psp_key from attempts"))
+    prices_of(setup).prices["tulip"] = 1200
+    await engine.run(call(), update(checkout_id, tulip=1))
+    await engine.run(call("k2"), complete(checkout_id, "fail_token"))
+    refused = await engine.run(call("k3"), complete(checkout_id, "fail_token"))
+    assert seen(refused.reply)["problems"] == ["payment_failed"]
+    assert await attempts(setup.pool) == ["action_needed", "declined", "declined"]
+    with pytest.raises(WrongState):
+        await engine.run(call("k4"), complete(checkout_id, by_buyer=True, after_challenge=True))
+
+
+async def test_what_others_changed_since_it_was_shown_is_not_paid(engine: Engine, setup: Setup) -> None:
+    checkout_id = await new_checkout(engine)
+    shown = (await engine.read(SCOPE, checkout_id)).revision
+    paying = msgspec.structs.replace(complete(checkout_id, by_buyer=True), expected_revision=shown)
+    await engine.run(call(), update(checkout_id, rose=1))
+    with pytest.raises(RevisionConflict):
+        await engine.run(call("k1"), paying)
+    assert await attempts(setup.pool) == []
+    seen_now = msgspec.structs.replace(paying, expected_revision=shown + 1)
+    paid = await engine.run(call("k1"), seen_now)
+    assert seen(paid.reply)["standing"] == "completed"
+    assert (await engine.run(call("k1"), paying)).replayed
 
 
 async def test_the_provider_is_told_where_the_buyer_comes_back(engine: Engine, setup: Setup) -> None:

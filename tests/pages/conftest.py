@@ -30,8 +30,9 @@ FIELDS_URL = "https://pay.example/fields/1"
 Sql = Callable[..., Awaitable[None]]
 Counted = Callable[[str], Awaitable[int]]
 WALLET = Instrument(id="wallet", handler_id="mock_payment_handler", type="account")
-# A till takes payments with this token, as if the buyer's account behaved like that.
-Till = Callable[[str | None], Buyer]
+# A till takes payments with this token, as if the buyer's account behaved like that; `meanwhile` happens
+# while its handler is asked for it.
+Till = Callable[..., Buyer]
 
 
 @pytest.fixture
@@ -73,10 +74,12 @@ async def tills(here: Town) -> AsyncIterator[Till]:
     """Pages of their own over the same shop, which pay with a token that the test chooses."""
     url = here.settings.postgres_url
     async with open_pool(url, size=4, name="till") as pool:
-        yield lambda token: _till(here, pool, token)
+        yield lambda token, meanwhile=None: _till(here, pool, token, meanwhile)
 
 
-def _till(here: Town, pool: Pool, token: str | None) -> Buyer:
+def _till(
+    here: Town, pool: Pool, token: str | None, meanwhile: Callable[[], Awaitable[object]] | None
+) -> Buyer:
     clock = plugins.SystemClock()
     setup = Setup(
         pool=pool,
@@ -89,6 +92,8 @@ def _till(here: Town, pool: Pool, token: str | None) -> Buyer:
     merchant_id = next(iter(here.settings.merchant))
 
     async def payment(_: str, __: Money, ___: str) -> OnPage | None:
+        if meanwhile is not None:
+            await meanwhile()
         if token == BROKEN:
             raise HandlerUnavailable("The payment handler")
         if token is None:

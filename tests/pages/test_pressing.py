@@ -115,6 +115,22 @@ async def test_an_order_that_others_changed_is_shown_before_it_is_paid(
     assert await counted("attempts") == 0
 
 
+@pytest.mark.parametrize("typed", [{}, {"first_name": "Grace"}])
+async def test_what_others_change_while_it_is_being_paid_is_shown_first(
+    agent: Agent, tills: Till, counted: Counted, typed: dict[str, str]
+):
+    checkout = await agent.ready()
+    page = await tills("success_token").open(checkout["continue_url"])
+
+    async def move() -> None:
+        await agent.update(checkout, buyer=BUYER, fulfillment=shipping(street_address="99 Other Street"))
+
+    reply = await tills("success_token", move).post(page, "pay", **typed)
+    assert where(reply).endswith("said=conflict")
+    assert await counted("attempts") == 0
+    assert "99 Other Street" in (await tills("success_token").open(checkout["continue_url"])).text
+
+
 async def test_what_was_typed_survives_a_change_by_others(agent: Agent, buyer: Buyer):
     checkout = await agent.ready()
     page = await buyer.open(checkout["continue_url"])

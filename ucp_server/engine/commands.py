@@ -75,7 +75,8 @@ class CompleteCheckout(msgspec.Struct, frozen=True, kw_only=True):
     no longer stands in the way. ``buyer`` is what is told of the buyer beside the payment: it is added
     to what is known. ``signals`` are what the platform observed of it, by name: for the payment handler,
     and kept nowhere. ``expected_total_minor`` is the total that the payer saw, where
-    the protocol carries it; another one is a problem, never a charge. ``after_challenge`` goes on with the
+    the protocol carries it; another one is a problem, never a charge. ``expected_revision`` is that of the
+    checkout that the payer saw: another one is a `RevisionConflict`. ``after_challenge`` goes on with the
     payment whose buyer was asked by the provider, and begins no other: the instrument is that one's, and
     the credential counts for nothing.
     """
@@ -88,6 +89,7 @@ class CompleteCheckout(msgspec.Struct, frozen=True, kw_only=True):
     by_buyer: bool = False
     after_challenge: bool = False
     expected_total_minor: int | None = None
+    expected_revision: int | None = None
 
 
 class CreateCart(msgspec.Struct, frozen=True, kw_only=True):

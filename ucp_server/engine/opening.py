@@ -16,6 +16,7 @@ from ucp_server.domain.errors import (
 from ucp_server.domain.lifecycle import State, advance
 from ucp_server.domain.money import Money
 from ucp_server.domain.quote import Quote
+from ucp_server.domain.submission import is_challenged
 from ucp_server.engine.asking import look_up
 from ucp_server.engine.checkout import REVISIONS_TRIED_MAX, commit_change
 from ucp_server.engine.commands import Answer, Call, CompleteCheckout
@@ -90,6 +91,8 @@ class Opener:
 
     async def _try_to_open(self, checkout: Checkout) -> Held | Answer | None:
         """None when it is worth another look."""
+        if self._command.expected_revision not in (None, checkout.revision):
+            raise RevisionConflict
         quote = await price_again(self._setup, self._call, checkout, is_short=self._is_short)
         await fault_point("complete.quoted")
         shown = look_at(self._call, self._command, checkout, quote, at=self._setup.clock.now())
@@ -219,7 +222,8 @@ class Opener:
         return _gone_on_with(challenged, fresh, state="sent"), outcome
 
     async def _challenged(self, checkout: Checkout) -> AttemptRow | None:
-        if not checkout.payment_problems:
+        """An earlier one, of a basket that is no longer this one, may still wait to be taken back."""
+        if not is_challenged(checkout):
             return None
         async with read(self._setup.pool) as db:
             return await load_challenged(db, checkout.merchant_id, checkout.id)

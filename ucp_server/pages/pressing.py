@@ -138,8 +138,7 @@ class Pressing:
             return Reply.unpack(kept.reply)
         is_as_shown = fields.get("revision") == str(checkout.revision)
         if forms.is_changed(checkout, wanted):
-            await self._update(checkout, wanted)
-            checkout = await self._again(checkout)
+            checkout = await self._updated(checkout, wanted)
         if not is_as_shown:
             return _saying(self._path(checkout), "changed")
         if fields.get("total") != str(checkout.quote.total_minor):
@@ -157,6 +156,7 @@ class Pressing:
             credential=payment.credential,
             by_buyer=True,
             expected_total_minor=checkout.quote.total_minor,
+            expected_revision=checkout.revision,
         )
         return await self._run(checkout, command, key)
 
@@ -191,6 +191,7 @@ class Pressing:
             by_buyer=True,
             after_challenge=True,
             expected_total_minor=checkout.quote.total_minor,
+            expected_revision=checkout.revision,
         )
         return await self._run(checkout, command, key)
 
@@ -201,14 +202,30 @@ class Pressing:
         path = links.back_path(checkout.id, checkout.link_token)
         return self.shop.origin + links.in_language(path, self.language)
 
-    async def _again(self, checkout: Checkout) -> Checkout:
-        return await self.engine.read_by_link(checkout.merchant_id, checkout.id, checkout.link_token)
+    async def _updated(self, checkout: Checkout, wanted: Wanted) -> Checkout:
+        """The checkout as it was written, not as others may have it by now: only that is paid."""
+        written = [checkout]
+        command = UpdateCheckout(checkout_id=checkout.id, wanted=wanted, subscriber=checkout.subscriber)
+        await self._run(checkout, command, None, note=written.append)
+        return written[-1]
 
-    async def _run(self, checkout: Checkout, command: Command, key: Key | None) -> Reply:
+    async def _run(
+        self,
+        checkout: Checkout,
+        command: Command,
+        key: Key | None,
+        note: Callable[[Checkout], None] = lambda _: None,
+    ) -> Reply:
+        """``note`` is told of each state that may be written; the last one is."""
         path = self._path(checkout)
+
+        def render(shown: Checkout) -> bytes:
+            note(shown)
+            return after(shown, self.language)
+
         call = Call(
             scope=_scope(checkout),
-            render=lambda checkout: after(checkout, self.language),
+            render=render,
             render_refusal=lambda refusal: refused(path, refusal),
             rendering=Rendering(binding=BINDING, terms=path.encode()),
             key=key,
