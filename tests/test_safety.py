@@ -71,6 +71,14 @@ def test_behind_a_proxy_a_unix_socket_is_enough() -> None:
             _with(hosted_port=1, hosted_url="https://SHOP.example", trusted_proxies=("127.0.0.1/32",)),
             "give it a host of its own",
         ),
+        (
+            _with(hosted_port=1, hosted_url="https://shop.example:443", trusted_proxies=("127.0.0.1/32",)),
+            "give it a host of its own",
+        ),
+        (
+            _with(hosted_port=1, hosted_url="https://me@shop.example", trusted_proxies=("127.0.0.1/32",)),
+            "give it a host of its own",
+        ),
         (_with(merchant={}), "add a [merchant.<name>] table"),
         (_merchant(hosts=()), "set hosts"),
         (_merchant(public_url=""), "set it to https://"),

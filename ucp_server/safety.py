@@ -134,8 +134,17 @@ def _of_hosted(settings: Settings) -> Iterator[str]:
     if url.scheme != "https" or not url.netloc or url.path.strip("/"):
         yield "hosted_port has no usable hosted_url: set it to https:// and a host of its own."
     for name, merchant in settings.merchant.items():
-        if url.netloc and urlsplit(merchant.public_url).netloc.lower() == url.netloc.lower():
+        if url.netloc and _authority(merchant.public_url) == _authority(settings.hosted_url):
             yield f"hosted_url is where merchant.{name} is: give it a host of its own."
+
+
+def _authority(url: str) -> tuple[str | None, int]:
+    """Host and port as browsers compare origins of https, however they are written."""
+    parts = urlsplit(url)
+    try:
+        return parts.hostname, parts.port or 443
+    except ValueError:
+        return parts.hostname, 0
 
 
 def _is_plain(settings: Settings) -> bool:
