@@ -166,7 +166,10 @@ def test_a_refund_under_way_and_one_that_failed_say_so():
         ("pending", "On its way back to you."),
         ("failed", "Not possible so far."),
     ]
-    assert page.settlement[0].amount == "−$1.00"
+    assert [(row.label, row.amount) for row in page.settlement] == [
+        ("Being paid back", "−$1.00"),
+        ("New total", "$67.00"),
+    ]
     assert [notice.text for notice in page.notices] != []
 
 

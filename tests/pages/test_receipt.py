@@ -9,7 +9,9 @@ from tests.pages.browser import Buyer
 from tests.ucp import samples
 from tests.ucp.conftest import Agent
 from ucp_server.domain.checkout import Buyer as Person
-from ucp_server.domain.order import Expectation
+from ucp_server.domain.fulfillment import Address
+from ucp_server.domain.order import Expectation, Quantity
+from ucp_server.domain.quote import Total
 from ucp_server.languages import LANGUAGES
 from ucp_server.pages.contexts import ReceiptPage, Shop
 from ucp_server.pages.receipt import receipt_page
@@ -41,7 +43,7 @@ def test_it_says_who_sold_what_to_whom():
         "United States",
         "ada@example.com",
     )
-    assert page.sent_to[0] == "Ada Agent"
+    assert page.sent_to == (page.billed_to[:4],)
     assert (page.paid, page.paid_with) == ("Paid", "Visa •••• 1234")
     assert [(line.title, line.quantity, line.each, line.amount, line.note) for line in page.lines] == [
         ("Roses", 2, "$35.00", "$70.00", "discount −$7.00")
@@ -65,8 +67,34 @@ def test_tax_is_told_of_each_line_as_it_was_charged():
     assert contained.totals[-1].amount == "$5.80"
 
 
+def test_where_taxes_differ_a_line_claims_neither():
+    added = Total(type="tax", amount_minor=200)
+    mixed = page_of(lines=taxed(500), included_tax_minor=300, totals=(added, *samples.TOTALS))
+    assert mixed.lines[0].note == "discount −$7.00"
+    assert {"Tax", "of which tax"} <= {row.label for row in mixed.totals}
+
+
+def promised(address: Address, quantity: int = 1) -> Expectation:
+    lines = (Quantity(line_id="line_1", quantity=quantity),)
+    return Expectation(id=address.locality or "", method_type="shipping", lines=lines, address=address)
+
+
+def test_every_address_is_named_once():
+    work = Address(street_address="Neuer Wall 10", locality="Hamburg", country="DE")
+    ways = (promised(samples.HOME), promised(work), promised(work))
+    sent_to = page_of(expectations=ways, adjustments=()).sent_to
+    assert [lines[-1] for lines in sent_to] == ["United States", "Germany"]
+
+
+def test_what_was_canceled_was_sent_nowhere():
+    gone = msgspec.structs.replace(
+        samples.order().adjustments[0], lines=(Quantity(line_id="line_1", quantity=2),)
+    )
+    assert page_of(adjustments=(gone,), events=()).sent_to == ()
+
+
 def test_what_is_collected_was_sent_nowhere():
-    collected = Expectation(id="exp", method_type="pickup", lines=(), address=samples.HOME)
+    collected = msgspec.structs.replace(promised(samples.HOME), method_type="pickup")
     assert page_of(expectations=(collected,)).sent_to == ()
 
 

@@ -350,7 +350,7 @@ class ReceiptLine(msgspec.Struct, frozen=True, kw_only=True):
 class ReceiptPage(msgspec.Struct, frozen=True, kw_only=True):
     """An order on paper. ``seller`` and ``billed_to`` are lines of an address, the latter may be empty.
 
-    ``settlement`` is what was paid back since, and what that leaves.
+    ``sent_to`` are such addresses, and may be none. ``settlement`` is what was paid back since, and what that leaves.
     """
 
     shop: Shop
@@ -363,7 +363,7 @@ class ReceiptPage(msgspec.Struct, frozen=True, kw_only=True):
     paid_with: str
     seller: tuple[str, ...]
     billed_to: tuple[str, ...]
-    sent_to: tuple[str, ...]
+    sent_to: tuple[tuple[str, ...], ...]
     lines: tuple[ReceiptLine, ...]
     totals: tuple[Row, ...]
     changes: tuple[Change, ...]

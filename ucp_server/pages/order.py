@@ -282,10 +282,17 @@ def settlement_of(order: Order, language: Language) -> tuple[Row, ...]:
     """What was paid back, and what the order came to in the end; nothing where all is as it was."""
     if not order.refunded_minor:
         return ()
+    back_minor = sum(one.amount_minor for one in order.adjustments if one.status == "completed")
     left_minor = order.total_minor - order.refunded_minor
+    parts = (
+        (language.text("Paid back"), back_minor),
+        (language.text("Being paid back"), order.refunded_minor - back_minor),
+    )
     return (
-        Row(
-            label=language.text("Paid back"), amount=language.amount(-order.refunded_minor, order.currency)
+        *(
+            Row(label=label, amount=language.amount(-minor, order.currency))
+            for label, minor in parts
+            if minor
         ),
         Row(
             label=language.text("New total"),

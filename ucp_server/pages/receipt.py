@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from ucp_server.asgi.times import rfc3339
 from ucp_server.domain.methods import PICKUP
-from ucp_server.domain.order import Order
+from ucp_server.domain.order import Order, promises
 from ucp_server.domain.quote import QuotedLine
 from ucp_server.languages import Language
 from ucp_server.languages.addresses import address_lines
@@ -57,9 +57,10 @@ def _billed_to(order: Order, language: Language) -> tuple[str, ...]:
     return tuple(line for line in told if line)
 
 
-def _sent_to(order: Order, language: Language) -> tuple[str, ...]:
-    sent = (entry.address for entry in order.expectations if entry.method_type != PICKUP)
-    return address_lines(next(sent, None), language)
+def _sent_to(order: Order, language: Language) -> tuple[tuple[str, ...], ...]:
+    """Each address once to which anything goes that was not canceled."""
+    sent = (entry.address for entry in promises(order) if entry.method_type != PICKUP)
+    return tuple(dict.fromkeys(filter(None, (address_lines(address, language) for address in sent))))
 
 
 def _line(order: Order, line: QuotedLine, language: Language) -> ReceiptLine:
@@ -73,13 +74,17 @@ def _line(order: Order, line: QuotedLine, language: Language) -> ReceiptLine:
 
 
 def _notes(order: Order, line: QuotedLine, language: Language) -> Iterator[str]:
-    """The reduction stands in the totals too: here it says which line it is of."""
+    """The reduction stands in the totals too: here it says which line it is of.
+
+    Where some taxes are contained and others were added, nobody noted which of them a line has.
+    """
     reduced_minor = sum(row.amount_minor for row in line.totals if row.type == "items_discount")
     if reduced_minor:
         yield language.text("discount %(amount)s", amount=language.amount(reduced_minor, order.currency))
-    if line.tax_minor:
+    contained = order.included_tax_minor > 0
+    added = any(row.type == "tax" for row in order.totals)
+    if line.tax_minor and not (contained and added):
         amount = language.amount(line.tax_minor, order.currency)
-        contained = order.included_tax_minor > 0
         yield (
             language.text("of which tax %(amount)s", amount=amount)
             if contained
