@@ -76,6 +76,10 @@ STANDINGS: dict[str, tuple[dict[str, Any], tuple[str, str, list[str]]]] = {
         {"events": (), "adjustments": (), "expectations": (COLLECTED,)},
         ("Thank you for your order", "In preparation", ["done", "now", "ahead"]),
     ),
+    "half of it collected": (
+        {"events": (happened("delivered", HALF),), "adjustments": (), "expectations": (COLLECTED,)},
+        ("You have collected a part of your order", "Partly collected", ["done", "now", "ahead"]),
+    ),
     "collected": (
         {"events": (happened("delivered"),), "adjustments": (), "expectations": (COLLECTED,)},
         ("You have collected your order", "Collected", ["done", "done"]),

@@ -350,7 +350,8 @@ class ReceiptLine(msgspec.Struct, frozen=True, kw_only=True):
 class ReceiptPage(msgspec.Struct, frozen=True, kw_only=True):
     """An order on paper. ``seller`` and ``billed_to`` are lines of an address, the latter may be empty.
 
-    ``sent_to`` are such addresses, and may be none. ``settlement`` is what was paid back since, and what that leaves.
+    ``sent_to`` are such addresses, and may be none. ``settlement`` is what was paid back since, and what
+    that leaves.
     """
 
     shop: Shop

@@ -136,6 +136,8 @@ def _heading(order: Order, standing: _Standing) -> tuple[str, str]:
         return message("Your order has arrived"), message("We hope that you enjoy it.")
     if standing.sent == standing.wanted:
         return message("Your order is on its way"), message("Below is where each parcel is.")
+    if standing.sent and standing.is_collected:
+        return message("You have collected a part of your order"), message("We are preparing the rest.")
     if standing.sent:
         return (
             message("A part of your order is on its way"),
@@ -160,7 +162,9 @@ def _status(standing: _Standing) -> tuple[str, str]:
         return (message("Collected") if standing.is_collected else message("Delivered")), "done"
     if standing.sent == standing.wanted:
         return message("On its way"), "going"
-    return (message("Partly sent") if standing.sent else message("In preparation")), "going"
+    if not standing.sent:
+        return message("In preparation"), "going"
+    return (message("Partly collected") if standing.is_collected else message("Partly sent")), "going"
 
 
 def _steps(
