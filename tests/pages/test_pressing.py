@@ -239,6 +239,8 @@ async def test_the_page_frames_the_providers_fields_and_names_itself(agent: Agen
     page = await tills(FIELDS).open(checkout["continue_url"])
     assert f'src="{FIELDS_URL}?lang=en&amp;origin=http%3A%2F%2Fshop.test"' in page.reply.text
     assert "frame-src https://pay.example;" in page.reply.headers["content-security-policy"]
+    # A header allows it to the page; only the frame itself hands it on.
+    assert 'allow="payment; publickey-credentials-get"' in page.reply.text
 
 
 async def test_without_a_card_nothing_is_tried(agent: Agent, tills: Till, counted: Counted):
