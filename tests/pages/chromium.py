@@ -58,6 +58,8 @@ HEIGHT = 900
 HEIGHT_MAX = 8000
 LOOPBACK = ("127.0.0.1", 0)
 FOLDER = Path(os.environ.get("SCREENSHOTS") or Path(__file__).parents[2] / ".screenshots")
+# Pictures cost a third of the tests' time: those of all languages are taken where they are asked for.
+PICTURES_OF_ALL = "SCREENSHOTS" in os.environ
 # Where the shop of the tests keeps some of its pictures: answered here, since no such host exists.
 PICTURES = "https://shop.example"
 PICTURE = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 8 8"><circle cx="4" cy="4" r="4"/></svg>'
@@ -173,8 +175,8 @@ def site_of(url: str) -> str:
 
 
 async def go(page: Page, selector: str) -> None:
-    """Click what leads to another page, and wait for that."""
-    async with page.expect_navigation():
+    """Click what leads to another page, and wait for that: what the script changes in place is none."""
+    async with page.expect_event("load"):
         await page.click(selector)
 
 
@@ -183,7 +185,7 @@ async def heading(page: Page) -> str:
 
 
 async def looks_right(page: Page, name: str, pictured: Sequence[int] = WIDTHS) -> None:
-    """At no width anything sticks out; pictures of some, and one of the dark, are left in ``FOLDER``."""
+    """At no width anything sticks out; pictures, and one of the dark, are left in ``FOLDER``."""
     before = page.viewport_size
     for width in WIDTHS:
         await page.set_viewport_size({"width": width, "height": HEIGHT})
@@ -203,15 +205,14 @@ async def looks_right(page: Page, name: str, pictured: Sequence[int] = WIDTHS) -
 async def keep(page: Page, name: str) -> None:
     """A picture of the whole page, for people to look at.
 
-    On a screen of its height: what is out of sight is not painted in frames, and what sticks to the
-    lower edge would hide what is below it.
+    On a screen of its height, as which it stays: what is out of sight is not painted in frames, and
+    what sticks to the lower edge would hide what is below it.
     """
-    before = page.viewport_size
-    assert before is not None
+    screen = page.viewport_size
+    assert screen is not None
     height = await page.evaluate("document.documentElement.scrollHeight")
-    await page.set_viewport_size({"width": before["width"], "height": min(height, HEIGHT_MAX)})
+    await page.set_viewport_size({"width": screen["width"], "height": min(height, HEIGHT_MAX)})
     await page.screenshot(path=FOLDER / f"{name}.png", animations="disabled")
-    await page.set_viewport_size(before)
 
 
 @contextlib.asynccontextmanager
