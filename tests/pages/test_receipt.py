@@ -55,8 +55,11 @@ def test_a_shop_that_says_no_more_is_named_by_its_title():
 
 
 def test_a_buyer_without_an_address_is_named():
-    page = page_of(buyer=Person(first_name="Ada", last_name="Agent"))
-    assert page.billed_to == ("Ada Agent",)
+    ada = Person(first_name="Ada", last_name="Agent")
+    assert page_of(buyer=ada).billed_to == ("Ada Agent",)
+    japanese = msgspec.structs.replace(SHOP, language=LANGUAGES["ja"])
+    assert page_of(japanese, buyer=ada).billed_to == ("Agent Ada",)
+    assert page_of(buyer=Person(full_name="Ada")).billed_to == ("Ada",)
     assert page_of().billed_to == ()
 
 

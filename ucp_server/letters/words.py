@@ -9,6 +9,7 @@ from ucp_server.domain.fulfillment import Address
 from ucp_server.domain.order import Expectation
 from ucp_server.languages import Language
 from ucp_server.languages.addresses import address_lines
+from ucp_server.languages.names import name_of
 
 # Longer names than these are texts.
 NAME_CHARACTERS_MAX: Final = 60
@@ -29,15 +30,8 @@ def window(promise: Expectation, language: Language) -> str:
 
 def greeting(buyer: Buyer | None, language: Language) -> str:
     """A buyer without a name is greeted without one."""
-    name = legible(_name(buyer, language), NAME_CHARACTERS_MAX) if buyer else ""
+    name = legible(name_of(buyer, language), NAME_CHARACTERS_MAX)
     return language.text("Dear %(name)s,", name=name) if name else language.text("Hello,")
-
-
-def _name(buyer: Buyer, language: Language) -> str:
-    names = (buyer.first_name, buyer.last_name)
-    if language.family_first:
-        names = names[::-1]
-    return " ".join(name for name in names if name) or buyer.full_name or ""
 
 
 def label(address: Address | None, language: Language) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from ucp_server.domain.quote import QuotedLine
 from ucp_server.languages import Language
 from ucp_server.languages.addresses import address_lines
 from ucp_server.languages.bills import paid_with
+from ucp_server.languages.names import name_of
 from ucp_server.pages import links
 from ucp_server.pages.bill import bill
 from ucp_server.pages.contexts import ReceiptLine, ReceiptPage, Shop, ShopAssets
@@ -49,11 +50,8 @@ def _paid(order: Order, language: Language) -> str:
 
 def _billed_to(order: Order, language: Language) -> tuple[str, ...]:
     """The address that the card has, else who the buyer is."""
-    buyer = order.buyer
-    names = (buyer.first_name, buyer.last_name) if buyer else ()
-    name = (buyer.full_name if buyer else "") or " ".join(part for part in names if part)
     lines = address_lines(order.paid_with.billing_address, language) if order.paid_with else ()
-    told = (*(lines or (name,)), buyer.email if buyer else "")
+    told = (*(lines or (name_of(order.buyer, language),)), order.buyer.email if order.buyer else "")
     return tuple(line for line in told if line)
 
 
