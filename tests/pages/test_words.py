@@ -4,6 +4,7 @@ import pytest
 
 from ucp_server.domain import discounts, problems
 from ucp_server.domain.fulfillment import Address
+from ucp_server.domain.money import Money
 from ucp_server.domain.problems import Problem
 from ucp_server.engine import closing
 from ucp_server.languages import ENGLISH, LANGUAGES
@@ -40,11 +41,16 @@ def test_why_a_code_is_not_taken_is_told_in_the_buyers_language(reason: tuple[st
     assert reason[1] not in told
 
 
+def test_an_amount_is_written_as_people_of_the_language_write_it():
+    told = problem_text(problems.refund_failed(Money(315000, "EUR"), "adjustments[0]"), LANGUAGES["de"])
+    assert told.startswith("3.150,00\N{NO-BREAK SPACE}€ ")
+
+
 @pytest.mark.parametrize(
     "problem",
     [
         problems.payment_not_collected(),
-        problems.refund_failed("31.50 USD", "adjustments[0]"),
+        problems.refund_failed(Money(3150, "USD"), "adjustments[0]"),
         problems.fulfillment_delayed("Roses", "lines[0]"),
         problems.payment_failed(closing._FAILED_TEXT),
         problems.declined_too_often(),

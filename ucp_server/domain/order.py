@@ -16,7 +16,7 @@ from ucp_server.domain.attribution import Attribution
 from ucp_server.domain.checkout import Buyer, Instrument, Subscriber
 from ucp_server.domain.errors import AdjustmentRefused
 from ucp_server.domain.fulfillment import Address
-from ucp_server.domain.money import Money, decimal_text
+from ucp_server.domain.money import Money
 from ucp_server.domain.problems import Problem
 from ucp_server.domain.quote import AppliedDiscount, QuotedLine, Total
 from ucp_server.domain.tools import ToolRun
@@ -242,7 +242,7 @@ def problems_of(order: Order) -> tuple[Problem, ...]:
     return (*of_money, *_delays(order, counts))
 
 
-def _owed(order: Order) -> Iterator[tuple[str, str]]:
+def _owed(order: Order) -> Iterator[tuple[Money, str]]:
     """Amount and place of repayments that failed, but for those that a later refund made up for."""
     owed: list[tuple[int, int]] = []
     for place, entry in enumerate(order.adjustments):
@@ -253,8 +253,7 @@ def _owed(order: Order) -> Iterator[tuple[str, str]]:
             while owed and owed[0][1] <= left_minor:
                 left_minor -= owed.pop(0)[1]
     for place, amount_minor in owed:
-        amount_text = f"{decimal_text(Money(amount_minor, order.currency))} {order.currency}"
-        yield amount_text, f"adjustments[{place}]"
+        yield Money(amount_minor, order.currency), f"adjustments[{place}]"
 
 
 def _delays(order: Order, counts: Mapping[str, LineCount]) -> Iterator[Problem]:

@@ -9,6 +9,8 @@ from enum import StrEnum
 
 import msgspec
 
+from ucp_server.domain.money import Money, decimal_text
+
 
 class Kind(StrEnum):
     ERROR = "error"
@@ -28,8 +30,8 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """``code`` is a stable snake-case name, ``text`` a sentence for people, ``severity`` of errors only.
 
     ``left`` is how many pieces could be had, where fewer are left than wanted, ``limit`` how many an order
-    may hold. ``about`` is what the sentence names: a title, a code, an amount, a currency, or the member of
-    an address. With these facts a page says it in the buyer's own words.
+    may hold. ``about`` is what the sentence names: a title, a code, a currency, or the member of an
+    address; ``amount`` is the money that it names. With these facts a page says it in the buyer's words.
     """
 
     kind: Kind
@@ -40,6 +42,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     left: int | None = None
     limit: int | None = None
     about: str | None = None
+    amount: Money | None = None
 
 
 def error(
@@ -256,9 +259,9 @@ def payment_not_collected() -> Problem:
     )
 
 
-def refund_failed(amount_text: str, where: str) -> Problem:
-    text = f"{amount_text} could not be paid back; the shop will get in touch."
-    return _about(amount_text, warning("refund_failed", text, where=where))
+def refund_failed(amount: Money, where: str) -> Problem:
+    text = f"{decimal_text(amount)} {amount.currency} could not be paid back; the shop will get in touch."
+    return msgspec.structs.replace(warning("refund_failed", text, where=where), amount=amount)
 
 
 def fulfillment_delayed(title: str, where: str) -> Problem:

@@ -9,6 +9,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from ucp_server.domain.fulfillment import Address
+from ucp_server.domain.money import Money
 from ucp_server.domain.problems import Problem, Severity
 from ucp_server.languages import Language, message
 from ucp_server.languages.addresses import address_lines
@@ -192,9 +193,10 @@ def _text_of_order(problem: Problem, language: Language) -> str | None:
     match problem:
         case Problem(code="currency_not_offered", about=str(currency)):
             return language.text("This shop sells in %(currency)s.", currency=currency)
-        case Problem(code="refund_failed", about=str(amount)):
+        case Problem(code="refund_failed", amount=Money() as amount):
             return language.text(
-                "%(amount)s could not be paid back; the shop will get in touch.", amount=amount
+                "%(amount)s could not be paid back; the shop will get in touch.",
+                amount=language.amount(amount.minor, amount.currency),
             )
         case Problem(code="fulfillment_delayed", about=str(title)):
             return language.text(
