@@ -79,7 +79,6 @@ async def test_the_bank_asks_and_the_buyer_confirms(served: Serve, visit: Visits
     await go(page, f"a[href^='{here.settings.hosted_url}']")
     assert await heading(page) == "Is this payment yours?"
     if scripts:
-        await looks_right(page, "challenge")
         await page.click("button[value=confirm]")
     else:
         await go(page, "button[value=confirm]")
@@ -160,3 +159,18 @@ async def test_the_fields_are_for_everybody(served: Serve, visit: Visits):
         assert await frame.evaluate("document.documentElement.scrollWidth <= innerWidth")
         # The heading is that of the page around.
         assert [found for found in await findings(frame) if "page-has-heading-one" not in found] == []
+
+
+@AXE
+async def test_the_bank_asks_everybody(served: Serve, visit: Visits):
+    here = await served(hosted=True)
+    page, _, _ = await opened(visit, here)
+    await enter_card(page, ASKING, scripts=True)
+    await go(page, PAY)
+    asked = await page.get_attribute(f"a[href^='{here.settings.hosted_url}']", "href")
+    assert asked is not None
+    for code in LANGUAGES:
+        await page.goto(f"{asked.partition('?')[0]}?lang={code}")
+        assert await page.evaluate("document.documentElement.lang") == code
+        await looks_right(page, f"challenge-{code}", pictured=WIDTHS if is_pictured(code) else ())
+        assert await findings(page) == []
