@@ -37,7 +37,7 @@ from playwright.async_api import (
 )
 from starlette.types import ASGIApp
 
-from tests.ucp.conftest import Open, Town
+from tests.ucp.conftest import Open, Town, patient
 from ucp_server.app import build_hosted
 from ucp_server.asgi.metrics import Metrics
 
@@ -266,7 +266,7 @@ async def served(town: Open) -> AsyncIterator[Serve]:
             options["server"] = {"hosted_port": port.getsockname()[1], "hosted_url": url}
             local = await stack.enter_async_context(town(**options))
             pages = await stack.enter_async_context(build_hosted(local.settings, Metrics()))
-            await stack.enter_async_context(listening(pages, port))
+            await stack.enter_async_context(listening(patient(pages), port))
             return local.at(await stack.enter_async_context(listening(local.application)))
 
         yield serve

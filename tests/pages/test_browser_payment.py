@@ -1,7 +1,9 @@
 """Cards in the provider's own fields, and what the bank asks: on its origin, never on ours."""
 
+import asyncio
+
 import pytest
-from playwright.async_api import FrameLocator, Page
+from playwright.async_api import FrameLocator, Page, Route
 
 from tests.pages.axe import AXE, findings
 from tests.pages.chromium import BROWSER, WIDTHS, Serve, Visits, go, heading, is_pictured, looks_right
@@ -130,6 +132,29 @@ async def test_an_agent_s_payment_that_the_bank_asks_about_is_finished_by_the_bu
     await page.click("button[value=confirm]")
     await page.wait_for_selector(f"h1:text-is('{THANKS}')")
     assert await is_completed(agent, checkout)
+
+
+async def test_a_provider_that_is_busy_takes_the_card_at_the_next_press(served: Serve, visit: Visits):
+    here = await served(hosted=True)
+    page, agent, checkout = await opened(visit, here)
+    await enter_card(page, GOOD, scripts=True)
+    busy = asyncio.Event()
+
+    async def refuse(route: Route) -> None:
+        if route.request.method == "POST" and not busy.is_set():
+            busy.set()
+            await route.fulfill(status=503, body="This server is busy", content_type="text/plain")
+        else:
+            await route.continue_()
+
+    await page.route(f"{here.settings.hosted_url}/**", refuse)
+    await page.click(PAY)
+    await busy.wait()
+    assert await fields(page).locator("#number").input_value() == GOOD
+    await page.wait_for_selector("form:not([aria-busy=true])")
+    await go(page, PAY)
+    assert await is_completed(agent, checkout)
+    visit.complaints = [told for told in visit.complaints if not told.startswith("503: ")]
 
 
 async def test_a_declined_card_is_told(served: Serve, visit: Visits):

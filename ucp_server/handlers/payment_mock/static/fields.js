@@ -18,10 +18,12 @@ function tell(type) {
   }
 }
 
-// The next state of the page, without one more step in the browser's history.
+// The next state of the page, without one more step in the browser's history. What was typed stays
+// where the answer is none of ours: a busy server's has no fields.
 async function show(request) {
-  const page = new DOMParser().parseFromString(await (await request).text(), "text/html");
-  main().replaceWith(page.querySelector("main"));
+  const next = new DOMParser().parseFromString(await (await request).text(), "text/html").querySelector("main");
+  if (!next) throw new Error("no fields came back");
+  main().replaceWith(next);
   sizes.observe(main());
   main().querySelector("[aria-invalid]")?.focus();
   tell(main().dataset.state);
