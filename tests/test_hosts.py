@@ -87,3 +87,14 @@ def test_a_merchant_that_is_named_otherwise_has_its_own_links_under_every_host_o
     assert found.site_of(asked("nobody.example"), "paper") is None
     local = hosts(Mode.DEMO, kiosk=LOCAL)
     assert local.site_of(asked("127.0.0.1:8080", "http"), "kiosk") == "http://127.0.0.1:8080"
+
+
+@pytest.mark.parametrize(
+    "host", ["[", "[::1", "a b", "a/b", "me@localhost", "localhost:x", "localhost:999999", "ü", ""]
+)
+def test_no_link_begins_with_what_is_no_host(host: str) -> None:
+    request = Request(
+        {"type": "http", "scheme": "http", "path": "/", "headers": [(b"host", host.encode())]}
+    )
+    assert hosts(Mode.DEMO, demo=LOCAL).find(request) is None
+    assert hosts(Mode.DEMO, demo=LOCAL).site_of(request, "demo") is None

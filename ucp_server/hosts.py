@@ -1,11 +1,18 @@
 """Whose shop a request is for, by its Host, and under which scheme and authority that shop is known."""
 
+import re
 from collections.abc import Mapping
+from typing import Final
 
 import msgspec
 from starlette.requests import Request
 
 from ucp_server.config import Merchant, Settings
+
+# RFC 9110 7.2, as far as links need it: a name or an address, and a port.
+_AUTHORITY: Final = re.compile(
+    r"(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?", re.ASCII | re.IGNORECASE
+)
 
 
 class Host(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,6 +44,8 @@ class Hosts:
         if name is None:
             return None
         merchant = self._settings.merchant[name]
+        if self._follows(merchant) and _AUTHORITY.fullmatch(authority) is None:
+            return None
         return Host(merchant_id=name, merchant=merchant, site=self._site(request, merchant, authority))
 
     def site_of(self, request: Request, merchant_id: str) -> str | None:
@@ -49,9 +58,13 @@ class Hosts:
         return self._site(request, self._settings.merchant[merchant_id], request.headers.get("host", ""))
 
     def _site(self, request: Request, merchant: Merchant, authority: str) -> str:
-        if merchant.public_url or not self._settings.relaxed.public_url_follows_request:
+        if not self._follows(merchant):
             return merchant.public_url.rstrip("/")
         return f"{request.scope['scheme']}://{authority}"
+
+    def _follows(self, merchant: Merchant) -> bool:
+        """Whether links of this merchant begin as the request did."""
+        return not merchant.public_url and self._settings.relaxed.public_url_follows_request
 
 
 def root_release(settings: Settings, merchant: Merchant) -> str:
