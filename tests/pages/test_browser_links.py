@@ -1,6 +1,5 @@
 """Links that are settled, wrong or another's: each has a kind page, and none tells where it was."""
 
-import pytest
 from playwright.async_api import Route
 
 from tests.pages import sights
@@ -41,16 +40,14 @@ async def test_a_completed_checkout_leads_to_its_order(served: Serve, visit: Vis
     assert await heading(page) == "Thank you for your order"
 
 
-@pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])
-async def test_a_payment_under_way_ends_on_the_page_that_waits_for_it(
-    served: Serve, visit: Visits, scripts: bool
-):
+async def test_a_payment_under_way_ends_on_the_page_that_waits_for_it(served: Serve, visit: Visits):
     here = await served()
-    url = await sights.waiting(here)
-    page = await visit(url, scripts=scripts)
-    assert await heading(page) == "Your payment is being worked on"
-    await sights.run_sql(here, SETTLE)
-    await page.wait_for_selector("h1:has-text('This order was canceled')")
+    for scripts in (True, False):
+        url = await sights.waiting(here)
+        page = await visit(url, scripts=scripts)
+        assert await heading(page) == "Your payment is being worked on"
+        await sights.run_sql(here, SETTLE)
+        await page.wait_for_selector("h1:has-text('This order was canceled')")
 
 
 async def test_no_link_tells_others_where_it_was(served: Serve, visit: Visits):

@@ -2,7 +2,6 @@
 
 import asyncio
 
-import pytest
 from playwright.async_api import FrameLocator, Page, Route
 
 from tests.pages.axe import AXE, findings
@@ -15,7 +14,6 @@ pytestmark = BROWSER
 PAY = "button[value=pay]"
 THANKS = "Thank you for your order"
 GOOD, ASKING, BAD = "4242 4242 4242 4242", "4000 0000 0000 3155", "4000 0000 0000 0002"
-BOTH = pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])
 
 
 async def opened(visit: Visits, here: Town, *, scripts: bool = True) -> tuple[Page, Agent, Wire]:
@@ -43,71 +41,71 @@ async def is_completed(agent: Agent, checkout: Wire) -> bool:
     return (await agent.get(checkout))["status"] == "completed"
 
 
-@BOTH
-async def test_a_card_is_entered_and_pays(served: Serve, visit: Visits, scripts: bool):
+async def test_a_card_is_entered_and_pays(served: Serve, visit: Visits):
     here = await served(hosted=True)
-    page, agent, checkout = await opened(visit, here, scripts=scripts)
     sent: list[str] = []
-    page.on("request", lambda request: sent.append(f"{request.url} {request.post_data}"))
-    await enter_card(page, GOOD, scripts=scripts)
-    await go(page, PAY)
-    assert await heading(page) == THANKS
-    assert "4242" in await page.inner_text("main")
-    assert await is_completed(agent, checkout)
+    for scripts in (True, False):
+        page, agent, checkout = await opened(visit, here, scripts=scripts)
+        page.on("request", lambda request: sent.append(f"{request.url} {request.post_data}"))
+        await enter_card(page, GOOD, scripts=scripts)
+        await go(page, PAY)
+        assert await heading(page) == THANKS
+        assert "4242" in await page.inner_text("main")
+        assert await is_completed(agent, checkout)
     here_only = [told for told in sent if told.startswith(str(here.client.base_url))]
     assert here_only
     assert not [told for told in here_only if "4242" in told], "a card number came to us"
 
 
-@BOTH
-async def test_without_a_card_nothing_is_paid(served: Serve, visit: Visits, scripts: bool):
+async def test_without_a_card_nothing_is_paid(served: Serve, visit: Visits):
     here = await served(hosted=True)
-    page, agent, checkout = await opened(visit, here, scripts=scripts)
-    await page.click(PAY)
-    if scripts:
-        await fields(page).locator("#number[aria-invalid=true]").wait_for()
-    else:
-        await page.wait_for_url("**said=card_missing**")
-    assert not await is_completed(agent, checkout)
+    for scripts in (True, False):
+        page, agent, checkout = await opened(visit, here, scripts=scripts)
+        await page.click(PAY)
+        if scripts:
+            await fields(page).locator("#number[aria-invalid=true]").wait_for()
+        else:
+            await page.wait_for_url("**said=card_missing**")
+        assert not await is_completed(agent, checkout)
 
 
-@BOTH
-async def test_the_bank_asks_and_the_buyer_confirms(served: Serve, visit: Visits, scripts: bool):
+async def test_the_bank_asks_and_the_buyer_confirms(served: Serve, visit: Visits):
     here = await served(hosted=True)
-    page, agent, checkout = await opened(visit, here, scripts=scripts)
-    await enter_card(page, ASKING, scripts=scripts)
-    await go(page, PAY)
-    assert (await agent.get(checkout))["status"] == "requires_escalation"
-    await go(page, f"a[href^='{here.settings.hosted_url}']")
-    assert await heading(page) == "Is this payment yours?"
-    if scripts:
-        await page.click("button[value=confirm]")
-    else:
-        await go(page, "button[value=confirm]")
-        await go(page, "[data-press]")
-    await page.wait_for_selector(f"h1:text-is('{THANKS}')")
-    assert await is_completed(agent, checkout)
+    for scripts in (True, False):
+        page, agent, checkout = await opened(visit, here, scripts=scripts)
+        await enter_card(page, ASKING, scripts=scripts)
+        await go(page, PAY)
+        assert (await agent.get(checkout))["status"] == "requires_escalation"
+        await go(page, f"a[href^='{here.settings.hosted_url}']")
+        assert await heading(page) == "Is this payment yours?"
+        if scripts:
+            await page.click("button[value=confirm]")
+        else:
+            await go(page, "button[value=confirm]")
+            await go(page, "[data-press]")
+        await page.wait_for_selector(f"h1:text-is('{THANKS}')")
+        assert await is_completed(agent, checkout)
 
 
-@BOTH
-async def test_the_bank_asks_and_the_buyer_refuses(served: Serve, visit: Visits, scripts: bool):
+async def test_the_bank_asks_and_the_buyer_refuses(served: Serve, visit: Visits):
     here = await served(hosted=True)
-    page, agent, checkout = await opened(visit, here, scripts=scripts)
-    await enter_card(page, ASKING, scripts=scripts)
-    await go(page, PAY)
-    await go(page, f"a[href^='{here.settings.hosted_url}']")
-    if scripts:
-        await page.click("button[value=refuse]")
-    else:
-        await go(page, "button[value=refuse]")
-        await go(page, "[data-press]")
-    await page.wait_for_selector(".notice.error")
-    assert not await is_completed(agent, checkout)
-    # Another card does.
-    await enter_another(page, scripts=scripts)
-    await go(page, PAY)
-    assert await heading(page) == THANKS
-    assert await is_completed(agent, checkout)
+    for scripts in (True, False):
+        page, agent, checkout = await opened(visit, here, scripts=scripts)
+        await enter_card(page, ASKING, scripts=scripts)
+        await go(page, PAY)
+        await go(page, f"a[href^='{here.settings.hosted_url}']")
+        if scripts:
+            await page.click("button[value=refuse]")
+        else:
+            await go(page, "button[value=refuse]")
+            await go(page, "[data-press]")
+        await page.wait_for_selector(".notice.error")
+        assert not await is_completed(agent, checkout)
+        # Another card does.
+        await enter_another(page, scripts=scripts)
+        await go(page, PAY)
+        assert await heading(page) == THANKS
+        assert await is_completed(agent, checkout)
 
 
 async def enter_another(page: Page, *, scripts: bool) -> None:
