@@ -357,3 +357,18 @@ async def test_a_foreign_word_for_what_was_said_is_not_repeated(agent: Agent, bu
     checkout = await agent.ready()
     page = await buyer.open(checkout["continue_url"] + "?said=<b>Call+0900</b>")
     assert page.texts("notice") == ["That was not possible; please look at your order again."]
+
+
+async def test_what_an_agent_told_at_length_stops_no_press(agent: Agent, buyer: Buyer):
+    """It stands in the fields, and comes back with whatever the buyer presses."""
+    name, codes = (
+        "Ada\tAugusta " + "Lovelace " * 100,
+        [f"SPRING-AND-SUMMER-OF-THE-YEAR-{n:03}" for n in range(20)],
+    )
+    checkout = await agent.create(
+        buyer=BUYER | {"first_name": name}, fulfillment=shipping(), discounts={"codes": codes}
+    )
+    page = await buyer.open(checkout["continue_url"])
+    done = await buyer.press(page, "pay")
+    assert done.title == "Thank you for your order"
+    assert (await agent.get(checkout))["buyer"]["first_name"].split() == name.split()
