@@ -1,5 +1,6 @@
 """One request and its reply, and the client that makes them."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Self
 
@@ -12,6 +13,10 @@ from conformance.registry import Broken, Wire
 BODY_LIMIT = 4 * 1024 * 1024
 # The slowest limit that large callers set for an operation is 10 s (complete); we wait twice that.
 ANSWER_TIMEOUT_S = 20.0
+# A busy server turns requests away for a moment and says for how long; what asks for longer, or goes on
+# like that, is its answer.
+BUSY_TRIES_MAX = 5
+BUSY_WAIT_MAX_S = 2
 EXCERPT_CHARS = 700
 # Never shown in a report: what would open somebody's shop.
 SECRET_HEADERS = frozenset({"authorization", "x-api-key", "simulation-secret"})
@@ -110,7 +115,21 @@ class Client:
     async def send(
         self, method: str, url: str, headers: Mapping[str, str] | None = None, body: bytes = b""
     ) -> Exchange:
-        """One exchange, added to the journal; no answer within 20 s breaks the check."""
+        """One exchange, added to the journal; no answer within 20 s breaks the check.
+
+        Where the server asks for a moment's patience (503 with Retry-After) the same is sent again.
+        """
+        for _ in range(BUSY_TRIES_MAX - 1):
+            exchange = await self._send_once(method, url, headers, body)
+            wait_s = exchange.headers.get("retry-after", "")
+            if exchange.status != 503 or not wait_s.isdecimal() or int(wait_s) > BUSY_WAIT_MAX_S:
+                return exchange
+            await asyncio.sleep(int(wait_s))
+        return await self._send_once(method, url, headers, body)
+
+    async def _send_once(
+        self, method: str, url: str, headers: Mapping[str, str] | None, body: bytes
+    ) -> Exchange:
         if self._session is None:
             raise RuntimeError("the client is used inside `async with`")
         sent = {**self._extra, **(headers or {})}

@@ -171,7 +171,7 @@ async def test_a_refund_that_cannot_be_paid(town: Open, tmp_path: Path, release:
             assert (message["type"], message["code"]) == ("warning", "refund_failed")
             assert (message["path"], "5.00 USD" in message["content"]) == ("$.adjustments[0]", True)
         page = await shop.here.client.get(failed["permalink_url"])
-        assert "5.00 USD could not be paid back" in page.text
+        assert "$5.00 could not be paid back" in page.text
 
 
 async def forgotten(books: Path) -> None:
