@@ -11,7 +11,8 @@ import msgspec
 from markupsafe import Markup
 
 from ucp_server.asgi.reply import Reply
-from ucp_server.languages import ENGLISH, LANGUAGES
+from ucp_server.languages import ENGLISH
+from ucp_server.languages.templates import speaking
 from ucp_server.pages import security
 from ucp_server.pages.contexts import (
     Assets,
@@ -75,19 +76,8 @@ NOBODY: Final = Shop(merchant_id="", title="", origin="")
 @cache  # one for each of our few languages
 def templates(code: str) -> jinja2.Environment:
     """The templates in the language of that code: each keeps what it compiled."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("ucp_server.pages"),
-        extensions=["jinja2.ext.i18n"],
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        # They came with the package: to look whether files have changed costs more than to fill them in.
-        auto_reload=False,
-    )
+    environment = speaking("ucp_server.pages", code)
     environment.globals["options"] = _options
-    translations = LANGUAGES[code].translations
-    environment.install_gettext_translations(translations, newstyle=True)  # type: ignore[attr-defined]  # of i18n
     return environment
 
 

@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 import jinja2
 from starlette.responses import Response
 
-from ucp_server.languages import LANGUAGES, Language
+from ucp_server.languages import Language
+from ucp_server.languages.templates import speaking
 
 # The address opens the page: nobody keeps it, nobody is told of it, nobody indexes it.
 PRIVATE: Final = (
@@ -78,14 +79,4 @@ def _origin(url: str) -> str:
 
 @cache  # one for each of our few languages
 def _templates(code: str) -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("ucp_server.handlers.payment_mock"),
-        extensions=["jinja2.ext.i18n"],
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    translations = LANGUAGES[code].translations
-    environment.install_gettext_translations(translations, newstyle=True)  # type: ignore[attr-defined]  # of i18n
-    return environment
+    return speaking("ucp_server.handlers.payment_mock", code)
